@@ -1,0 +1,1 @@
+"""Adapters between qhpo and other frameworks."""

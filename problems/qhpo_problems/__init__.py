@@ -1,0 +1,1 @@
+"""Problems for qhpo: models to tune on real data, and benchmarks."""

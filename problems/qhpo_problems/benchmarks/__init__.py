@@ -1,0 +1,1 @@
+"""Benchmarks with known optima, and the runner that compares samplers on them."""

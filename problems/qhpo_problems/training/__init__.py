@@ -1,0 +1,1 @@
+"""Models to tune on real data."""
