@@ -1,0 +1,158 @@
+"""What one benchmark run leaves behind, and the directory that keeps it for the next comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qhpo.errors import QhpoError
+
+__all__ = ["RunCache", "RunRecord"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One sampler on one table with one seed, trial by trial.
+
+    Attributes:
+        sampler: Its name in the comparison.
+        table: Name of the table.
+        family: Family of the table.
+        seed: Seed of the sampler.
+        optimum: Smallest value of the table.
+        median: Median value of the table.
+        values: Objective value of every trial, minimized.
+        cpu_seconds: CPU seconds of the suggesting thread for every trial's suggestion.
+        repeated: For every trial, whether an earlier trial had the same configuration.
+        versions: Version of each package that took part.
+        fingerprint: See `qhpo_problems.benchmarks.provenance.fingerprint`.
+    """
+
+    sampler: str
+    table: str
+    family: str
+    seed: int
+    optimum: float
+    median: float
+    values: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    repeated: tuple[bool, ...]
+    versions: dict[str, str]
+    fingerprint: str
+
+    @property
+    def trials(self) -> int:
+        """Number of trials."""
+        return len(self.values)
+
+    @property
+    def best_so_far(self) -> npt.NDArray[np.float64]:
+        """Best value up to and including each trial, shape (trials,)."""
+        return np.minimum.accumulate(np.array(self.values))
+
+    @property
+    def regret(self) -> npt.NDArray[np.float64]:
+        """Normalized regret of `best_so_far`, shape (trials,): 0 optimum, 1 the table's median."""
+        regret: npt.NDArray[np.float64] = (self.best_so_far - self.optimum) / (
+            self.median - self.optimum
+        )
+        return regret
+
+    def prefix(self, trials: int) -> RunRecord:
+        """The record that a run of only so many trials would have left.
+
+        The samplers are sequential and do not know how many trials will follow, so the first
+        trials of a longer run are the trials of a shorter one.
+        """
+        return replace(
+            self,
+            values=self.values[:trials],
+            cpu_seconds=self.cpu_seconds[:trials],
+            repeated=self.repeated[:trials],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, as types that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunRecord:
+        """The record of which `to_json` gave these fields."""
+        sequences = ("values", "cpu_seconds", "repeated")
+        fields: dict[str, Any] = {k: tuple(v) if k in sequences else v for k, v in data.items()}
+        return cls(**fields)
+
+
+class RunCache:
+    """Finished runs, one JSON file each: ``<sampler>/<table>/<seed>-<fingerprint>-<trials>.json``.
+
+    A file appears complete or not at all, so a comparison may be killed at any moment, and two of
+    them may share the directory.
+
+    Args:
+        directory: Created when the first record is stored.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def load(
+        self, *, sampler: str, table: str, seed: int, trials: int, fingerprint: str
+    ) -> RunRecord | None:
+        """The run with these properties, if need be as the beginning of a longer one, or None.
+
+        Raises:
+            QhpoError: If a file of the cache cannot be read as a record.
+        """
+        folder, stem = self._folder(sampler, table), f"{seed}-{fingerprint}-"
+        lengths = [n for n in _lengths(folder, stem) if n >= trials]
+        if not lengths:
+            return None
+        path = folder / f"{stem}{min(lengths)}.json"
+        try:
+            record = RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise QhpoError(
+                f"a file of the benchmark cache must hold the record of one run; {path} does not "
+                f"({type(error).__name__}: {error}); delete it to run it again"
+            ) from error
+        return record.prefix(trials)
+
+    def store(self, record: RunRecord) -> Path:
+        """Write a record; returns its file."""
+        folder = self._folder(record.sampler, record.table)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{record.seed}-{record.fingerprint}-{record.trials}.json"
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(record.to_json(), file)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return path
+
+    def _folder(self, sampler: str, table: str) -> Path:
+        return self.directory / _slug(sampler) / _slug(table)
+
+
+def _lengths(folder: Path, stem: str) -> Iterator[int]:
+    for path in folder.glob(f"{stem}*.json"):
+        number = path.stem.removeprefix(stem)
+        if number.isdecimal():
+            yield int(number)
+
+
+def _slug(name: str) -> str:
+    # Names that collide here still differ in their fingerprints.
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", name).lstrip(".") or "_"
