@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= 1
 # tests need it, so a lighter one for the demo would only be a second download.
 # The build backend goes in first, so that it too has the version of constraints.txt.
 $(STAMP): pyproject.toml constraints.txt
-	@echo "Installing into .venv (first time only, takes a few minutes)"
+	@echo "Installing into .venv what constraints.txt pins (a few minutes the first time)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(INSTALL) hatchling editables
 	@$(BIN)/python $(INSTALL) --no-build-isolation -e ".[dev]"
