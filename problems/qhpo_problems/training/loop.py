@@ -1,0 +1,163 @@
+"""Training a classifier: the same seed gives the same model, and the best epoch's weights stay."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from qhpo_problems.training.data import Part, Split
+from qhpo_problems.training.settings import TrainingSettings
+
+__all__ = ["Epoch", "Fitted", "error_share", "fit"]
+
+# Initial weights and dropout come from torch's global generator, of which a process has one:
+# trainings in threads take turns. Small models gain nothing from threads anyway, their time goes
+# into Python; run several processes instead.
+_global_state = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known when an epoch has ended.
+
+    Attributes:
+        number: Epochs finished, from 1.
+        training_loss: Mean cross-entropy over the epoch's steps, in nats; NaN or infinite if the
+            training diverged.
+        validation_error: Share of the validation part that is misclassified, 0 to 1.
+        seconds: Wall-clock seconds since the training began.
+    """
+
+    number: int
+    training_loss: float
+    validation_error: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes:
+        model: In evaluation mode, with the weights of the best epoch.
+        history: Every epoch that ran, in order.
+        test_error: Share of the test part that ``model`` misclassifies, 0 to 1.
+        seconds: Wall-clock seconds of all of it.
+    """
+
+    model: nn.Module
+    history: tuple[Epoch, ...]
+    test_error: float
+    seconds: float
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the lowest validation error; the first of several."""
+        return min(self.history, key=lambda epoch: epoch.validation_error)
+
+
+def fit(
+    build: Callable[[], nn.Module],
+    split: Split,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Fitted:
+    """Build a model and train it on the CPU, by cross-entropy.
+
+    The result depends on the arguments alone: initial weights, order of examples and dropout
+    follow from the seed, and one thread computes. torch's global generator and number of threads
+    are left as they were found. A training whose loss is no longer finite ends with that epoch.
+
+    Args:
+        build: Makes the untrained model: inputs of a `Part` to scores, shape (n, classes).
+        split: Trains on ``train``, chooses the epoch by ``validation``, and looks at ``test``
+            once, at the end.
+        settings: Optimizer and epochs.
+        seed: Any whole number of 64 bits.
+        on_epoch: Called after every epoch; what it raises ends the training.
+    """
+    with _seeded(seed):
+        start = time.perf_counter()
+        model = build()
+        optimizer = _optimizer(model, settings)
+        history: list[Epoch] = []
+        lowest, weights = math.inf, model.state_dict()
+        for number in range(1, settings.epochs + 1):
+            loss = _train_epoch(model, optimizer, split.train, settings.batch_size)
+            error = error_share(model, split.validation)
+            if error < lowest:
+                lowest = error
+                weights = {name: value.clone() for name, value in model.state_dict().items()}
+            history.append(Epoch(number, loss, error, time.perf_counter() - start))
+            if on_epoch is not None:
+                on_epoch(history[-1])
+            if not math.isfinite(loss):
+                break
+        model.load_state_dict(weights)
+        test_error = error_share(model, split.test)
+        return Fitted(model, tuple(history), test_error, time.perf_counter() - start)
+
+
+def error_share(model: nn.Module, part: Part) -> float:
+    """Share of the part that the model misclassifies, 0 to 1. Puts it into evaluation mode."""
+    model.eval()
+    with torch.inference_mode():
+        wrong = model(part.inputs).argmax(dim=1) != part.targets
+    return float(wrong.double().mean())
+
+
+def _train_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, part: Part, batch_size: int
+) -> float:
+    """One pass in random order; the mean loss of its steps."""
+    model.train()
+    # Batches of nearly equal size: a leftover batch of one example would break batch norm.
+    batches = torch.randperm(len(part)).tensor_split(math.ceil(len(part) / batch_size))
+    total = 0.0
+    for rows in batches:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(part.inputs[rows]), part.targets[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item()
+    return total / len(batches)
+
+
+def _optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    weights = model.parameters()
+    match settings.optimizer:
+        case "sgd":
+            return torch.optim.SGD(
+                weights, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True
+            )
+        case "adam":
+            return torch.optim.Adam(weights, lr=rate, weight_decay=decay)
+        case "adamw":
+            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
+        case _:
+            return torch.optim.RMSprop(weights, lr=rate, weight_decay=decay)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Global generator seeded and one thread inside, everything as before outside."""
+    with _global_state, torch.random.fork_rng(devices=[]):
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        # torch.manual_seed would seed every accelerator of the machine too.
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -1,0 +1,79 @@
+"""How a model is trained, whatever the model: optimizer, step size, regularization, batches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from optuna.trial import BaseTrial
+
+from qhpo.errors import QhpoError
+
+__all__ = ["BATCH_SIZES", "OPTIMIZERS", "TrainingSettings", "suggest_settings"]
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
+"""Names that `TrainingSettings.optimizer` can have; ``"sgd"`` has Nesterov momentum 0.9."""
+
+BATCH_SIZES = (16, 32, 64, 128)
+"""Batch sizes that `suggest_settings` chooses from."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The choices of one training.
+
+    Attributes:
+        optimizer: One of `OPTIMIZERS`.
+        learning_rate: Step size, above 0, constant over the training.
+        weight_decay: At least 0. Added to the gradient as an L2 penalty, except by ``"adamw"``,
+            which shrinks the weights directly.
+        batch_size: Most examples in one step, at least 1.
+        epochs: Passes over the training part, at least 1.
+
+    Raises:
+        QhpoError: If a value is outside what is stated here.
+    """
+
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise QhpoError(
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}"
+            )
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise QhpoError(
+                f"learning_rate must be finite and above 0; got {self.learning_rate}; "
+                "1e-3 is a usual start"
+            )
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise QhpoError(
+                f"weight_decay must be finite and at least 0; got {self.weight_decay}; "
+                "0 turns it off"
+            )
+        for name in ("batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise QhpoError(
+                    f"{name} must be at least 1; got {getattr(self, name)}; "
+                    "give a positive whole number"
+                )
+
+
+def suggest_settings(trial: BaseTrial, epochs: int) -> TrainingSettings:
+    """The trial's training settings.
+
+    Parameters: ``optimizer``, ``learning_rate`` (1e-4 to 1e-1, log), ``weight_decay`` (1e-6 to
+    1e-1, log) and ``batch_size``. The number of epochs is the problem's, not the trial's: trials
+    stay comparable epoch by epoch, which is what pruners compare.
+    """
+    return TrainingSettings(
+        optimizer=trial.suggest_categorical("optimizer", OPTIMIZERS),
+        learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+        weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        batch_size=trial.suggest_categorical("batch_size", BATCH_SIZES),
+        epochs=epochs,
+    )

@@ -1,0 +1,55 @@
+"""One training as one Optuna trial: reports for pruners, attributes for whoever looks later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+from torch import nn
+
+from qhpo_problems.training.data import Split
+from qhpo_problems.training.loop import Epoch, fit
+from qhpo_problems.training.settings import TrainingSettings
+
+__all__ = ["validation_error"]
+
+
+def validation_error(
+    trial: optuna.Trial,
+    build: Callable[[], nn.Module],
+    split: Split,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+) -> float:
+    """Train a model for a trial; the lowest validation error of its epochs, 0 to 1.
+
+    The step of a report is the number of finished epochs, from 1. User attributes of the trial:
+    ``epochs`` that ran and ``train_seconds`` (wall-clock, without waiting for other threads), also
+    when pruned, and ``test_error`` of the weights that the returned value belongs to.
+
+    Args:
+        trial: Gets the reports and the attributes, and says when to stop.
+        build: Makes the untrained model.
+        split: The data.
+        settings: How to train.
+        seed: The same for all trials of a study, so that none is luckier than another.
+
+    Raises:
+        optuna.TrialPruned: If the study's pruner stops the trial.
+    """
+
+    def report(epoch: Epoch) -> None:
+        trial.report(epoch.validation_error, epoch.number)
+        if trial.should_prune():
+            record(epoch.number, epoch.seconds)
+            raise optuna.TrialPruned(f"pruned after {epoch.number} of {settings.epochs} epochs")
+
+    def record(epochs: int, seconds: float) -> None:
+        trial.set_user_attr("epochs", epochs)
+        trial.set_user_attr("train_seconds", seconds)
+
+    fitted = fit(build, split, settings, seed=seed, on_epoch=report)
+    record(len(fitted.history), fitted.seconds)
+    trial.set_user_attr("test_error", fitted.test_error)
+    return fitted.best.validation_error
