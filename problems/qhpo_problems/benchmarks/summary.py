@@ -1,0 +1,253 @@
+"""The arithmetic of a comparison: regret, ranks, hits, repeats and time from records of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from qhpo.errors import QhpoError
+from qhpo_problems.benchmarks.records import RunRecord
+
+__all__ = [
+    "CHECKPOINTS",
+    "LOG_FLOOR",
+    "Blocks",
+    "SamplerSummary",
+    "Summary",
+    "collect",
+    "standard_error",
+    "summarize",
+]
+
+CHECKPOINTS = (25, 50, 100)
+"""Numbers of trials at which samplers are compared, as far as a run reaches; its end is added."""
+
+LOG_FLOOR = 1e-4
+"""Smaller regrets count as this much in the mean of log10 regret, or one hit would decide it."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Records of a complete comparison, side by side.
+
+    Attributes:
+        samplers: S names, in the order of the records.
+        tables: T names, in the order of the records.
+        families: Table -> its family.
+        seeds: R seeds, ascending.
+        regret: Normalized regret of the best value so far, shape (S, T, R, trials).
+        cpu_seconds: Per suggestion, same shape.
+        repeated: Whether a suggestion repeats an earlier one of its run, same shape.
+        versions: Package -> version, all that occur.
+    """
+
+    samplers: tuple[str, ...]
+    tables: tuple[str, ...]
+    families: Mapping[str, str]
+    seeds: tuple[int, ...]
+    regret: npt.NDArray[np.float64]
+    cpu_seconds: npt.NDArray[np.float64]
+    repeated: npt.NDArray[np.bool_]
+    versions: Mapping[str, str]
+
+    @property
+    def trials(self) -> int:
+        """Trials per run."""
+        return int(self.regret.shape[-1])
+
+
+@dataclass(frozen=True)
+class SamplerSummary:
+    """How one sampler did over all tables and seeds. Keys are numbers of trials.
+
+    Attributes:
+        sampler: Its name.
+        runs: Number of runs.
+        regret: Mean normalized regret.
+        regret_error: Standard error of ``regret`` over seeds; None with one seed.
+        rank: Mean rank among the samplers within a table and seed; ties share their mean.
+        log10_regret: Mean of log10 of the regret, floored at `LOG_FLOOR`.
+        hits: Runs that found the optimum of their table.
+        repeats: Suggestions that repeat an earlier one of their run.
+        cpu_seconds_median: Median CPU seconds of the suggesting thread per suggestion.
+        cpu_seconds_mean: Mean of the same.
+    """
+
+    sampler: str
+    runs: int
+    regret: dict[int, float]
+    regret_error: dict[int, float | None]
+    rank: dict[int, float]
+    log10_regret: dict[int, float]
+    hits: int
+    repeats: int
+    cpu_seconds_median: float
+    cpu_seconds_mean: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A comparison in numbers.
+
+    Attributes:
+        trials: Trials per run.
+        checkpoints: `CHECKPOINTS` before the end, and the end.
+        seeds: Seeds of the runs.
+        samplers: One summary each.
+        families: Family -> sampler -> mean regret at the end.
+        tables: Table -> sampler -> mean regret at the end.
+        log_floor: `LOG_FLOOR`.
+        versions: Package -> version.
+    """
+
+    trials: int
+    checkpoints: tuple[int, ...]
+    seeds: tuple[int, ...]
+    samplers: tuple[SamplerSummary, ...]
+    families: dict[str, dict[str, float]]
+    tables: dict[str, dict[str, float]]
+    log_floor: float
+    versions: dict[str, str]
+
+
+def collect(records: Sequence[RunRecord]) -> Blocks:
+    """Put records side by side.
+
+    Raises:
+        QhpoError: If there are none, if two are of the same run, if a sampler lacks a table or seed
+            that another has, or if their numbers of trials differ.
+    """
+    if not records:
+        raise QhpoError("a comparison needs the records of at least one run; got none")
+    samplers = tuple(dict.fromkeys(record.sampler for record in records))
+    tables = tuple(dict.fromkeys(record.table for record in records))
+    seeds = tuple(sorted({record.seed for record in records}))
+    runs = {(record.sampler, record.table, record.seed): record for record in records}
+    expected = len(samplers) * len(tables) * len(seeds)
+    if not len(records) == len(runs) == expected:
+        raise QhpoError(
+            "a comparison needs every sampler on every table with every seed, once; got "
+            f"{len(records)} records of {len(runs)} runs where {len(samplers)} samplers, "
+            f"{len(tables)} tables and {len(seeds)} seeds make {expected}; use `run_grid`"
+        )
+    lengths = sorted({record.trials for record in records})
+    if len(lengths) > 1:
+        raise QhpoError(
+            f"runs to compare must have the same number of trials; got {lengths}; "
+            f"cut them with record.prefix({lengths[0]})"
+        )
+
+    ordered = [runs[key] for key in product(samplers, tables, seeds)]
+    shape = (len(samplers), len(tables), len(seeds), lengths[0])
+    return Blocks(
+        samplers=samplers,
+        tables=tables,
+        families={record.table: record.family for record in records},
+        seeds=seeds,
+        regret=np.array([record.regret for record in ordered]).reshape(shape),
+        cpu_seconds=np.array([record.cpu_seconds for record in ordered]).reshape(shape),
+        repeated=np.array([record.repeated for record in ordered]).reshape(shape),
+        versions=_versions(records),
+    )
+
+
+def summarize(records: Sequence[RunRecord]) -> Summary:
+    """Compare the samplers of a complete grid of runs.
+
+    Raises:
+        QhpoError: As `collect`.
+    """
+    blocks = collect(records)
+    checkpoints = (*(c for c in CHECKPOINTS if c < blocks.trials), blocks.trials)
+    final = blocks.regret[..., -1].mean(axis=2)  # (S, T)
+    members: dict[str, list[int]] = {}
+    for position, table in enumerate(blocks.tables):
+        members.setdefault(blocks.families[table], []).append(position)
+    return Summary(
+        trials=blocks.trials,
+        checkpoints=checkpoints,
+        seeds=blocks.seeds,
+        samplers=_summarize_samplers(blocks, checkpoints),
+        families={
+            family: _by_sampler(blocks, final[:, positions].mean(axis=1))
+            for family, positions in members.items()
+        },
+        tables={
+            table: _by_sampler(blocks, final[:, position])
+            for position, table in enumerate(blocks.tables)
+        },
+        log_floor=LOG_FLOOR,
+        versions=dict(blocks.versions),
+    )
+
+
+def standard_error(regret: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    """Standard error over seeds of the mean over tables.
+
+    The tables are a fixed set, so only the seeds are a sample of something larger.
+
+    Args:
+        regret: Shape (T, R, ...), tables and seeds first.
+
+    Returns:
+        Shape (...); None if R is 1.
+    """
+    by_seed = regret.mean(axis=0)
+    n_seeds = by_seed.shape[0]
+    if n_seeds < 2:
+        return None
+    error: npt.NDArray[np.float64] = by_seed.std(axis=0, ddof=1) / np.sqrt(n_seeds)
+    return error
+
+
+def _summarize_samplers(blocks: Blocks, checkpoints: tuple[int, ...]) -> tuple[SamplerSummary, ...]:
+    from scipy.stats import rankdata
+
+    at = np.array(checkpoints) - 1
+    regret = blocks.regret[..., at]  # (S, T, R, C)
+    mean = regret.mean(axis=(1, 2))
+    rank = rankdata(regret, method="average", axis=0).mean(axis=(1, 2))
+    log10 = np.log10(np.maximum(regret, LOG_FLOOR)).mean(axis=(1, 2))
+    # Exact: both sides of the difference come out of the same table.
+    hits = (blocks.regret[..., -1] == 0).sum(axis=(1, 2))
+    repeats = blocks.repeated.sum(axis=(1, 2, 3))
+
+    def by_checkpoint(row: npt.NDArray[np.float64]) -> dict[int, float]:
+        return dict(zip(checkpoints, row.tolist(), strict=True))
+
+    summaries = []
+    for s, sampler in enumerate(blocks.samplers):
+        error = standard_error(regret[s])
+        summaries.append(
+            SamplerSummary(
+                sampler=sampler,
+                runs=len(blocks.tables) * len(blocks.seeds),
+                regret=by_checkpoint(mean[s]),
+                regret_error=(
+                    dict.fromkeys(checkpoints) if error is None else {**by_checkpoint(error)}
+                ),
+                rank=by_checkpoint(rank[s]),
+                log10_regret=by_checkpoint(log10[s]),
+                hits=int(hits[s]),
+                repeats=int(repeats[s]),
+                cpu_seconds_median=float(np.median(blocks.cpu_seconds[s])),
+                cpu_seconds_mean=float(blocks.cpu_seconds[s].mean()),
+            )
+        )
+    return tuple(summaries)
+
+
+def _by_sampler(blocks: Blocks, values: npt.NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(blocks.samplers, values.tolist(), strict=True))
+
+
+def _versions(records: Sequence[RunRecord]) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for package, version in record.versions.items():
+            found.setdefault(package, set()).add(version)
+    return {package: " and ".join(sorted(versions)) for package, versions in found.items()}
