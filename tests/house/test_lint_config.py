@@ -34,6 +34,12 @@ def test_ruff_exceptions_match_files(glob: str) -> None:
     assert any(path.suffix == ".py" for path in ROOT.glob(f"{glob}/*"))
 
 
+def test_ruff_takes_the_packages_for_ours() -> None:
+    assert [Path(entry) for entry in TOOL["ruff"]["src"]] == [
+        Path(package).parent for package in PACKAGES
+    ]
+
+
 def test_mypy_checks_the_packages_of_the_wheel() -> None:
     assert TOOL["mypy"]["files"] == PACKAGES
     for folder in TOOL["mypy"]["files"]:
