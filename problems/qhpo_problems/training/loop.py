@@ -19,8 +19,7 @@ from qhpo_problems.training.settings import TrainingSettings
 __all__ = ["Epoch", "Fitted", "error_share", "fit"]
 
 # Initial weights and dropout come from torch's global generator, of which a process has one:
-# trainings in threads take turns. Small models gain nothing from threads anyway, their time goes
-# into Python; run several processes instead.
+# trainings in threads take turns. To train in parallel, run several processes.
 _global_state = threading.RLock()
 
 
