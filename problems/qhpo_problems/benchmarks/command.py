@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from qhpo.cli.app import Interrupted
-from qhpo.cli.formats import examples
+from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import output
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
 from qhpo_problems.benchmarks.records import RunRecord
@@ -53,7 +53,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--trials",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     default=100,
     show_default=True,
@@ -61,7 +61,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     default=10,
     show_default=True,
@@ -69,7 +69,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--first-seed",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0, 2**31),
     metavar="N",
     default=0,
     show_default=True,
@@ -77,7 +77,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     default=1,
     show_default=True,
