@@ -1,0 +1,19 @@
+"""Choice of the next configuration: annealed candidates, re-ranked by expected improvement."""
+
+from __future__ import annotations
+
+from qhpo.acquisition.design import (
+    design_coordinate,
+    design_row,
+    free_configurations,
+    random_coordinate,
+)
+from qhpo.acquisition.proposal import Proposer
+
+__all__ = [
+    "Proposer",
+    "design_coordinate",
+    "design_row",
+    "free_configurations",
+    "random_coordinate",
+]

@@ -1,0 +1,103 @@
+"""Candidates from annealing the surrogate's first two orders, inside a trust region."""
+
+from __future__ import annotations
+
+import dimod
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.encoding.one_hot import PairTables
+from qhpo.solvers import Solver
+
+__all__ = ["annealed_levels", "restrict"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+def annealed_levels(
+    dqm: dimod.DiscreteQuadraticModel,
+    solver: Solver,
+    centre: IntArray,
+    frozen: NDArray[np.bool_],
+    radius: int,
+    n_best: int,
+    seed: int,
+) -> IntArray:
+    """Low-energy configurations near a centre.
+
+    Args:
+        dqm: Model over all axes; its energy is minimized.
+        solver: Samples the model.
+        centre: Level of every axis at the trust region's centre, shape (d,).
+        frozen: Axes that stay at the centre's level, shape (d,), bool.
+        radius: Largest number of axes that may differ from the centre.
+        n_best: How many of the solver's samples to use, lowest energy first.
+        seed: Seed of the solver.
+
+    Returns:
+        Levels, shape (q, d), q <= n_best.
+    """
+    if frozen.all():
+        return centre[None, :].copy()
+    tables = PairTables.from_dqm(dqm)
+    model, free = restrict(tables, centre, frozen, radius)
+    samples = np.asarray(solver.sample(model, seed).record.sample)[:n_best]
+    levels = np.tile(centre, (len(samples), 1))
+    levels[:, free] = samples
+    return _pull_back(tables, levels, centre, radius)
+
+
+def restrict(
+    tables: PairTables, centre: IntArray, frozen: NDArray[np.bool_], radius: int
+) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
+    """The model over the free axes, with the trust region as a linear term.
+
+    Leaving the centre costs the same on every axis: the gain of the axis that ranks just behind
+    the ``radius`` most gainful single changes, so that about ``radius`` axes are worth it.
+
+    Args:
+        tables: Model over all axes.
+        centre: Level of every axis at the centre, shape (d,).
+        frozen: Axes that stay at the centre's level, shape (d,), bool.
+        radius: Largest number of axes that may differ from the centre.
+
+    Returns:
+        The restricted DQM and the numbers of its axes.
+    """
+    free = np.flatnonzero(~frozen)
+    selected = centre + tables.starts[:-1]
+    keep = ~frozen[tables.block]
+    linear = tables.linear + tables.quadratic[:, selected[frozen]].sum(axis=1)
+    if radius < len(free):
+        fields = tables.local_fields(centre[None, :])[0]
+        gains = fields[selected] - np.minimum.reduceat(fields, tables.starts[:-1])
+        toll = np.sort(gains[free])[::-1][radius]
+        at_centre = np.zeros(len(linear))
+        at_centre[selected] = toll
+        linear = linear - at_centre
+    sizes = np.diff(tables.starts)[free]
+    block = np.repeat(np.arange(len(free)), sizes)
+    rows, columns = np.nonzero(block[:, None] < block[None, :])
+    dqm = dimod.DiscreteQuadraticModel.from_numpy_vectors(
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]),
+        linear[keep],
+        (rows, columns, tables.quadratic[np.ix_(keep, keep)][rows, columns]),
+        labels=free.tolist(),
+        offset=tables.offset,
+    )
+    return dqm, free
+
+
+def _pull_back(tables: PairTables, levels: IntArray, centre: IntArray, radius: int) -> IntArray:
+    """Configurations beyond the radius give up the changes that gain least; in place."""
+    for configuration in levels:
+        changed = np.flatnonzero(configuration != centre)
+        excess = len(changed) - radius
+        if excess > 0:
+            fields = tables.local_fields(configuration[None, :])[0]
+            starts = tables.starts[:-1][changed]
+            gains = fields[starts + centre[changed]] - fields[starts + configuration[changed]]
+            back = changed[np.argsort(gains, kind="stable")[:excess]]
+            configuration[back] = centre[back]
+    return levels

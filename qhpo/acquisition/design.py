@@ -1,0 +1,86 @@
+"""First trials: a balanced design, every level of every axis as often as every other.
+
+Each axis has its own column of the design, made from the seed and the axis's name alone. So a
+parameter that is suggested on its own, because the search space is not known yet, and one that is
+suggested together with others come from the same Latin hypercube (McKay, Beckman, Conover 1979).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.space import Axis, Space
+
+__all__ = ["design_coordinate", "design_row", "free_configurations", "random_coordinate"]
+
+FloatArray = NDArray[np.float64]
+
+_RANDOM_TRIES = 1000
+_MAX_ENUMERATED = 100_000
+
+
+def design_coordinate(axis: Axis, row: int, n_rows: int, seed: int) -> float:
+    """One entry of the design.
+
+    Args:
+        axis: The column.
+        row: Number of the row, >= 0; every ``n_rows`` rows a new block of the design begins.
+        n_rows: Rows in a block.
+        seed: Seed of the design.
+    """
+    block, place = divmod(row, n_rows)
+    rng = np.random.default_rng([seed, zlib.crc32(axis.name.encode()), block])
+    strata = (rng.permutation(n_rows) + rng.random(n_rows)) / n_rows
+    if not axis.is_exhaustive:
+        return float(axis.snap(strata[[place]])[0])
+    if axis.n_levels > n_rows:
+        return float(axis.coordinates[int(strata[place] * axis.n_levels)])
+    rounds = -(-n_rows // axis.n_levels)
+    levels = np.concatenate([rng.permutation(axis.n_levels) for _ in range(rounds)])[:n_rows]
+    return float(axis.coordinates[rng.permutation(levels)[place]])
+
+
+def design_row(space: Space, row: int, n_rows: int, seed: int) -> FloatArray:
+    """Coordinates of one row of the design, shape (d,). See `design_coordinate`."""
+    return np.array([design_coordinate(axis, row, n_rows, seed) for axis in space.axes])
+
+
+def random_coordinate(axis: Axis, rng: np.random.Generator) -> float:
+    """A coordinate drawn uniformly from the levels, or from the whole range where there is more."""
+    if axis.is_exhaustive:
+        return float(rng.choice(axis.coordinates))
+    return float(axis.snap(rng.random(1))[0])
+
+
+def free_configurations(
+    space: Space, frozen: FloatArray, rng: np.random.Generator
+) -> Iterator[FloatArray]:
+    """Configurations to fall back on: random ones, then, where they can be counted, all.
+
+    Args:
+        space: The search space.
+        frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+        rng: Draws the random ones.
+
+    Yields:
+        Coordinates, shape (d,).
+    """
+    free = np.isnan(frozen)
+    for _ in range(_RANDOM_TRIES):
+        drawn = np.array([random_coordinate(axis, rng) for axis in space.axes])
+        yield np.where(free, drawn, frozen)
+    sizes = [
+        axis.n_values if is_free else 1 for axis, is_free in zip(space.axes, free, strict=True)
+    ]
+    if math.prod(sizes) <= _MAX_ENUMERATED:
+        columns = [
+            axis.every_coordinate().tolist() if is_free else [fixed]
+            for axis, is_free, fixed in zip(space.axes, free, frozen.tolist(), strict=True)
+        ]
+        yield from map(np.array, itertools.product(*columns))

@@ -1,0 +1,166 @@
+"""Steepest ascent of log EI over single-axis changes.
+
+Glossary
+--------
+S, D
+    Configurations searched side by side; levels of all axes together.
+u, v, w
+    Sum, second-order sum and product of the other axes' terms when one axis is taken out; see
+    `linear_in_axis`: all single-axis changes cost two array operations per axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition.expected_improvement import ensemble_log_ei
+from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.kernel import linear_in_axis
+
+__all__ = ["LogEI", "Region", "climb"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_MAX_STEPS = 50
+
+
+class LogEI:
+    """log EI over the ensemble, with the nugget counted as improvable.
+
+    A point that was not visited can be better than the smooth part of the model says, by the
+    nugget; one that was visited cannot, so the value to improve on is the best posterior mean at a
+    visited point, not the best observed value.
+
+    Args:
+        model: The posterior.
+    """
+
+    def __init__(self, model: AnovaGP) -> None:
+        self.model = model
+        self._best = model.observed_mean.min(axis=1)
+
+    def of_moments(self, mean: FloatArray, variance: FloatArray) -> FloatArray:
+        """From means and variances without the nugget, both (M, q), to (q,)."""
+        return ensemble_log_ei(mean, variance + self.model.noise[:, None], self._best)
+
+    def __call__(self, rows: IntArray) -> FloatArray:
+        """At candidates, (q, d) row numbers to (q,)."""
+        return self.of_moments(*self.model.predict(rows))
+
+    def of_changes(self, rows: IntArray) -> FloatArray:
+        """At all configurations that differ in at most one axis, (S, d) row numbers to (S, D).
+
+        Column r sets the axis of level r to that level.
+        """
+        bank, space = self.model.bank, self.model.space
+        cross = self._changes(bank.rows, rows)
+        prior = self._changes(bank.diagonal[:, :, None], rows)[..., 0]
+        n_members, n_starts, n_levels, n = cross.shape
+        mean, variance = self.model.condition(
+            cross.reshape(n_members, n_starts * n_levels, n),
+            prior.reshape(n_members, n_starts * n_levels),
+        )
+        return self.of_moments(mean, variance).reshape(n_starts, int(space.starts[-1]))
+
+    def _changes(self, table: FloatArray, rows: IntArray) -> FloatArray:
+        model = self.model
+        pair, rest = model.pair, model.rest
+        starts = model.space.starts
+        d = rows.shape[1]
+        terms = [table[:, rows[:, i]] for i in range(d)]  # (M, S, n) each
+        e1 = np.sum(terms, axis=0)
+        squares = np.sum([a * a for a in terms], axis=0)
+        before = [np.ones_like(e1)]
+        for a in terms[:-1]:
+            before.append(before[-1] * (1.0 + a))
+        after = np.ones_like(e1)
+        out = np.empty((len(table), len(rows), int(starts[-1]), table.shape[2]))
+        for i in range(d - 1, -1, -1):
+            a = terms[i]
+            u = e1 - a
+            v = 0.5 * (u * u - (squares - a * a))
+            w = before[i] * after
+            after *= 1.0 + a
+            fixed, slope = linear_in_axis(u, v, w, pair, rest)
+            levels = table[:, model.bank.level_rows[starts[i] : starts[i + 1]]]
+            block = out[:, :, starts[i] : starts[i + 1]]
+            np.multiply(slope[:, :, None, :], levels[:, None, :, :], out=block)
+            block += fixed[:, :, None, :]
+        return out
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where candidates may lie.
+
+    Attributes:
+        taken: Row numbers of configurations that must not be proposed, shape (t, d).
+        frozen: Axes that must not change, shape (d,), bool.
+        centre: Row numbers of the trust region's centre, shape (d,).
+        radius: Number of axes in which a candidate may differ from the centre.
+    """
+
+    taken: IntArray
+    frozen: NDArray[np.bool_]
+    centre: IntArray
+    radius: int
+
+    def is_taken(self, rows: IntArray) -> NDArray[np.bool_]:
+        """Which candidates are taken, (q, d) to (q,)."""
+        same = (rows[:, None, :] == self.taken[None, :, :]).all(axis=2)
+        taken: NDArray[np.bool_] = same.any(axis=1)
+        return taken
+
+
+def climb(score: LogEI, starts: IntArray, region: Region) -> tuple[IntArray, FloatArray]:
+    """Local maxima of the score above the given configurations.
+
+    Args:
+        score: What to maximize.
+        starts: Row numbers, shape (S, d), within the trust region; may be taken.
+        region: Where candidates may lie.
+
+    Returns:
+        Row numbers, shape (S, d), and their scores, shape (S,); minus infinity where no move led
+        from a taken start to a free configuration.
+    """
+    space, bank = score.model.space, score.model.bank
+    level_rows = bank.level_rows
+    axis = np.repeat(np.arange(len(space)), space.n_levels)
+    current = starts.copy()
+    best = np.where(region.is_taken(current), -np.inf, score(current))
+    active = np.arange(len(current))
+    for _ in range(_MAX_STEPS):
+        here = current[active]
+        scores = score.of_changes(here)
+        stays = here[:, axis] == level_rows
+        off_centre = here != region.centre
+        distance = off_centre.sum(axis=1)[:, None] - off_centre[:, axis]
+        distance = distance + (level_rows != region.centre[axis])
+        scores[stays | (distance > region.radius) | region.frozen[axis]] = -np.inf
+        _forbid_taken(scores, here, region.taken, score)
+        chosen = scores.argmax(axis=1)
+        value = scores[np.arange(len(here)), chosen]
+        better = value > best[active] + 1e-9
+        active, chosen = active[better], chosen[better]
+        if not len(active):
+            break
+        current[active, axis[chosen]] = level_rows[chosen]
+        best[active] = value[better]
+    return current, best
+
+
+def _forbid_taken(scores: FloatArray, here: IntArray, taken: IntArray, score: LogEI) -> None:
+    """Minus infinity where one change leads to a taken configuration; scores (S, D) in place."""
+    level_rows = score.model.bank.level_rows
+    differs = here[:, None, :] != taken[None, :, :]
+    which, whom = np.nonzero(differs.sum(axis=2) == 1)
+    where = differs[which, whom].argmax(axis=1)
+    row = taken[whom, where]
+    column = np.searchsorted(level_rows, row)
+    at_level = level_rows[np.minimum(column, len(level_rows) - 1)] == row
+    scores[which[at_level], column[at_level]] = -np.inf

@@ -1,0 +1,151 @@
+"""From a history of trials to the next configuration: the annealer proposes, log EI disposes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition.annealed import annealed_levels
+from qhpo.acquisition.local_search import LogEI, Region, climb
+from qhpo.acquisition.polish import polish
+from qhpo.acquisition.trust_region import trust_radius
+from qhpo.history import History
+from qhpo.solvers import Solver
+from qhpo.space import Space
+from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.ensemble import EnsembleFitter
+from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
+from qhpo.surrogate.transform import rank_gaussian
+
+__all__ = ["Proposer"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_RANDOM_CANDIDATES = 200
+_RANDOM_STARTS = 4
+_DRAWS = 2
+_READS_PER_ANNEAL = 2
+_INCUMBENTS = 3
+_POLISHED = 3
+
+
+class Proposer:
+    """Proposes configurations.
+
+    Args:
+        solver: Samples the quadratic models.
+        n_startup: Trials of the first design, which the trust region leaves out.
+    """
+
+    def __init__(self, solver: Solver, n_startup: int) -> None:
+        self._solver = solver
+        self._n_startup = n_startup
+        self._fitter = EnsembleFitter()
+
+    def ranked(
+        self, space: Space, history: History, frozen: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """Configurations worth a trial, the most promising first.
+
+        Args:
+            space: The search space, at least one axis.
+            history: At least one configuration with a value.
+            frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            rng: Decides everything that is left to chance.
+
+        Returns:
+            Shape (q, d). None is taken unless the search finds no other; q >= 1.
+        """
+        model = self._posterior(space, history, frozen)
+        score = LogEI(model)
+        region = self._region(model, history, frozen)
+        starts = np.concatenate(
+            [
+                self._annealed(model, region, rng),
+                self._random(model, score, region, rng),
+                self._incumbents(model, region),
+            ]
+        )
+        rows, scores = climb(score, np.unique(starts, axis=0), region)
+        order = np.argsort(-scores, kind="stable")
+        rows, scores = rows[order], scores[order]
+        configurations = model.bank.coordinates_of(rows)
+        if all(axis.is_exhaustive for axis in space.axes):
+            return configurations
+        polished = [
+            polish(score, configuration, region.frozen, rng)
+            for configuration in configurations[:_POLISHED]
+        ]
+        polished.sort(key=lambda pair: -pair[1])
+        return np.concatenate([np.array([c for c, _ in polished]), configurations])
+
+    def _posterior(self, space: Space, history: History, frozen: FloatArray) -> AnovaGP:
+        members = self._fitter.fit(space, history.coordinates, history.values)
+        y = rank_gaussian(history.values)
+        others = np.concatenate([history.pending, history.taken, frozen[None, :]])
+        model = AnovaGP(space, history.coordinates, y, members, others)
+        if not len(history.pending):
+            return model
+        # Pending configurations count as observed at their predicted mean (the kriging believer of
+        # Ginsbourger, Le Riche, Carraro 2010), so that parallel workers spread out.
+        believed, _ = model.predict(model.bank.rows_of(history.pending))
+        return AnovaGP(
+            space,
+            np.concatenate([history.coordinates, history.pending]),
+            np.concatenate([model.y, believed], axis=1),
+            members,
+            others,
+        )
+
+    def _region(self, model: AnovaGP, history: History, frozen: FloatArray) -> Region:
+        bank = model.bank
+        mean = model.observed_mean[:, : len(history.values)].mean(axis=0)
+        centre = bank.rows_of(history.coordinates[[mean.argmin()]])[0]
+        is_frozen = ~np.isnan(frozen)
+        centre[is_frozen] = bank.rows_of(frozen[None, :])[0, is_frozen]
+        radius = trust_radius(history.values, len(model.space), self._n_startup)
+        return Region(bank.rows_of(history.taken), is_frozen, centre, radius)
+
+    def _annealed(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
+        """Row numbers of low-energy configurations of the mean of every member, and of draws."""
+        members = range(len(model.members))
+        models = [posterior_mean(model, member) for member in members]
+        models += [posterior_draw(model, int(rng.choice(members)), rng) for _ in range(_DRAWS)]
+        centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
+        levels = np.concatenate(
+            [
+                annealed_levels(
+                    dqm,
+                    self._solver,
+                    centre,
+                    region.frozen,
+                    region.radius,
+                    _READS_PER_ANNEAL,
+                    int(rng.integers(2**31)),
+                )
+                for dqm in models
+            ]
+        )
+        # What stays at the centre keeps the centre's own value, which may lie between levels.
+        rows = model.bank.level_rows[levels + model.space.starts[:-1]]
+        return np.where(levels == centre, region.centre, rows)
+
+    def _random(
+        self, model: AnovaGP, score: LogEI, region: Region, rng: np.random.Generator
+    ) -> IntArray:
+        """Row numbers of the best of uniformly drawn configurations of levels."""
+        space = model.space
+        levels = rng.integers(space.n_levels, size=(_RANDOM_CANDIDATES, len(space)))
+        rows = model.bank.level_rows[levels + space.starts[:-1]]
+        stay = rng.random(rows.shape).argsort(axis=1) >= region.radius
+        rows = np.where(stay | region.frozen, region.centre, rows)
+        return rows[np.argsort(-score(rows), kind="stable")[:_RANDOM_STARTS]]
+
+    def _incumbents(self, model: AnovaGP, region: Region) -> IntArray:
+        """Row numbers of the observed configurations of lowest mean within the region."""
+        order = np.argsort(model.observed_mean.mean(axis=0), kind="stable")
+        rows = model.bank.rows_at(model.places[order])
+        rows = np.where(region.frozen, region.centre, rows)
+        inside = (rows != region.centre).sum(axis=1) <= region.radius
+        return rows[inside][:_INCUMBENTS]

@@ -1,0 +1,1 @@
+"""Encodings of a DiscreteQuadraticModel for binary samplers, and samples back to levels."""

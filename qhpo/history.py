@@ -1,0 +1,149 @@
+"""Optuna trials as arrays: what has been learnt, what is running, what must not be repeated."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.errors import QhpoError
+from qhpo.space import Space
+
+__all__ = ["History", "HistoryReader", "publish", "published_params"]
+
+FloatArray = NDArray[np.float64]
+
+_PARAMS = "qhpo:params"
+# RDB storages of older schemas hold at most 2,046 characters of an attribute's value.
+_CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class History:
+    """A study's trials over one search space.
+
+    Attributes:
+        coordinates: Configurations with a value, in order of completion, shape (n, d); NaN where
+            a trial did not ask for the parameter.
+        values: Their values, shape (n,), smaller is better; may be infinite.
+        pending: Configurations of other running trials, shape (p, d).
+        taken: Configurations of all finished and other running trials, shape (t, d).
+    """
+
+    coordinates: FloatArray
+    values: FloatArray
+    pending: FloatArray
+    taken: FloatArray
+
+
+class HistoryReader:
+    """Reads a study's trials, remembering the coordinates of those it has seen finished.
+
+    Args:
+        space: The search space.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._finished: dict[int, FloatArray | None] = {}
+
+    def read(self, study: Study, current: FrozenTrial) -> History:
+        """The history that a trial is suggested from.
+
+        A pruned trial counts with its last report, but never as better than the median completed
+        trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
+        a report, teach nothing and are not repeated.
+
+        Args:
+            study: The study.
+            current: The trial that is asking; it is left out.
+        """
+        sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+        trials = study._get_trials(deepcopy=False, use_cache=False)
+        finished = sorted(
+            (trial for trial in trials if trial.state.is_finished()),
+            key=lambda trial: (
+                trial.datetime_complete is None,
+                trial.datetime_complete,
+                trial.number,
+            ),
+        )
+        complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
+        median = float(np.median([sign * v for v in complete if v is not None] or [-math.inf]))
+        coordinates, values, taken, pending = [], [], [], []
+        for trial in finished:
+            place = self._coordinates(trial)
+            if place is None:
+                continue
+            taken.append(place)
+            value = _value(trial, sign, median)
+            if value is not None:
+                coordinates.append(place)
+                values.append(value)
+        for trial in trials:
+            if trial.state == TrialState.RUNNING and trial.number != current.number:
+                place = self._encode(published_params(trial))
+                if place is not None and not np.isnan(place).any():
+                    pending.append(place)
+        d = len(self._space)
+        return History(
+            np.array(coordinates).reshape(-1, d),
+            np.array(values, dtype=float),
+            np.array(pending).reshape(-1, d),
+            np.array(taken + pending).reshape(-1, d),
+        )
+
+    def _coordinates(self, trial: FrozenTrial) -> FloatArray | None:
+        if trial._trial_id not in self._finished:
+            self._finished[trial._trial_id] = self._encode(trial.params)
+        return self._finished[trial._trial_id]
+
+    def _encode(self, params: Mapping[str, Any]) -> FloatArray | None:
+        """Coordinates, or None for a configuration outside the space or without any of its axes."""
+        try:
+            coordinates = self._space.encode(params)
+        except QhpoError:
+            return None
+        return None if np.isnan(coordinates).all() else coordinates
+
+
+def _value(trial: FrozenTrial, sign: float, median: float) -> float | None:
+    if trial.state == TrialState.COMPLETE and trial.value is not None:
+        return sign * trial.value
+    if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        report = sign * trial.intermediate_values[max(trial.intermediate_values)]
+        return None if math.isnan(report) else max(report, median)
+    return None
+
+
+def publish(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
+    """Tell other processes what a trial is going to use, before its objective asks for it.
+
+    Args:
+        study: The study.
+        trial: The running trial.
+        params: Values of the parameters that the sampler chose, JSON-serializable.
+    """
+    text = json.dumps(params)
+    for start in range(0, len(text), _CHUNK):
+        key = f"{_PARAMS}:{start // _CHUNK}"
+        study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + _CHUNK])
+
+
+def published_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Parameters of a running trial: what it published, overridden by what it asked for."""
+    chunks: Sequence[str] = [
+        trial.system_attrs[key]
+        for key in (f"{_PARAMS}:{i}" for i in range(len(trial.system_attrs)))
+        if key in trial.system_attrs
+    ]
+    # A second publication may be shorter than the first: what follows it is left over.
+    published: dict[str, Any] = json.JSONDecoder().raw_decode("".join(chunks))[0] if chunks else {}
+    return {**published, **trial.system_attrs.get("fixed_params", {}), **trial.params}

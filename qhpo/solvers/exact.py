@@ -1,0 +1,47 @@
+"""Exhaustive search, for small models and for checking the other solvers."""
+
+from __future__ import annotations
+
+import math
+
+import dimod
+import numpy as np
+
+from qhpo.encoding.one_hot import PairTables
+from qhpo.errors import SolverError
+from qhpo.solvers.samples import sample_set
+
+__all__ = ["MAX_CONFIGURATIONS", "ExactSolver"]
+
+MAX_CONFIGURATIONS = 2_000_000
+"""Most configurations that are enumerated."""
+
+_KEPT = 16
+_CHUNK = 65_536
+
+
+class ExactSolver:
+    """Enumerates every configuration and returns the 16 of lowest energy."""
+
+    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+        """See `Solver.sample`; the seed is ignored.
+
+        Raises:
+            SolverError: If there are more than `MAX_CONFIGURATIONS` configurations.
+        """
+        tables = PairTables.from_dqm(dqm)
+        sizes = np.diff(tables.starts).tolist()
+        total = math.prod(sizes)
+        if total > MAX_CONFIGURATIONS:
+            raise SolverError(
+                f"the solver exact enumerates at most {MAX_CONFIGURATIONS:,} configurations; "
+                f"got a model with {total:,}; use another solver, such as neal"
+            )
+        best = np.empty((0, len(sizes)), dtype=np.intp)
+        for start in range(0, total, _CHUNK):
+            numbers = np.arange(start, min(start + _CHUNK, total))
+            chunk = np.stack(np.unravel_index(numbers, sizes), axis=1)
+            both = np.concatenate([best, chunk])
+            order = np.argsort(tables.energies(both), kind="stable")
+            best = both[order[:_KEPT]]
+        return sample_set(dqm, tables, best)

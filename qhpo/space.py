@@ -1,0 +1,225 @@
+"""Optuna distributions as axes: levels, coordinates and kinds.
+
+Glossary
+--------
+axis
+    One parameter of a search space, as the models see it.
+level
+    One of the finite values an axis can take in a QUBO.
+coordinate
+    A parameter's place on its axis, a float. For a number it lies in [0, 1], on the log scale where
+    the distribution says log; for a category it is the index of the choice. NaN means that the
+    parameter is inactive.
+configuration
+    One coordinate per axis, an array of shape (d,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from qhpo.errors import QhpoError
+
+__all__ = ["MAX_LEVELS", "Axis", "Space"]
+
+MAX_LEVELS = 16
+"""Level cap: a stepped range with at most so many values uses all of them, any other uses so many
+values, evenly spaced on its scale."""
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One parameter.
+
+    Attributes:
+        name: The parameter's name.
+        distribution: Its Optuna distribution.
+        is_category: Whether its values have no order.
+        coordinates: Coordinates of its levels, increasing, shape (L,).
+        is_exhaustive: Whether the levels are all the values the parameter can take.
+    """
+
+    name: str
+    distribution: BaseDistribution
+    is_category: bool
+    coordinates: FloatArray
+    is_exhaustive: bool
+
+    @classmethod
+    def from_distribution(cls, name: str, distribution: BaseDistribution) -> Axis:
+        """The axis of a parameter.
+
+        Raises:
+            QhpoError: If the distribution is none of Optuna's float, int and categorical ones.
+        """
+        if isinstance(distribution, CategoricalDistribution):
+            indices = np.arange(len(distribution.choices), dtype=float)
+            return cls(name, distribution, True, indices, True)
+        if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+            raise QhpoError(
+                "a parameter must have one of Optuna's float, int or categorical distributions; "
+                f"got {distribution!r} for the parameter {name!r}"
+            )
+        if distribution.single():
+            return cls(name, distribution, False, np.zeros(1), True)
+        axis = cls(name, distribution, False, np.empty(0), False)
+        if axis.n_values <= MAX_LEVELS:
+            return cls(name, distribution, False, axis.every_coordinate(), True)
+        spaced = np.linspace(0.0, 1.0, MAX_LEVELS)
+        legal = {axis.coordinate(axis.value(coordinate)) for coordinate in spaced.tolist()}
+        return cls(name, distribution, False, np.array(sorted(legal)), False)
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels, L."""
+        return len(self.coordinates)
+
+    def coordinate(self, value: Any) -> float:
+        """The coordinate of a parameter value.
+
+        Raises:
+            QhpoError: If the distribution does not contain the value.
+        """
+        dist = self.distribution
+        if not self.contains(value):
+            raise QhpoError(f"the parameter {self.name!r} must be in {dist}; got {value!r}")
+        internal = float(dist.to_internal_repr(value))
+        if isinstance(dist, CategoricalDistribution):
+            return internal
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        if dist.single():
+            return 0.0
+        if dist.log:
+            return math.log(internal / dist.low) / math.log(dist.high / dist.low)
+        return (internal - dist.low) / (dist.high - dist.low)
+
+    @property
+    def n_values(self) -> float:
+        """Number of values the parameter can take; infinity for a float without step."""
+        dist = self.distribution
+        if isinstance(dist, CategoricalDistribution):
+            return len(dist.choices)
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        return 1 if dist.single() else _count_values(dist) or math.inf
+
+    def every_coordinate(self) -> FloatArray:
+        """Coordinates of all values, shape (n_values,); there must be finitely many."""
+        if self.is_exhaustive:
+            return self.coordinates
+        dist = self.distribution
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        values = dist.low + (dist.step or 1) * np.arange(int(self.n_values))
+        return np.array([self.coordinate(value) for value in values.tolist()])
+
+    def contains(self, value: Any) -> bool:
+        """Whether the distribution contains a parameter value."""
+        try:
+            return bool(self.distribution._contains(self.distribution.to_internal_repr(value)))
+        except (TypeError, ValueError):
+            return False
+
+    def value(self, coordinate: float) -> Any:
+        """The legal parameter value nearest to a coordinate, as a Python scalar or choice."""
+        dist = self.distribution
+        if isinstance(dist, CategoricalDistribution):
+            return dist.choices[round(coordinate)]
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        if dist.log:
+            number = dist.low * math.exp(coordinate * math.log(dist.high / dist.low))
+        else:
+            number = dist.low + coordinate * (dist.high - dist.low)
+        if dist.step is not None:
+            number = dist.low + round((number - dist.low) / dist.step) * dist.step
+        number = min(max(number, dist.low), dist.high)
+        return round(number) if isinstance(dist, IntDistribution) else float(number)
+
+    def snap(self, coordinates: FloatArray) -> FloatArray:
+        """Coordinates of the legal values nearest to the given coordinates, same shape."""
+        if isinstance(self.distribution, FloatDistribution) and self.distribution.step is None:
+            return np.clip(coordinates, 0.0, 1.0)
+        flat = [self.coordinate(self.value(c)) for c in coordinates.ravel().tolist()]
+        return np.array(flat).reshape(coordinates.shape)
+
+
+def _count_values(distribution: FloatDistribution | IntDistribution) -> int | None:
+    if distribution.step is None:
+        return None
+    return 1 + math.floor((distribution.high - distribution.low) / distribution.step + 1e-9)
+
+
+class Space:
+    """The axes of a search space, ordered by name.
+
+    Args:
+        search_space: Optuna distributions by parameter name.
+
+    Attributes:
+        axes: One axis per parameter, sorted by name.
+        n_levels: Levels per axis, shape (d,), int.
+        starts: First global level index of every axis and the total, shape (d + 1,), int.
+    """
+
+    def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
+        self.axes: Sequence[Axis] = tuple(
+            Axis.from_distribution(name, search_space[name]) for name in sorted(search_space)
+        )
+        self.n_levels = np.array([axis.n_levels for axis in self.axes], dtype=np.intp)
+        self.starts = np.concatenate([[0], np.cumsum(self.n_levels)]).astype(np.intp)
+
+    def __len__(self) -> int:
+        return len(self.axes)
+
+    def encode(self, params: Mapping[str, Any]) -> FloatArray:
+        """Coordinates of a configuration, shape (d,); NaN where a parameter is absent."""
+        return np.array(
+            [
+                axis.coordinate(params[axis.name]) if axis.name in params else math.nan
+                for axis in self.axes
+            ]
+        )
+
+    def key(self, coordinates: FloatArray) -> tuple[Any, ...]:
+        """What makes a configuration different from others: its values, None where inactive."""
+        return tuple(
+            None
+            if math.isnan(coordinate)
+            else axis.distribution.to_internal_repr(axis.value(coordinate))
+            for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
+        )
+
+    def decode(self, coordinates: FloatArray) -> dict[str, Any]:
+        """Parameter values of coordinates of shape (d,); inactive (NaN) ones are left out."""
+        return {
+            axis.name: axis.value(coordinate)
+            for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
+            if not math.isnan(coordinate)
+        }
+
+    def at_levels(self, levels: NDArray[np.intp]) -> FloatArray:
+        """Coordinates of level indices, both of shape (..., d)."""
+        flat = np.concatenate([axis.coordinates for axis in self.axes])
+        return flat[levels + self.starts[:-1]]
+
+    def nearest_levels(self, coordinates: FloatArray) -> NDArray[np.intp]:
+        """Level index nearest to every coordinate, (d,) to (d,)."""
+        return np.array(
+            [
+                int(np.abs(axis.coordinates - coordinate).argmin())
+                for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
+            ],
+            dtype=np.intp,
+        )

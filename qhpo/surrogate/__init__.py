@@ -1,0 +1,1 @@
+"""Models of trial values, and their first two orders as a DiscreteQuadraticModel."""

@@ -1,0 +1,232 @@
+"""The ANOVA kernel: centred per-axis correlations and their sum over orders of interaction.
+
+Glossary
+--------
+d, n, M
+    Number of axes, of observed configurations, of ensemble members.
+K_i
+    Base correlation over axis i: Matern-5/2 on coordinates for numbers, a shared off-diagonal
+    correlation for categories.
+k~_i
+    K_i centred over the axis's levels and scaled to mean diagonal 1 there,
+    (H K_i H) / mean diag(H K_i H) with H = I - 11'/L. Centring makes main effects and interactions
+    orthogonal (Durrande, Ginsbourger, Roustant, Carraro 2013, "ANOVA kernels and RKHS of zero mean
+    functions for model-based sensitivity analysis", eq. 8).
+w_i
+    Relevance of axis i, >= 0, in units of the variance of the values.
+e1, e2
+    Elementary symmetric polynomials of the w_i k~_i, orders one and two (Duvenaud, Nickisch,
+    Rasmussen 2011, "Additive Gaussian Processes", eq. 6).
+R
+    All interactions of order three and up: prod_i (1 + w_i k~_i) - 1 - e1 - e2.
+k
+    The kernel, c + e1 + s2 e2 + s3 R.
+
+A category's centred correlation does not depend on the shared off-diagonal correlation: it is
+(L [x = x'] - 1) / (L - 1). So only numbers with three levels or more have a length scale.
+An inactive axis (coordinate NaN) has k~_i = 0 with everything.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.space import Space
+
+__all__ = ["CONSTANT", "AxisTables", "Support", "combine", "linear_in_axis", "matern52"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+CONSTANT = 1.0
+"""Prior variance c of the mean of the transformed values over the whole space."""
+
+_SQRT5 = 5.0**0.5
+
+
+def matern52(distance: FloatArray, lengthscale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Matern-5/2 correlation and its derivative by the log length scale, both of one shape.
+
+    (1 + u + u^2/3) exp(-u) with u = sqrt(5) distance / lengthscale (Rasmussen and Williams 2006,
+    eq. 4.17); its derivative by log(lengthscale) is u^2 (1 + u)/3 exp(-u).
+    """
+    u = _SQRT5 * distance / lengthscale
+    decay = np.exp(-u)
+    u2 = u * u
+    return (1.0 + u + u2 / 3.0) * decay, u2 * (1.0 + u) / 3.0 * decay
+
+
+class AxisTables(NamedTuple):
+    """Centred correlations of all values that occur on an axis.
+
+    Attributes:
+        correlation: k~_i, shape (d, U, U).
+        gradient: Its derivative by the log length scale, shape (d, U, U); 0 for categories.
+        means: Mean of K_i over the levels at every value, shape (d, U); 0 without length scale.
+        grand: Mean of ``means`` over the levels, shape (d,).
+        scale: Mean diagonal of H K_i H over the levels, shape (d,); 1 without length scale.
+    """
+
+    correlation: FloatArray
+    gradient: FloatArray
+    means: FloatArray
+    grand: FloatArray
+    scale: FloatArray
+
+
+class Support:
+    """The values that occur on every axis: its levels first, then visited values between them.
+
+    Kernels are computed once per pair of such values and looked up for pairs of configurations.
+
+    Args:
+        space: The search space.
+        coordinates: Configurations whose values occur, shape (n, d), NaN where inactive.
+
+    Attributes:
+        values: Coordinates per axis, padded with 0, shape (d, U).
+        has_lengthscale: Which axes have a length scale, shape (d,), bool.
+    """
+
+    def __init__(self, space: Space, coordinates: FloatArray) -> None:
+        self.space = space
+        columns: list[FloatArray] = []
+        for axis, column in zip(space.axes, coordinates.T, strict=True):
+            between = np.setdiff1d(column[~np.isnan(column)], axis.coordinates)
+            columns.append(np.concatenate([axis.coordinates, between]))
+        width = max((len(values) for values in columns), default=0)
+        self.values = np.zeros((len(columns), width))
+        for row, values in zip(self.values, columns, strict=True):
+            row[: len(values)] = values
+        self._sorted = [(np.argsort(values, kind="stable"), np.sort(values)) for values in columns]
+        is_category = np.array([axis.is_category for axis in space.axes], dtype=bool)
+        self.has_lengthscale = ~is_category & (space.n_levels >= 3)
+        self._is_level = np.arange(width) < space.n_levels[:, None]
+        self._level_weight = self._is_level / np.maximum(space.n_levels, 1)[:, None]
+        self._distance = np.abs(self.values[:, :, None] - self.values[:, None, :])
+        self._constant = self._constant_tables()
+
+    def place(self, coordinates: FloatArray) -> IntArray:
+        """Places of coordinates in ``values``, both of shape (q, d); -1 where inactive.
+
+        The coordinates must be levels, or be among those that this support was made with.
+        """
+        places = np.empty(coordinates.shape, dtype=np.intp)
+        for i, (order, values) in enumerate(self._sorted):
+            column = coordinates[:, i]
+            found = np.minimum(np.searchsorted(values, column), len(values) - 1)
+            places[:, i] = np.where(np.isnan(column), -1, order[found])
+        return places
+
+    def _constant_tables(self) -> FloatArray:
+        """k~_i of the axes without a length scale; zero rows for the others, shape (d, U, U)."""
+        n_levels = self.space.n_levels[:, None, None]
+        table = (n_levels * (self._distance == 0.0) - 1.0) / np.maximum(n_levels - 1, 1)
+        keep = (n_levels >= 2) & ~self.has_lengthscale[:, None, None]
+        return np.where(keep, table, 0.0)
+
+    def tables(self, lengthscale: FloatArray) -> AxisTables:
+        """Tables for length scales of shape (d,), in units of an axis's whole range."""
+        on = self.has_lengthscale
+        result = AxisTables(
+            self._constant.copy(),
+            np.zeros_like(self._constant),
+            np.zeros_like(self.values),
+            np.zeros(len(self.values)),
+            np.ones(len(self.values)),
+        )
+        if on.any():
+            base, slope = matern52(self._distance[on], lengthscale[on, None, None])
+            weight = self._level_weight[on]
+            centred, result.means[on], result.grand[on] = _centre(base, weight)
+            centred_slope, _, _ = _centre(slope, weight)
+            scale = np.einsum("iu,iuu->i", weight, centred)
+            scale_slope = np.einsum("iu,iuu->i", weight, centred_slope)[:, None, None]
+            correlation = centred / scale[:, None, None]
+            result.scale[on] = scale
+            result.correlation[on] = correlation
+            result.gradient[on] = (centred_slope - correlation * scale_slope) / scale[:, None, None]
+        return result
+
+    def between(
+        self, axis: int, points: FloatArray, lengthscale: float, tables: AxisTables
+    ) -> tuple[FloatArray, FloatArray]:
+        """k~_i of points between the levels with all values of the axis, and with themselves.
+
+        Args:
+            axis: Number of an axis with a length scale.
+            points: Coordinates, shape (P,).
+            lengthscale: The axis's length scale, the one ``tables`` was made with.
+            tables: This support's tables.
+
+        Returns:
+            Arrays of shape (P, U) and (P,).
+        """
+        scale = np.float64(lengthscale)
+        base, _ = matern52(np.abs(points[:, None] - self.values[axis]), scale)
+        means = base @ self._level_weight[axis]
+        centred = base - means[:, None] - tables.means[axis] + tables.grand[axis]
+        own = 1.0 - 2.0 * means + tables.grand[axis]
+        return centred / tables.scale[axis], own / tables.scale[axis]
+
+
+def _centre(table: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """H K H over the levels (weights p): K - Kp1' - 1p'K + p'Kp.
+
+    Args:
+        table: Shape (d, U, U).
+        weight: Shape (d, U).
+
+    Returns:
+        The centred table, Kp of shape (d, U) and p'Kp of shape (d,).
+    """
+    means: FloatArray = np.einsum("iuv,iv->iu", table, weight)
+    grand: FloatArray = np.einsum("iu,iu->i", means, weight)
+    centred = table - means[:, :, None] - means[:, None, :] + grand[:, None, None]
+    return centred, means, grand
+
+
+def linear_in_axis(
+    others_sum: FloatArray,
+    others_pairs: FloatArray,
+    others_product: FloatArray,
+    s2: FloatArray,
+    s3: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """The kernel as a function of one axis's term a = w_i k~_i: k = fixed + slope a.
+
+    Args:
+        others_sum: u, sum of the other axes' terms.
+        others_pairs: v, their second elementary symmetric polynomial.
+        others_product: w, product of 1 + term over the other axes.
+        s2: Strength of the second order.
+        s3: Strength of the orders three and up.
+
+    Returns:
+        fixed = c + (1 - s3) u + (s2 - s3) v + s3 (w - 1) and
+        slope = (1 - s3) + (s2 - s3) u + s3 w, of the arguments' common shape.
+    """
+    fixed = (
+        (CONSTANT - s3) + (1.0 - s3) * others_sum + (s2 - s3) * others_pairs + s3 * others_product
+    )
+    slope = (1.0 - s3) + (s2 - s3) * others_sum + s3 * others_product
+    return fixed, slope
+
+
+def combine(
+    e1: FloatArray, squares: FloatArray, product: FloatArray, s2: FloatArray, s3: FloatArray
+) -> FloatArray:
+    """The kernel from its power sums, all of one shape; s2 and s3 broadcast against it.
+
+    Args:
+        e1: sum_i w_i k~_i.
+        squares: sum_i (w_i k~_i)^2, so that e2 = (e1^2 - squares) / 2 (Newton-Girard).
+        product: prod_i (1 + w_i k~_i).
+        s2: Strength of the second order.
+        s3: Strength of the orders three and up.
+    """
+    e2 = 0.5 * (e1 * e1 - squares)
+    return CONSTANT + (1.0 - s3) * e1 + (s2 - s3) * e2 + s3 * (product - 1.0)
