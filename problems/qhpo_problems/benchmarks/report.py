@@ -38,7 +38,9 @@ class _Grid:
 def print_report(summary: Summary, console: Console) -> None:
     """Print a comparison as tables, the best entries bold."""
     for grid in _grids(summary):
-        table = Table(title=grid.title, title_justify="left", title_style="bold")
+        # Not the table's own title, which would be folded to a narrow table's width.
+        console.print(grid.title, style="bold", highlight=False)
+        table = Table()
         table.add_column(grid.header[0], no_wrap=True)
         for name in grid.header[1:]:
             table.add_column(name, justify="right")
@@ -95,6 +97,8 @@ def _grids(summary: Summary) -> list[_Grid]:
     samplers = [entry.sampler for entry in summary.samplers]
     grids = [_regrets(summary), _ranks(summary), _counts(summary)]
     for kind, regrets in (("family", summary.families), ("table", summary.tables)):
+        if len(regrets) == 1:
+            continue
         # One line a table: a row's best is what the eye looks for.
         rows = [
             [_Cell(name), *_cells([by_sampler[s] for s in samplers], _regret, min)]
