@@ -1,0 +1,154 @@
+"""What a study comes to, printed: the best configuration, the times, the table of its trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qhpo.cli.formats import column, duration, number
+from qhpo.cli.studies import Outcome, count, outcome, suggesting_seconds, training_seconds
+
+__all__ = [
+    "best_trial",
+    "facts",
+    "output",
+    "print_best",
+    "print_trials",
+    "table",
+    "time_spent",
+    "trial_counts",
+]
+
+_UNLIMITED = 10_000
+_STYLES = {
+    Outcome.COMPLETE: "",
+    Outcome.PRUNED: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.INTERRUPTED: "dim",
+    Outcome.RUNNING: "cyan",
+    Outcome.WAITING: "dim",
+}
+
+
+def output() -> Console:
+    """Standard output: as wide as the terminal, or as it needs when it goes to a file or a pipe."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNLIMITED
+    return console
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """The best finished trial, None if there is none yet."""
+    try:
+        return study.best_trial
+    except ValueError:
+        return None
+
+
+def time_spent(trials: Sequence[FrozenTrial]) -> str:
+    """Such as ``"2 min 31 s training, 4.2 s suggesting"``."""
+    training = duration(sum(map(training_seconds, trials)))
+    suggesting = duration(sum(map(suggesting_seconds, trials)))
+    return f"{training} training, {suggesting} suggesting"
+
+
+def trial_counts(trials: Sequence[FrozenTrial]) -> str:
+    """Such as ``"28 complete, 2 failed"``."""
+    counts = count(trials)
+    return ", ".join(f"{n} {kind.value}" for kind, n in counts.items()) or "none yet"
+
+
+def table(*headers: str) -> Table:
+    """A table in the program's one style."""
+    result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in headers:
+        result.add_column(Text(header), no_wrap=True)
+    return result
+
+
+def facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values under each other, the values never broken."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        line = Text(f"{name:<{width}}  ", style="bold").append(Text(value, style="not bold"))
+        console.print(line, soft_wrap=True)
+
+
+def print_best(console: Console, study: optuna.Study, best: FrozenTrial | None) -> None:
+    """Print the best value and the configuration that gave it."""
+    if best is None:
+        facts(console, [("best value", "no trial has a value yet")])
+        return
+    facts(console, [("best value", f"{number(best.value)}  (trial {best.number})")])
+    if best.params:
+        facts(console, [(f"  {name}", number(value)) for name, value in best.params.items()])
+
+
+def print_trials(console: Console, study: optuna.Study, last: int) -> None:
+    """Print the last trials, with as many parameters as the console is wide."""
+    trials = study.get_trials(deepcopy=False)
+    best = best_trial(study)
+    shown = trials[-last:]
+    names = list(dict.fromkeys(name for trial in shown for name in trial.params))
+    columns: list[tuple[str, list[str], bool]] = [
+        ("trial", [str(trial.number) for trial in shown], True),
+        ("value", column([_value(trial) for trial in shown]), True),
+        ("state", [outcome(trial).value for trial in shown], False),
+        ("train s", [_seconds(training_seconds(trial), 2) for trial in shown], True),
+        ("suggest s", [_seconds(suggesting_seconds(trial), 3) for trial in shown], True),
+    ]
+    for name in names:
+        values = [_parameter(trial, name) for trial in shown]
+        columns.append((name, column(values), _is_number(values)))
+    fitting = _fitting(columns, console.width)
+    result = table()
+    for header, _, right in columns[:fitting]:
+        result.add_column(Text(header), no_wrap=True, justify="right" if right else "left")
+    for row, trial in enumerate(shown):
+        is_best = best is not None and trial.number == best.number
+        style = "bold green" if is_best else _STYLES[outcome(trial)]
+        result.add_row(*(Text(cells[row]) for _, cells, _ in columns[:fitting]), style=style)
+    console.print(result)
+    if len(shown) < len(trials):
+        console.print(f"the last {len(shown)} of {len(trials)} trials; --last N shows more")
+    if fitting < len(columns):
+        hidden = ", ".join(name for name, _, _ in columns[fitting:])
+        console.print(f"not shown for lack of width: {hidden}", markup=False)
+
+
+def _value(trial: FrozenTrial) -> float | None:
+    return trial.value if outcome(trial) in (Outcome.COMPLETE, Outcome.PRUNED) else None
+
+
+def _parameter(trial: FrozenTrial, name: str) -> Any:
+    """The value for `column`, in which None means that the trial does not have the parameter."""
+    value = trial.params.get(name)
+    return "None" if value is None and name in trial.params else value
+
+
+def _seconds(seconds: float, decimals: int) -> str:
+    return f"{seconds:.{decimals}f}" if seconds > 0 else "-"
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in present)
+
+
+def _fitting(columns: Sequence[tuple[str, list[str], bool]], width: int) -> int:
+    """How many of the columns, from the left, fit next to each other."""
+    used = 0
+    for index, (header, cells, _) in enumerate(columns):
+        used += max(len(text) for text in [header, *cells]) + 2
+        if used > width:
+            return index
+    return len(columns)

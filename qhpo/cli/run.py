@@ -1,0 +1,203 @@
+"""`qhpo run`: tune a problem, or continue where an earlier run stopped."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+import click
+import optuna
+from rich.console import Console
+
+from qhpo.cli.app import Interrupted
+from qhpo.cli.formats import plural
+from qhpo.cli.options import DEFAULT_URL, Seconds, WholeNumber, examples, storage_option
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.report import best_trial, facts, output, print_best, time_spent, trial_counts
+from qhpo.cli.samplers import WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.search import Search
+from qhpo.cli.storage import open_storage, readable_errors, shown_url
+from qhpo.cli.studies import Choices, enter_study, outcome
+from qhpo.errors import MissingExtraError, QhpoError
+from qhpo.problem import Objective, Problem, load_problem
+from qhpo.timing import TimedSampler
+
+__all__ = ["run"]
+
+_MAX_SEED = 2**32 - 1
+
+
+@click.command(
+    epilog=examples(
+        "qhpo run cnn-digits",
+        "qhpo run cnn-digits --trials 100 --timeout 600",
+        "qhpo run cnn-digits --study rival --sampler tpe --seed 1",
+        "qhpo run cnn-digits --storage postgresql://user@host/tuning",
+    )
+)
+@click.argument("problem")
+@click.option(
+    "--trials",
+    type=WholeNumber(min=1),
+    metavar="N",
+    default=30,
+    show_default=True,
+    help="Finished trials the study should have in the end, earlier runs included.",
+)
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: the problem's name]")
+@storage_option
+@click.option(
+    "--sampler",
+    type=click.Choice(["qubo", "tpe", "gp", "random"]),
+    help="What suggests configurations.  [default: the study's, or qubo]",
+)
+@click.option(
+    "--solver",
+    metavar="NAME",
+    help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
+)
+@click.option(
+    "--seed",
+    type=WholeNumber(0, _MAX_SEED),
+    metavar="N",
+    help="Seed of the training and of the sampler.  [default: the study's, or 0]",
+)
+@click.option(
+    "--timeout",
+    type=Seconds(min=0, min_open=True),
+    metavar="S",
+    help="Start no trial after so many seconds; the one that runs is finished.",
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    problem: str,
+    trials: int,
+    study: str | None,
+    storage: str,
+    sampler: str | None,
+    solver: str | None,
+    seed: int | None,
+    timeout: float | None,
+) -> None:
+    """Tune PROBLEM, or continue where an earlier run stopped.
+
+    Ctrl-C stops the search and keeps every finished trial: the same command goes on from there.
+    Run it in several terminals at once, with the same storage, to share the work. A trial whose
+    process was killed is marked as failed after a minute of silence and done again.
+    """
+    if solver is not None and sampler not in (None, "qubo"):
+        raise click.UsageError(f"--solver belongs to --sampler qubo, not {sampler}; leave it out")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    task = _load(problem)
+    if solver is not None:
+        sampler = "qubo"
+    if sampler is not None:
+        check_sampler(sampler, solver or "neal")
+    name = task.name if study is None else study
+    errors = Console(stderr=True, highlight=False)
+    try:
+        with readable_errors(storage):
+            opened, choices = enter_study(
+                open_storage(storage), name, task, sampler=sampler, solver=solver, seed=seed
+            )
+            check_sampler(choices.sampler, choices.solver)
+            with errors.status(f"preparing {task.name}"):
+                objective = _prepare(task, choices.seed)
+            search = _search(opened, objective, choices, trials, timeout, errors)
+    except KeyboardInterrupt:
+        again = shlex.join(["qhpo", "run", *_given(ctx)])
+        raise Interrupted(f"stopped; continue with: {again}") from None
+    _conclude(opened, search, storage, trials)
+    if search.failures and not search.succeeded:
+        ctx.exit(1)
+
+
+def _load(name: str) -> Problem:
+    try:
+        problem = load_problem(name)
+    except QhpoError:
+        raise
+    except Exception as error:
+        raise QhpoError(
+            f"the problem {name} cannot be loaded: {type(error).__name__}: {error}; update or "
+            "uninstall the package that brings it"
+        ) from error
+    for package in problem.missing_packages():
+        raise MissingExtraError(f"the problem {name}", package, problem.extra)
+    return problem
+
+
+def _prepare(problem: Problem, seed: int) -> Objective:
+    try:
+        return problem.objective(seed)
+    except QhpoError:
+        raise
+    except Exception as error:
+        raise QhpoError(
+            f"the problem {problem.name} cannot be prepared: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _search(
+    study: optuna.Study,
+    objective: Objective,
+    choices: Choices,
+    total: int,
+    timeout: float | None,
+    errors: Console,
+) -> Search:
+    study.sampler = TimedSampler(
+        WorkerSampler(
+            lambda first: build_sampler(choices.sampler, choices.solver, choices.seed, first)
+        )
+    )
+    search = Search(study, objective, choices, total, timeout)
+    with SearchProgress(errors, study.study_name, total) as progress:
+        finished = sum(outcome(trial).finished for trial in study.get_trials(deepcopy=False))
+        if finished >= total:
+            progress.news(
+                f"{study.study_name} already has {plural(finished, 'finished trial')}; "
+                "ask for more with --trials"
+            )
+        elif finished:
+            progress.news(f"continuing {study.study_name}: {finished} of {total} trials are done")
+        search.run(progress)
+    return search
+
+
+def _conclude(study: optuna.Study, search: Search, url: str, total: int) -> None:
+    console = output()
+    trials = study.get_trials(deepcopy=False)
+    name = study.study_name
+    where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
+    print_best(console, study, best_trial(study))
+    console.print()
+    facts(
+        console,
+        [
+            ("trials", trial_counts(trials)),
+            ("time", time_spent(trials)),
+            ("stored", f"study {name} in {shown_url(url)}"),
+            ("look at it", shlex.join(["qhpo", "show", name, *where])),
+        ],
+    )
+    if search.failures:
+        number, text = next(iter(search.failures.items()))
+        click.echo(
+            f"qhpo: {plural(len(search.failures), 'trial')} failed; the first was trial {number}: "
+            f"{text}",
+            err=True,
+        )
+
+
+def _given(ctx: click.Context) -> Iterable[str]:
+    """The command line as it was given, without a password."""
+    for parameter in ctx.command.params:
+        value = ctx.params.get(str(parameter.name))
+        source = ctx.get_parameter_source(str(parameter.name))
+        if source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Option):
+            yield parameter.opts[0]
+        yield shown_url(str(value)) if parameter.name == "storage" else str(value)

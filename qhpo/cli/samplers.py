@@ -1,0 +1,122 @@
+"""The samplers that `qhpo run --sampler` offers, and how their seed is chosen."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.errors import MissingExtraError, SolverError
+
+__all__ = ["WorkerSampler", "build_sampler", "check_sampler"]
+
+
+def check_sampler(name: str, solver: str) -> None:
+    """Check that `build_sampler` can make this sampler.
+
+    Raises:
+        SolverError: If the sampler is qubo and there is no such solver.
+        MissingExtraError: If the sampler or its solver needs a package that is not installed.
+    """
+    if name == "gp" and importlib.util.find_spec("torch") is None:
+        raise MissingExtraError("the sampler gp", "torch", "torch")
+    if name == "qubo":
+        _check_solver(solver)
+
+
+def build_sampler(name: str, solver: str, seed: int, first_number: int) -> BaseSampler:
+    """The sampler that `qhpo run --sampler` names.
+
+    Args:
+        name: ``"qubo"``, ``"tpe"``, ``"gp"`` or ``"random"``.
+        solver: What samples the QUBO; only for ``"qubo"``.
+        seed: The study's seed.
+        first_number: Number of the first trial that the sampler will be asked for. Optuna's own
+            samplers know only their seed: continued, or in a second process, they would repeat
+            the trials that the study already has. They get another seed for another first trial.
+
+    Raises:
+        SolverError: As `check_sampler`.
+        MissingExtraError: As `check_sampler`.
+    """
+    check_sampler(name, solver)
+    if name == "qubo":
+        from qhpo import QUBOSampler
+
+        return QUBOSampler(seed=seed, solver=solver)
+    if first_number > 0:
+        seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
+    if name == "tpe":
+        return TPESampler(seed=seed)
+    if name == "gp":
+        return GPSampler(seed=seed)
+    return RandomSampler(seed=seed)
+
+
+class WorkerSampler(BaseSampler):
+    """Makes the sampler when it sees its first trial, whose number no other process has.
+
+    Args:
+        build: Takes the number of that trial, returns the sampler that does the work.
+    """
+
+    def __init__(self, build: Callable[[int], BaseSampler]) -> None:
+        self._build = build
+        self._sampler: BaseSampler = RandomSampler()
+        self._built = False
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        if not self._built:
+            self._sampler = self._build(trial.number)
+            self._built = True
+        self._sampler.before_trial(study, trial)
+
+    def reseed_rng(self) -> None:
+        self._sampler.reseed_rng()
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return self._sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        self._sampler.after_trial(study, trial, state, values)
+
+
+def _check_solver(name: str) -> None:
+    from qhpo.solvers import describe_solvers
+
+    solvers = {solver.name: solver for solver in describe_solvers()}
+    if name not in solvers:
+        near = get_close_matches(name, solvers, n=1)
+        guess = f"did you mean {near[0]}?" if near else "see `qhpo solvers`"
+        raise SolverError(f"a solver must be one of: {', '.join(solvers)}; got {name!r}; {guess}")
+    for package in solvers[name].missing_packages():
+        raise MissingExtraError(f"the solver {name}", package, solvers[name].extra)

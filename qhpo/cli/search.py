@@ -1,0 +1,274 @@
+"""The search of `qhpo run`: trial after trial until the study has as many as were asked for.
+
+Several processes may work on one study, and any of them may be stopped or killed:
+
+- The total counts trials that are complete, pruned or failed by themselves. A trial that Ctrl-C
+  or a crash cut off is marked as failed, but somebody else does it again.
+- A worker gives a sign of life while it trains (Optuna's heartbeat). A trial that was silent for a
+  minute is taken to be left behind by a killed process.
+- A worker does not start a trial while finished and running ones make up the total. It waits for
+  the running ones, and takes over should one of them be left behind.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import fail_stale_trials
+from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.trial import FrozenTrial
+
+from qhpo.cli.formats import number, plural
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, outcome
+from qhpo.errors import QhpoError
+from qhpo.problem import Objective
+
+__all__ = ["Search"]
+
+_POLL_SECONDS = 0.5
+_ERROR_LENGTH = 400
+_RECENT = 20
+
+
+class Search:
+    """Brings a study to a number of finished trials.
+
+    Args:
+        study: With the sampler to use.
+        objective: What to optimize.
+        choices: Recorded with each trial.
+        total: Finished trials the study should have.
+        timeout: Seconds after which no new trial is started; None for no limit.
+
+    Attributes:
+        failures: Trial number and error of each trial of this search that failed.
+        succeeded: Trials of this search that are complete or pruned.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        objective: Objective,
+        choices: Choices,
+        total: int,
+        timeout: float | None = None,
+    ) -> None:
+        self._study = study
+        self._objective = objective
+        self._choices = choices
+        self._total = total
+        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self._interrupts = _Interrupts()
+        self._number = -1
+        self._announced = -1
+        self._waiting = False
+        self._refusal: QhpoError | None = None
+        self.failures: dict[int, str] = {}
+        self.succeeded = 0
+
+    def run(self, progress: SearchProgress) -> None:
+        """Search until the total or the timeout is reached.
+
+        Raises:
+            KeyboardInterrupt: On Ctrl-C; the study can be continued.
+            QhpoError: If the objective or the sampler refuses its input; every trial would fail.
+        """
+        with self._interrupts:
+            while True:
+                _fail_left_behind(self._study)
+                trials = self._study.get_trials(deepcopy=False)
+                finished = sum(outcome(trial).finished for trial in trials)
+                running = sum(_runs_elsewhere(trial) for trial in trials)
+                self._show(progress, trials, finished, running)
+                if finished >= self._total or time.monotonic() >= self._deadline:
+                    return
+                self._interrupts.check()
+                if finished + running < self._total:
+                    self._one_trial(progress)
+                else:
+                    self._wait(progress, running)
+
+    def _one_trial(self, progress: SearchProgress) -> None:
+        try:
+            self._study.optimize(self._evaluate, n_trials=1, catch=(Exception,))
+        except (ValueError, AssertionError) as error:
+            # Optuna refuses the result of a trial that another worker took for left behind, and
+            # then fails to log the refusal.
+            if isinstance(error, QhpoError) or not self._was_given_up():
+                raise
+            progress.news(
+                f"trial {self._number}  its result came too late: another process had taken it "
+                "for left behind",
+                style="yellow",
+            )
+            return
+        if self._refusal is not None:
+            raise self._refusal
+        if self._number in self.failures:
+            progress.news(f"trial {self._number}  failed  {self.failures[self._number]}", "red")
+        else:
+            self.succeeded += 1
+
+    def _evaluate(self, trial: optuna.Trial) -> float:
+        self._number = trial.number
+        # Whoever sees the sampler's name on a running trial waits for it until it falls silent,
+        # so there must have been a sign of life before.
+        if isinstance(storage := self._study._storage, BaseHeartbeat):
+            storage.record_heartbeat(trial._trial_id)
+        trial.set_user_attr(SAMPLER, self._choices.sampler)
+        if self._choices.sampler == "qubo":
+            trial.set_user_attr(SOLVER, self._choices.solver)
+        try:
+            with self._interrupts.immediate():
+                return _checked(self._objective(trial))
+        except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
+            raise
+        except Exception as error:
+            if isinstance(error, QhpoError):
+                self._refusal = error
+            text = _described(error)
+            trial.set_user_attr(ERROR, text)
+            self.failures[trial.number] = text
+            raise
+
+    def _was_given_up(self) -> bool:
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.number == self._number:
+                return outcome(trial) is Outcome.INTERRUPTED
+        return False
+
+    def _wait(self, progress: SearchProgress, running: int) -> None:
+        if not self._waiting:
+            progress.news(f"waiting for {plural(running, 'trial')} of another process", "yellow")
+            self._waiting = True
+        with self._interrupts.immediate():
+            time.sleep(_POLL_SECONDS)
+
+    def _show(
+        self, progress: SearchProgress, trials: list[FrozenTrial], finished: int, running: int
+    ) -> None:
+        best = _best(self._study)
+        text = "" if best is None else number(best.value, 4)
+        if best is not None and best.number == self._number != self._announced:
+            progress.news(f"trial {best.number}  {text}  best so far")
+            self._announced = best.number
+        left = self._deadline - time.monotonic()
+        if (pace := _seconds_per_trial(trials)) is not None:
+            # The running trials of others end while this process does its own.
+            left = min(left, pace * math.ceil((self._total - finished) / (running + 1)))
+        progress.update(finished, text, left if math.isfinite(left) else None)
+
+
+class _Interrupts:
+    """Ctrl-C at once while an objective runs, and after the next database access otherwise.
+
+    A trial that is interrupted between its creation and its first sign of life would stay in the
+    study as running for ever. A second Ctrl-C interrupts wherever the program is.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._immediate = False
+        self._previous: Any = None
+
+    def __enter__(self) -> None:
+        self._previous = signal.getsignal(signal.SIGINT)
+        # Only the main thread may set handlers, and a program told to ignore Ctrl-C still does.
+        if self._installable():
+            signal.signal(signal.SIGINT, self._handle)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._installable():
+            signal.signal(signal.SIGINT, self._previous)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._requested:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def immediate(self) -> Iterator[None]:
+        """Within it, Ctrl-C interrupts at once."""
+        self._immediate = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._immediate = False
+
+    def _installable(self) -> bool:
+        main = threading.current_thread() is threading.main_thread()
+        return main and self._previous is not signal.SIG_IGN
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        interrupt = self._immediate or self._requested
+        self._requested = True
+        if interrupt:
+            raise KeyboardInterrupt
+
+
+def _fail_left_behind(study: optuna.Study) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        fail_stale_trials(study)
+
+
+def _runs_elsewhere(trial: FrozenTrial) -> bool:
+    """Whether another `qhpo run` works on it. One of another program gives no sign of life."""
+    return outcome(trial) is Outcome.RUNNING and SAMPLER in trial.user_attrs
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    try:
+        return study.best_trial
+    except ValueError:
+        return None
+
+
+def _seconds_per_trial(trials: list[FrozenTrial]) -> float | None:
+    spans = [
+        trial.duration.total_seconds()
+        for trial in trials
+        if trial.duration is not None and outcome(trial).finished
+    ]
+    recent = spans[-_RECENT:]
+    return sum(recent) / len(recent) if recent else None
+
+
+def _checked(value: object) -> float:
+    """The value of an objective, which Optuna would let fail without a reason."""
+    try:
+        result = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"the objective must return a number, got {value!r}") from None
+    if math.isnan(result):
+        raise ValueError("the objective returned nan")
+    return result
+
+
+def _described(error: Exception) -> str:
+    """One line: the error and the place in the code that raised it."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if frame.filename == __file__:  # a value that is none, found by `_checked`
+        return text[:_ERROR_LENGTH]
+    place = f" ({Path(frame.filename).name}:{frame.lineno})"
+    return text[: _ERROR_LENGTH - len(place)] + place

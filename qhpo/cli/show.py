@@ -1,0 +1,136 @@
+"""`qhpo show`: a study's best configuration, its trials and the time they took."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+import optuna
+from optuna.storages import BaseStorage
+from rich.console import Console
+from rich.text import Text
+
+from qhpo.cli.formats import number
+from qhpo.cli.options import WholeNumber, examples, storage_option
+from qhpo.cli.report import (
+    best_trial,
+    facts,
+    output,
+    print_best,
+    print_trials,
+    table,
+    time_spent,
+    trial_counts,
+)
+from qhpo.cli.storage import open_storage, readable_errors, shown_url
+from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER
+from qhpo.errors import QhpoError
+
+__all__ = ["show"]
+
+
+@click.command(
+    epilog=examples("qhpo show", "qhpo show cnn-digits --last 100", "qhpo show | less -S")
+)
+@click.argument("study", required=False)
+@storage_option
+@click.option(
+    "--last",
+    type=WholeNumber(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many trials the table shows.",
+)
+def show(study: str | None, storage: str, last: int) -> None:
+    """Show the best configuration, the trials and the time they took.
+
+    Without STUDY: the only study there is, or the list of all.
+
+    The table has as many parameters as the terminal is wide, and all of them in a pipe or a file.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with readable_errors(storage):
+        opened = open_storage(storage, must_exist=True)
+        names = sorted(optuna.get_all_study_names(opened))
+        if study is None and len(names) != 1:
+            _list(output(), opened, names, storage)
+            return
+        name = names[0] if study is None else _known(study, names, storage)
+        _print(output(), optuna.load_study(study_name=name, storage=opened), storage, last)
+
+
+def _known(name: str, names: list[str], url: str) -> str:
+    if name in names:
+        return name
+    if not names:
+        raise QhpoError(f"{shown_url(url)} holds no study; start one with `qhpo run PROBLEM`")
+    near = get_close_matches(name, names, n=1)
+    guess = f"did you mean {near[0]}?" if near else "see `qhpo show`"
+    raise QhpoError(f"there is no study {name!r} in {shown_url(url)}; {guess}")
+
+
+def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
+    if len(study.directions) > 1:
+        raise QhpoError(
+            f"`qhpo show` reads studies with one objective; {study.study_name} has "
+            f"{len(study.directions)}; open it with optuna-dashboard"
+        )
+    trials = study.get_trials(deepcopy=False)
+    facts(
+        console,
+        [
+            ("study", f"{study.study_name} in {shown_url(url)}"),
+            ("problem", _origin(study)),
+            ("sampler", _samplers(study)),
+            ("trials", trial_counts(trials)),
+            ("time", time_spent(trials)),
+        ],
+    )
+    console.print()
+    print_best(console, study, best_trial(study))
+    if trials:
+        console.print()
+        print_trials(console, study, last)
+
+
+def _origin(study: optuna.Study) -> str:
+    direction = study.direction.name.lower()
+    if PROBLEM not in study.user_attrs:
+        return f"{direction}, started by another program"
+    return f"{study.user_attrs[PROBLEM]}, {direction}, seed {study.user_attrs[SEED]}"
+
+
+def _samplers(study: optuna.Study) -> str:
+    """Such as ``"qubo with neal"``, or ``"tpe (10 trials), qubo with neal (20 trials)"``."""
+    used: dict[str, int] = {}
+    for trial in study.get_trials(deepcopy=False):
+        attrs = trial.user_attrs
+        if SAMPLER in attrs:
+            solver = f" with {attrs[SOLVER]}" if SOLVER in attrs else ""
+            label = f"{attrs[SAMPLER]}{solver}"
+            used[label] = used.get(label, 0) + 1
+    if len(used) == 1:
+        return next(iter(used))
+    return ", ".join(f"{label} ({n} trials)" for label, n in used.items()) or "unknown"
+
+
+def _list(console: Console, storage: BaseStorage, names: list[str], url: str) -> None:
+    if not names:
+        console.print(
+            f"{shown_url(url)} holds no study; start one with: qhpo run PROBLEM", markup=False
+        )
+        return
+    result = table("study", "problem", "best value", "trials")
+    for name in names:
+        study = optuna.load_study(study_name=name, storage=storage)
+        best = best_trial(study) if len(study.directions) == 1 else None
+        cells = (
+            name,
+            str(study.user_attrs.get(PROBLEM, "-")),
+            "-" if best is None else number(best.value),
+            trial_counts(study.get_trials(deepcopy=False)),
+        )
+        result.add_row(*map(Text, cells))
+    console.print(result)
+    console.print("qhpo show STUDY shows one of them")

@@ -1,0 +1,164 @@
+"""A study of `qhpo run`: what it remembers of the user's choices, and what became of its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.errors import QhpoError
+from qhpo.problem import Problem
+from qhpo.timing import WALL_SECONDS
+
+__all__ = [
+    "DIRECTION",
+    "ERROR",
+    "PROBLEM",
+    "SAMPLER",
+    "SEED",
+    "SOLVER",
+    "Choices",
+    "Outcome",
+    "count",
+    "enter_study",
+    "outcome",
+    "suggesting_seconds",
+    "training_seconds",
+]
+
+# User attributes. The first three belong to a study, `ERROR` to a trial, the rest to both.
+PROBLEM = "qhpo:problem"
+DIRECTION = "qhpo:direction"
+SEED = "qhpo:seed"
+SAMPLER = "qhpo:sampler"
+SOLVER = "qhpo:solver"
+ERROR = "qhpo:error"
+
+
+class Outcome(Enum):
+    """What became of a trial. Interrupted: its process was stopped before the objective ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    RUNNING = "running"
+    WAITING = "waiting"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trial counts towards the total that `qhpo run --trials` asks for."""
+        return self in (Outcome.COMPLETE, Outcome.PRUNED, Outcome.FAILED)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the trials to come are made with. The solver only matters to the sampler qubo."""
+
+    sampler: str
+    solver: str
+    seed: int
+
+
+def outcome(trial: FrozenTrial) -> Outcome:
+    """What became of a trial, also of one that another Optuna program made."""
+    if trial.state == TrialState.FAIL:
+        # A trial of `qhpo run` that ended by itself says why; one that was cut off cannot.
+        cut_off = SAMPLER in trial.user_attrs and ERROR not in trial.user_attrs
+        return Outcome.INTERRUPTED if cut_off else Outcome.FAILED
+    return Outcome(trial.state.name.lower())
+
+
+def count(trials: Sequence[FrozenTrial]) -> dict[Outcome, int]:
+    """How many trials had each outcome, in the order of `Outcome`, without zeros."""
+    outcomes = [outcome(trial) for trial in trials]
+    return {kind: outcomes.count(kind) for kind in Outcome if kind in outcomes}
+
+
+def suggesting_seconds(trial: FrozenTrial) -> float:
+    """Wall-clock seconds the sampler took for this trial; 0 where nobody measured them."""
+    return float(trial.system_attrs.get(WALL_SECONDS, 0.0))
+
+
+def training_seconds(trial: FrozenTrial) -> float:
+    """Wall-clock seconds the objective took; 0 for a trial that did not come to its end."""
+    if trial.duration is None or not outcome(trial).finished:
+        return 0.0
+    return max(trial.duration.total_seconds() - suggesting_seconds(trial), 0.0)
+
+
+def enter_study(
+    storage: BaseStorage,
+    name: str,
+    problem: Problem,
+    *,
+    sampler: str | None = None,
+    solver: str | None = None,
+    seed: int | None = None,
+) -> tuple[optuna.Study, Choices]:
+    """Start a study, or continue the one of that name.
+
+    Returns:
+        The study, and the choices for the trials to come: those given, else those that the study
+        was started with, else the defaults.
+
+    Raises:
+        QhpoError: If the study belongs to another problem, direction or seed, or to a program
+            other than `qhpo run`.
+    """
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction=problem.direction, load_if_exists=True
+    )
+    known = study.user_attrs
+    if study.get_trials(deepcopy=False):
+        _check_same(study, problem, seed)
+    else:
+        # Nothing was tried yet: the choices are still free.
+        known = {}
+    _check_direction(study, problem)
+    chosen = Choices(
+        sampler=sampler or known.get(SAMPLER, "qubo"),
+        solver=solver or known.get(SOLVER, "neal"),
+        seed=int(known.get(SEED, 0)) if seed is None else seed,
+    )
+    if not known:
+        study.set_user_attr(PROBLEM, problem.name)
+        study.set_user_attr(DIRECTION, problem.direction)
+        study.set_user_attr(SEED, chosen.seed)
+        study.set_user_attr(SAMPLER, chosen.sampler)
+        if chosen.sampler == "qubo":
+            study.set_user_attr(SOLVER, chosen.solver)
+    return study, chosen
+
+
+def _check_same(study: optuna.Study, problem: Problem, seed: int | None) -> None:
+    known = study.user_attrs
+    if PROBLEM not in known:
+        raise QhpoError(
+            f"`qhpo run` continues only studies that it started, and {study.study_name} was made "
+            "by another program; choose another name with --study"
+        )
+    if known[PROBLEM] != problem.name:
+        raise QhpoError(
+            f"a study belongs to one problem: {study.study_name} tunes {known[PROBLEM]}, not "
+            f"{problem.name}; choose another name with --study"
+        )
+    if seed not in (None, known[SEED]):
+        raise QhpoError(
+            f"a study trains with one seed, or its values could not be compared: "
+            f"{study.study_name} has seed {known[SEED]}, got {seed}; leave --seed out, or choose "
+            "another name with --study"
+        )
+
+
+def _check_direction(study: optuna.Study, problem: Problem) -> None:
+    directions = [direction.name.lower() for direction in study.directions]
+    if directions != [problem.direction]:
+        raise QhpoError(
+            f"a study keeps its direction: {study.study_name} has {' and '.join(directions)}, "
+            f"{problem.name} has {problem.direction}; choose another name with --study"
+        )

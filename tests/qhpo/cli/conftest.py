@@ -1,0 +1,116 @@
+"""A package with tiny problems and commands, found as any installed package is."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import sqlalchemy
+
+ENTRY_POINTS = """\
+[qhpo.problems]
+absent = no_such_module:PROBLEM
+ascent = tiny_problems:ASCENT
+flaky = tiny_problems:FLAKY
+gated = tiny_problems:GATED
+hungry = tiny_problems:HUNGRY
+nan = tiny_problems:NAN
+parabola = tiny_problems:PARABOLA
+pruning = tiny_problems:PRUNING
+refusing = tiny_problems:REFUSING
+seeded = tiny_problems:SEEDED
+slow = tiny_problems:SLOW
+stopping = tiny_problems:STOPPING
+text = tiny_problems:TEXT
+unprepared = tiny_problems:UNPREPARED
+
+[qhpo.commands]
+greet = tiny_problems:greet
+snapped = no_such_module:command
+textual = tiny_problems:NO_COMMAND
+run = tiny_problems:greet
+"""
+
+# Ctrl-C works even if the tests were started with it ignored, as in the background of a script.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import qhpo.cli.storage as storage
+storage._GRACE_SECONDS = {grace}
+from qhpo.cli import main
+sys.exit(main())
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(Path(__file__).with_name("tiny_problems.py"), folder)
+    info = folder / "tiny-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def tiny(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory: empty, with the tiny package installed and Optuna's log restored."""
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    importlib.invalidate_caches()
+    verbosity = optuna.logging.get_verbosity()
+    yield tmp_path
+    optuna.logging.set_verbosity(verbosity)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_disk_flushes() -> Iterator[None]:
+    """SQLite without waiting for the disk, which takes most of the time of these tests."""
+
+    def faster(connection: Any, record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", faster)
+    yield
+    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", faster)
+
+
+@pytest.fixture
+def start(site: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts `qhpo` with the given arguments as a process of its own.
+
+    It takes a worker for dead after so many seconds of grace.
+    """
+    processes = []
+
+    def begin(*args: str, grace: int = 60) -> subprocess.Popen[str]:
+        path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM.format(grace=grace), *args],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import TrialState
+
+from qhpo.cli import main, samplers, storage
+from qhpo.cli.studies import Outcome, outcome
+from qhpo.timing import CPU_SECONDS, WALL_SECONDS
+
+URL = "sqlite:///qhpo.db"
+
+
+def run(*args: object, sampler: str | None = "random") -> int:
+    chosen = [] if sampler is None else ["--sampler", sampler]
+    return main(["run", *map(str, args), *chosen])
+
+
+def load(name: str, url: str = URL) -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=url)
+
+
+def test_a_run_is_a_plain_optuna_study(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("parabola", "--trials", 5, "--seed", 2) == 0
+
+    study = load("parabola")
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 5
+    assert study.user_attrs == {
+        "qhpo:problem": "parabola",
+        "qhpo:direction": "minimize",
+        "qhpo:seed": 2,
+        "qhpo:sampler": "random",
+    }
+    for trial in study.trials:
+        assert trial.user_attrs == {"qhpo:sampler": "random"}
+        assert trial.system_attrs[WALL_SECONDS] >= trial.system_attrs[CPU_SECONDS] * 0.5 > 0
+    out = capsys.readouterr().out
+    assert f"best value  {study.best_value:.6g}  (trial {study.best_trial.number})\n" in out
+    assert f"  x     {study.best_params['x']:.6g}\n" in out
+    assert "trials      5 complete\n" in out
+    assert " training, " in out
+    assert "stored      study parabola in sqlite:///qhpo.db\n" in out
+    assert "look at it  qhpo show parabola\n" in out
+
+
+def test_the_news_of_a_run(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("parabola", "--trials", 8) == 0
+
+    values = [trial.value for trial in load("parabola").trials]
+    records = [i for i in range(8) if values[i] == min(values[: i + 1])]
+    news = [f"trial {i}  {values[i]:.4g}  best so far" for i in records]
+    assert capsys.readouterr().err.splitlines() == news  # and no line of Optuna's own log
+
+
+def test_a_second_run_continues_to_the_total(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("parabola", "--trials", 3) == 0
+    capsys.readouterr()
+    assert run("parabola", "--trials", 7) == 0
+
+    assert "continuing parabola: 3 of 7 trials are done\n" in capsys.readouterr().err
+    drawn = [trial.params["x"] for trial in load("parabola").trials]
+    assert len(set(drawn)) == len(drawn) == 7
+
+    assert run("parabola", "--trials", 7) == 0
+    assert "parabola already has 7 finished trials" in capsys.readouterr().err
+    assert len(load("parabola").trials) == 7
+
+
+def test_the_seed_gives_the_trials(tiny: Path) -> None:
+    for study, seed in [("a", 1), ("b", 1), ("c", 2)]:
+        assert run("parabola", "--trials", 4, "--study", study, "--seed", seed) == 0
+
+    a, b, c = ([trial.params for trial in load(name).trials] for name in "abc")
+    assert a == b != c
+
+
+def test_the_seed_reaches_the_training(tiny: Path) -> None:
+    assert run("seeded", "--trials", 1, "--seed", 41) == 0
+    assert run("seeded", "--trials", 2) == 0
+
+    assert [trial.value for trial in load("seeded").trials] == [41, 41]
+
+
+def test_another_storage_and_study(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / "my folder").mkdir()
+    url = "sqlite:///my folder/b.db"
+
+    assert run("ascent", "--trials", 2, "--study", "up hill", "--storage", url) == 0
+
+    study = load("up hill", url)
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert study.best_value == max(trial.value for trial in study.trials)
+    shown = "look at it  qhpo show 'up hill' --storage 'sqlite:///my folder/b.db'\n"
+    assert shown in capsys.readouterr().out
+    assert not (tiny / "qhpo.db").exists()
+
+
+def test_another_sampler_continues_and_is_recorded(tiny: Path) -> None:
+    assert run("parabola", "--trials", 2) == 0
+    assert run("parabola", "--trials", 4, sampler="tpe") == 0
+    assert run("parabola", "--trials", 5, sampler=None) == 0  # the study's own
+
+    used = [trial.user_attrs["qhpo:sampler"] for trial in load("parabola").trials]
+    assert used == ["random", "random", "tpe", "tpe", "random"]
+
+
+def test_the_default_is_qubo_with_neal(tiny: Path) -> None:
+    assert run("parabola", "--trials", 2, sampler=None) == 0
+
+    study = load("parabola")
+    assert (study.user_attrs["qhpo:sampler"], study.user_attrs["qhpo:solver"]) == ("qubo", "neal")
+    for trial in study.trials:
+        assert trial.user_attrs == {"qhpo:sampler": "qubo", "qhpo:solver": "neal"}
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["slow", "--study", "parabola"], "parabola tunes parabola, not slow"),
+        (["parabola", "--seed", "9"], "parabola has seed 0, got 9"),
+        (["parabola", "--study", "plain"], "plain was made by another program"),
+        (["parabola", "--study", "upward"], "upward has maximize, parabola has minimize"),
+        (["parabola", "--study", "pair"], "pair has minimize and minimize"),
+    ],
+)
+def test_a_study_that_does_not_fit(
+    args: list[str], expected: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("parabola", "--trials", 1) == 0
+    plain = optuna.create_study(storage=URL, study_name="plain")
+    plain.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    optuna.create_study(storage=URL, study_name="upward", direction="maximize")
+    optuna.create_study(storage=URL, study_name="pair", directions=["minimize", "minimize"])
+    capsys.readouterr()
+
+    assert run(*args) == 2
+
+    err = capsys.readouterr().err
+    assert expected in err
+    assert "another name with --study" in err
+    assert err.count("\n") == 1
+
+
+def test_a_study_without_trials_takes_new_choices(tiny: Path) -> None:
+    assert run("parabola", "--study", "s", "--timeout", 1e-9) == 0
+    assert load("s").trials == []
+
+    assert run("slow", "--study", "s", "--seed", 4, "--trials", 1) == 0
+
+    assert load("s").user_attrs["qhpo:problem"] == "slow"
+    assert load("s").user_attrs["qhpo:seed"] == 4
+
+
+def test_failures_are_shown_counted_and_survived(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("flaky", "--trials", 6) == 0
+
+    trials = load("flaky").trials
+    assert [outcome(trial) for trial in trials] == [Outcome.COMPLETE, Outcome.FAILED] * 3
+    printed = capsys.readouterr()
+    assert "trials      3 complete, 3 failed\n" in printed.out
+    error = trials[1].user_attrs["qhpo:error"]
+    assert error.startswith("RuntimeError: number 1 is odd (tiny_problems.py:")
+    assert f"trial 1  failed  {error}\n" in printed.err
+    last = printed.err.splitlines()[-1]
+    assert last == f"qhpo: 3 trials failed; the first was trial 1: {error}"
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("problem", "error"),
+    [
+        ("nan", "ValueError: the objective returned nan"),
+        ("text", "TypeError: the objective must return a number, got 'high'"),
+    ],
+)
+def test_an_objective_without_a_value(
+    problem: str, error: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(problem, "--trials", 2) == 1
+
+    assert [trial.state for trial in load(problem).trials] == [TrialState.FAIL] * 2
+    printed = capsys.readouterr()
+    assert f"2 trials failed; the first was trial 0: {error}\n" in printed.err
+    assert "no trial has a value yet" in printed.out
+
+
+def test_pruned_trials_count(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("pruning", "--trials", 3) == 0
+
+    assert [trial.state for trial in load("pruning").trials] == [TrialState.PRUNED] * 3
+    assert "trials      3 pruned\n" in capsys.readouterr().out
+
+
+def test_a_refusal_ends_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("refusing", "--trials", 9) == 2
+
+    assert capsys.readouterr().err == "qhpo: x must be positive; got -1; give another x\n"
+    assert len(load("refusing").trials) == 1
+
+
+def test_the_timeout_starts_no_further_trial(tiny: Path) -> None:
+    assert run("slow", "--trials", 1000, "--timeout", 0.5) == 0
+
+    trials = load("slow").trials
+    assert 1 <= len(trials) < 10
+    assert all(trial.state == TrialState.COMPLETE for trial in trials)
+
+
+def test_an_interrupted_trial_is_done_again(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    assert run("stopping", "--trials", 6) == 130
+
+    err = capsys.readouterr().err
+    again = "qhpo run stopping --trials 6 --sampler random"
+    assert err.splitlines()[-1] == f"qhpo: stopped; continue with: {again}"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert main(again.split()[1:]) == 0
+    assert [outcome(trial) for trial in load("stopping").trials] == [
+        *[Outcome.COMPLETE] * 3,
+        Outcome.INTERRUPTED,
+        *[Outcome.COMPLETE] * 3,
+    ]
+
+
+def test_ctrl_c_between_trials_leaves_none_running(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(RandomSampler):
+        def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            if trial.number == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    def build(*args: Any) -> BaseSampler:
+        return Interrupting()
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr("qhpo.cli.run.build_sampler", build)
+
+    assert run("parabola", "--trials", 3) == 130
+    assert [outcome(t) for t in load("parabola").trials] == [
+        Outcome.COMPLETE,
+        Outcome.INTERRUPTED,
+    ]
+
+
+def test_a_trial_left_behind_is_waited_for_and_done_again(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(storage, "_GRACE_SECONDS", 2)
+    assert run("parabola", "--trials", 2) == 0
+    study = load("parabola")
+    killed = study.ask()
+    killed.set_user_attr("qhpo:sampler", "random")
+    optuna.storages.RDBStorage(URL).record_heartbeat(killed._trial_id)
+
+    assert run("parabola", "--trials", 3) == 0
+
+    assert "waiting for 1 trial of another process" in capsys.readouterr().err
+    found = [Outcome.COMPLETE, Outcome.COMPLETE, Outcome.INTERRUPTED, Outcome.COMPLETE]
+    assert [outcome(trial) for trial in load("parabola").trials] == found
+
+
+def test_a_trial_of_a_program_without_heartbeat_is_left_alone(tiny: Path) -> None:
+    assert run("parabola", "--trials", 1) == 0
+    load("parabola").ask()
+
+    assert run("parabola", "--trials", 2) == 0
+
+    found = [Outcome.COMPLETE, Outcome.RUNNING, Outcome.COMPLETE]
+    assert [outcome(trial) for trial in load("parabola").trials] == found
+
+
+def test_the_command_to_continue_hides_the_password(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qhpo.cli.run.open_storage", interrupted)
+
+    assert run("parabola", "--storage", "postgresql://me:pw@host/db", "--study", "a b") == 130
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith(
+            "qhpo run parabola --study 'a b' --storage 'postgresql://me:***@host/db' "
+            "--sampler random"
+        )
+    )
+
+
+def test_a_sampler_that_breaks_is_not_hidden(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(RandomSampler):
+        def after_trial(self, *args: Any) -> None:
+            raise ValueError("a bug in the sampler")
+
+    monkeypatch.setattr(samplers, "RandomSampler", Broken)
+
+    with pytest.raises(ValueError, match="a bug in the sampler"):
+        run("parabola", "--trials", 2)
+
+
+def test_a_result_that_comes_too_late_is_dropped(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another worker took this one's trial for left behind, say after the machine had slept."""
+
+    other = optuna.storages.RDBStorage(URL)
+    original = optuna.Trial.suggest_categorical
+
+    def suggest(self: optuna.Trial, *args: Any, **kwargs: Any) -> Any:
+        value = original(self, *args, **kwargs)
+        if self.number == 1:
+            other.set_trial_state_values(self._trial_id, TrialState.FAIL)
+        return value
+
+    monkeypatch.setattr(optuna.Trial, "suggest_categorical", suggest)
+
+    assert run("parabola", "--trials", 3) == 0
+
+    assert "trial 1  its result came too late" in capsys.readouterr().err
+    assert [outcome(trial) for trial in load("parabola").trials] == [
+        Outcome.COMPLETE,
+        Outcome.INTERRUPTED,
+        Outcome.COMPLETE,
+        Outcome.COMPLETE,
+    ]

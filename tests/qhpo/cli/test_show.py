@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from qhpo.cli import main
+
+
+def shown(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    capsys.readouterr()
+    assert main(["show", *args]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def parabola(tiny: Path) -> optuna.Study:
+    assert main(["run", "parabola", "--trials", "12", "--sampler", "random", "--seed", "3"]) == 0
+    return optuna.load_study(study_name="parabola", storage="sqlite:///qhpo.db")
+
+
+def test_a_study(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shown(capsys)
+
+    best = parabola.best_trial
+    assert "problem  parabola, minimize, seed 3\n" in out
+    assert "sampler  random\n" in out
+    assert "trials   12 complete\n" in out
+    assert f"best value  {best.value:.6g}  (trial {best.number})\n" in out
+    assert f"  kind  {best.params['kind']}\n" in out
+    rows = [line.split() for line in out.splitlines() if " complete " in f" {line} "]
+    assert [int(row[0]) for row in rows if row[0].isdigit()] == list(range(12))
+    assert rows[-1][-1] == parabola.trials[-1].params["kind"]
+
+
+def test_the_last_trials(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shown(capsys, "parabola", "--last", "2")
+
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[0] for row in rows] == ["10", "11"]
+    assert "the last 2 of 12 trials" in out
+
+
+def test_a_narrow_terminal(
+    parabola: optuna.Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "62")
+
+    out = shown(capsys)
+
+    assert max(map(len, out.splitlines())) <= 62
+    assert "not shown for lack of width: kind" in out
+
+
+def test_times_add_up(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    from qhpo.cli.studies import suggesting_seconds, training_seconds
+
+    for trial in parabola.trials:
+        assert trial.duration is not None
+        assert suggesting_seconds(trial) > 0
+        total = training_seconds(trial) + suggesting_seconds(trial)
+        assert total == pytest.approx(trial.duration.total_seconds())
+    assert " training, " in shown(capsys)
+
+
+def test_several_studies_are_listed(
+    parabola: optuna.Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "ascent", "--trials", "2", "--sampler", "tpe"]) == 0
+
+    out = shown(capsys)
+
+    assert [line.split()[:2] for line in out.splitlines()[2:4]] == [
+        ["ascent", "ascent"],
+        ["parabola", "parabola"],
+    ]
+    assert "problem  ascent, maximize, seed 0" in shown(capsys, "ascent")
+
+
+def test_an_unknown_study(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "parabol"]) == 2
+    assert "did you mean parabola?" in capsys.readouterr().err
+    assert main(["show", "zzz"]) == 2
+    assert "no study 'zzz' in sqlite:///qhpo.db; see `qhpo show`" in capsys.readouterr().err
+
+
+def test_a_storage_without_studies(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    optuna.storages.RDBStorage("sqlite:///qhpo.db")
+
+    assert "holds no study; start one with: qhpo run PROBLEM" in shown(capsys)
+    assert main(["show", "parabola"]) == 2
+    assert "holds no study" in capsys.readouterr().err
+
+
+def test_showing_creates_nothing(tiny: Path) -> None:
+    assert main(["show"]) == 2
+
+    assert list(tiny.iterdir()) == []
+
+
+def test_a_study_of_another_program(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = optuna.create_study(
+        storage="sqlite:///qhpo.db", study_name="plain", direction="maximize"
+    )
+    study.enqueue_trial({"odd [red]": "[bold]yes"})
+    study.enqueue_trial({"odd [red]": None})
+    for number in range(3):
+        trial = study.ask()
+        trial.suggest_int("n", 0, 5)
+        if number < 2:
+            trial.suggest_categorical("odd [red]", ["[bold]yes", None])
+        study.tell(trial, state=optuna.trial.TrialState.FAIL) if number else study.tell(trial, 1.5)
+    study.ask()
+    study.enqueue_trial({"n": 1})
+
+    out = shown(capsys)
+
+    assert "problem  maximize, started by another program\n" in out
+    assert "sampler  unknown\n" in out
+    assert "trials   1 complete, 2 failed, 1 running, 1 waiting\n" in out
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[-1] for row in rows] == ["[bold]yes", "None", "-", "-", "-"]
+    assert "odd [red]" in out
+
+
+def test_a_study_with_two_objectives(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    optuna.create_study(
+        storage="sqlite:///qhpo.db", study_name="pair", directions=["minimize", "maximize"]
+    )
+
+    assert main(["show", "pair"]) == 2
+    assert "pair has 2; open it with optuna-dashboard" in capsys.readouterr().err
+
+
+def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "nan", "--trials", "2", "--sampler", "random"]) == 1
+
+    out = shown(capsys)
+
+    assert "best value  no trial has a value yet\n" in out
+    assert "trials   2 failed\n" in out

@@ -1,0 +1,124 @@
+"""Problems for the tests of the command line, installed by the fixture `tiny` as a package."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import click
+import optuna
+
+from qhpo.errors import QhpoError
+from qhpo.problem import Objective, Problem
+
+
+def _parabola(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", -1.0, 1.0)
+        kind = trial.suggest_categorical("kind", ["plain", "shifted"])
+        return (x - 0.5) ** 2 + (kind == "plain")
+
+    return objective
+
+
+def _slow(seed: int) -> Objective:
+    quick = _parabola(seed)
+
+    def objective(trial: optuna.Trial) -> float:
+        value = quick(trial)
+        time.sleep(0.2)
+        return value
+
+    return objective
+
+
+def _gated(seed: int) -> Objective:
+    quick = _parabola(seed)
+
+    def objective(trial: optuna.Trial) -> float:
+        value = quick(trial)
+        while trial.number >= 3 and not Path("open").exists():
+            Path("waiting").touch()
+            time.sleep(0.05)
+        return value
+
+    return objective
+
+
+def _flaky(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        if trial.number % 2 == 1:
+            raise RuntimeError(f"number {trial.number}\nis odd")
+        return x
+
+    return objective
+
+
+def _returning(value: object) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("x", 0.0, 1.0)
+        return value  # type: ignore[return-value]
+
+    return objective
+
+
+def _pruning(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        trial.report(trial.suggest_float("x", 0.0, 1.0), 0)
+        raise optuna.TrialPruned
+
+    return objective
+
+
+def _refusing(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        raise QhpoError("x must be positive; got -1; give another x")
+
+    return objective
+
+
+def _stopping(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        if trial.number == 3:  # as Ctrl-C does
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        return x
+
+    return objective
+
+
+def _unprepared(seed: int) -> Objective:
+    raise OSError("the data is not there")
+
+
+PARABOLA = Problem("parabola", "Two parameters.", "minimize", _parabola)
+ASCENT = Problem("ascent", "A parabola to climb.", "maximize", _parabola)
+SLOW = Problem("slow", "A fifth of a second a trial.", "minimize", _slow)
+GATED = Problem("gated", "From trial 3 on, waits for the file `open`.", "minimize", _gated)
+FLAKY = Problem("flaky", "Every other trial fails.", "minimize", _flaky)
+NAN = Problem("nan", "Has no value.", "minimize", lambda seed: _returning(float("nan")))
+TEXT = Problem("text", "Returns no number.", "minimize", lambda seed: _returning("high"))
+SEEDED = Problem("seeded", "Returns its seed.", "minimize", _returning)
+PRUNING = Problem("pruning", "Prunes every trial.", "minimize", _pruning)
+REFUSING = Problem("refusing", "Refuses its input.", "minimize", _refusing)
+STOPPING = Problem("stopping", "Stops in trial 3.", "minimize", _stopping)
+UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
+HUNGRY = Problem(
+    "hungry", "Needs what is not there.", "minimize", _parabola, ("no_such_package",), "torch"
+)
+
+
+@click.command()
+@click.option("--name", required=True)
+def greet(name: str) -> None:
+    """Say hello."""
+    if name == "nobody":
+        raise QhpoError("a name must be of somebody; got 'nobody'; give another")
+    click.echo(f"hello {name}")
+
+
+NO_COMMAND = "just a text"
