@@ -103,7 +103,7 @@ def run_grid(
     for factory in {task.factory for task in missing}:
         factory(0)
 
-    prepare = partial(_warm_up, tuple(samplers.values()))
+    prepare = partial(_warm_up, tuple(dict.fromkeys(task.factory for task in missing)))
     with closing(run_in_workers(_run, missing, jobs=jobs, prepare=prepare)) as results:
         for task, record in results:
             store.store(record)

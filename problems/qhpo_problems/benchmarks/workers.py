@@ -73,8 +73,8 @@ def run_in_workers(
                 "for lack of memory; finished runs are kept, so repeat the command with fewer jobs"
             ) from error
         except BaseException:
-            # The executor alone would wait for the runs under way.
-            pool.shutdown(wait=False, cancel_futures=True)
+            # The executor alone would wait for the runs under way; so it finds itself broken and
+            # waits for nothing but its own clean end.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise

@@ -1,0 +1,168 @@
+"""`qhpo bench` from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qhpo.cli import main
+from qhpo_problems.benchmarks import command
+from qhpo_problems.benchmarks.records import RunRecord
+from qhpo_problems.benchmarks.samplers import SAMPLERS
+from qhpo_problems.benchmarks.tabular import table_names
+
+MakeRecord = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, make_record: MakeRecord) -> list[dict[str, Any]]:
+    """Arguments of the grids that the command asks for; their records are made up."""
+    asked: list[dict[str, Any]] = []
+
+    def grid(
+        samplers: Mapping[str, Any], tables: Sequence[str], *, on_record: Any, **options: Any
+    ) -> list[RunRecord]:
+        asked.append({"samplers": dict(samplers), "tables": tuple(tables), **options})
+        records = [
+            make_record([0.5] * options["trials"], sampler=sampler, table=table, seed=seed)
+            for seed in options["seeds"]
+            for table in tables
+            for sampler in samplers
+        ]
+        for record in records:
+            on_record(record)
+        return records
+
+    monkeypatch.setattr(command, "run_grid", grid)
+    monkeypatch.setenv("COLUMNS", "80")
+    return asked
+
+
+def test_defaults_are_the_full_comparison(calls: list[dict[str, Any]]) -> None:
+    assert main(["bench"]) == 0
+    assert calls == [
+        {
+            "samplers": dict(SAMPLERS),
+            "tables": table_names(),
+            "seeds": range(10),
+            "trials": 100,
+            "cache": Path("bench-cache"),
+            "jobs": 1,
+        }
+    ]
+
+
+def test_options_reach_the_grid_and_the_files(
+    calls: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, plot = tmp_path / "out.json", tmp_path / "plot.png"
+    arguments = [
+        *("--samplers", "tpe, random,tpe", "--tables", "car,imagenet", "--trials", "7"),
+        *("--seeds", "2", "--first-seed", "5", "--jobs", "3", "--cache", str(tmp_path / "cache")),
+        *("--out", str(out), "--plot", str(plot)),
+    ]
+    assert main(["bench", *arguments]) == 0
+    assert calls == [
+        {
+            "samplers": {name: SAMPLERS[name] for name in ("tpe", "random")},
+            "tables": ("car", "imagenet"),
+            "seeds": range(5, 7),
+            "trials": 7,
+            "cache": tmp_path / "cache",
+            "jobs": 3,
+        }
+    ]
+    assert len(json.loads(out.read_text())["runs"]) == 8
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    shown = capsys.readouterr()
+    assert "2 tables, 2 seeds, 7 trials" in shown.out
+    assert "8/8" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samplers", "tpe,cma"], "--samplers must be among qubo, tpe, gp, random"),
+        (["--samplers", ""], "got ''"),
+        (["--tables", "car,cra"], "--tables must be among car, .*got 'cra'"),
+        (["--trials", "0"], "0 is not in the range"),
+        (["--seeds", "many"], "'many' is not"),
+        (["--out", "bench.txt"], r"ending in \.json or \.md; got bench\.txt"),
+        (["--plot", "bench.svg"], r"ending in \.png; got bench\.svg"),
+    ],
+)
+def test_mistakes_are_one_line_before_anything_runs(
+    calls: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert main(["bench", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert calls == []
+
+
+def test_interruption_says_how_to_continue(
+    monkeypatch: pytest.MonkeyPatch, make_record: MakeRecord, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, on_record: Any, **__: Any) -> list[RunRecord]:
+        on_record(make_record([0.5]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_grid", interrupted)
+    assert main(["bench", "--samplers", "tpe", "--tables", "car", "--cache", "kept"]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("qhpo: 1 of 10 runs are kept in kept")
+
+
+PROGRAM = """
+import sys
+from qhpo.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_continues(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    arguments = [
+        *("--samplers", "tpe", "--tables", "car", "--seeds", "3", "--trials", "300"),
+        *("--cache", str(tmp_path / "cache")),
+    ]
+    # In a session of its own, a signal to the group is what a terminal's Ctrl-C is.
+    with subprocess.Popen(
+        [sys.executable, script, "bench", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=tmp_path,
+    ) as process:
+        while process.poll() is None and not list(tmp_path.glob("cache/*/*/*.json")):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.json")}
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert 1 <= len(kept) < 3
+
+    again = subprocess.run(
+        [sys.executable, script, "bench", *arguments], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert again.returncode == 0, again.stderr
+    assert len(list(tmp_path.glob("cache/*/*/*.json"))) == 3
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept

@@ -1,0 +1,92 @@
+"""The picture shows the mean regret of every sampler."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from qhpo.errors import MissingExtraError, QhpoError
+from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
+from qhpo_problems.benchmarks.records import RunRecord
+from qhpo_problems.benchmarks.summary import LOG_FLOOR
+
+MakeRecord = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures instead of their files."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    return figures
+
+
+def test_lines_are_means_and_bands_are_standard_errors(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    records = [
+        make_record([0.9, end, 0.9], sampler=sampler, seed=seed)
+        for sampler, ends in (("qubo", (0.1, 0.3)), ("tpe", (0.5, 0.7)))
+        for seed, end in enumerate(ends)
+    ]
+    plot_regret(records, tmp_path / "plot.png")
+    (figure,) = drawn
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    qubo, tpe = axes.get_lines()
+    assert np.asarray(qubo.get_xdata()).tolist() == [1, 2, 3]
+    assert qubo.get_ydata() == pytest.approx([0.9, 0.2, 0.2])
+    assert tpe.get_ydata() == pytest.approx([0.9, 0.6, 0.6])
+    assert qubo.get_color() != tpe.get_color()
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["qubo  0.2000", "tpe  0.6000"]
+    band = axes.collections[0].get_paths()[0].vertices
+    at_end = np.asarray(band)[np.isclose(np.asarray(band)[:, 0], 3), 1]
+    assert (at_end.min(), at_end.max()) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+def test_zero_regret_stays_on_the_axis(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_regret([make_record([0.5, 0.0])], tmp_path / "plot.png")
+    axes = drawn[0].axes[0]
+    assert np.asarray(axes.get_lines()[0].get_ydata()).tolist() == [0.5, LOG_FLOOR]
+    assert 0 < axes.get_ylim()[0] < LOG_FLOOR
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["tpe  0.0000"]
+    assert len(axes.collections) == 0
+
+
+def test_more_samplers_than_colours_are_still_told_apart(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    plot_regret([make_record([0.5], sampler=str(i)) for i in range(20)], tmp_path / "plot.png")
+    lines = drawn[0].axes[0].get_lines()
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 20
+
+
+def test_file_is_a_picture(make_record: MakeRecord, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "plot.png"
+    plot_regret([make_record([0.5, 0.1])], path)
+    height, width, _ = imread(path).shape
+    assert width > height > 400
+
+
+def test_other_suffix_is_refused(make_record: MakeRecord, tmp_path: Path) -> None:
+    with pytest.raises(QhpoError, match=r"ending in \.png; got .*plot\.jpg"):
+        plot_regret([make_record([0.5])], tmp_path / "plot.jpg")
+
+
+def test_missing_matplotlib_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'pip install "qhpo\[report\]"'):
+        check_plot_path(Path("plot.png"))
