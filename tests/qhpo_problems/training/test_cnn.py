@@ -5,11 +5,11 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import FixedTrial
-from qhpo_problems.training import cnn
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
 
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective, load_problem
+from qhpo_problems.training import cnn
+from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
 
 PARAMS: dict[str, Any] = {
     "blocks": 2,

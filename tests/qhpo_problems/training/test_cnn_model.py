@@ -5,6 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from qhpo.errors import QhpoError
 from qhpo_problems.training.cnn_model import (
     ACTIVATIONS,
     CLASSES,
@@ -16,8 +18,6 @@ from qhpo_problems.training.cnn_model import (
     build_cnn,
     count_parameters,
 )
-
-from qhpo.errors import QhpoError
 
 VALID = CNNConfig((4, 6), 3, "max", True, "relu", 0.25)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from qhpo_problems.training.data import Split, digits
 from sklearn.datasets import load_digits
 
 from qhpo.errors import QhpoError
+from qhpo_problems.training.data import Split, digits
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
+
 from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
 from qhpo_problems.training.data import Part, Split, digits
 from qhpo_problems.training.loop import Epoch, Fitted, error_share, fit
 from qhpo_problems.training.settings import OPTIMIZERS, TrainingSettings
-from torch import nn
 
 # With dropout and batch norm, so that every source of randomness and state takes part.
 CONFIG = CNNConfig((8,), 3, "max", True, "relu", 0.5)

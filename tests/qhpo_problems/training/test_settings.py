@@ -2,14 +2,14 @@ from typing import Any
 
 import optuna
 import pytest
+
+from qhpo.errors import QhpoError
 from qhpo_problems.training.settings import (
     BATCH_SIZES,
     OPTIMIZERS,
     TrainingSettings,
     suggest_settings,
 )
-
-from qhpo.errors import QhpoError
 
 VALID: dict[str, Any] = {
     "optimizer": "adam",

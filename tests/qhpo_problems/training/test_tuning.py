@@ -1,11 +1,12 @@
 import optuna
 import pytest
+from torch import nn
+
 from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
 from qhpo_problems.training.data import Split, digits
 from qhpo_problems.training.loop import fit
 from qhpo_problems.training.settings import TrainingSettings
 from qhpo_problems.training.tuning import validation_error
-from torch import nn
 
 GOOD = TrainingSettings("adam", 1e-2, 0.0, batch_size=32, epochs=3)
 HOPELESS = TrainingSettings("sgd", 1e-9, 0.0, batch_size=64, epochs=3)
