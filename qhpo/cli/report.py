@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -69,7 +70,7 @@ def trial_counts(trials: Sequence[FrozenTrial]) -> str:
 
 def table(*headers: str) -> Table:
     """A table in the program's one style."""
-    result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
         result.add_column(Text(header), no_wrap=True)
     return result
@@ -122,7 +123,7 @@ def print_trials(console: Console, study: optuna.Study, last: int) -> None:
         console.print(f"the last {len(shown)} of {len(trials)} trials; --last N shows more")
     if fitting < len(columns):
         hidden = ", ".join(name for name, _, _ in columns[fitting:])
-        console.print(f"not shown for lack of width: {hidden}", markup=False)
+        console.print(f"more in `qhpo show | less -S`: {hidden}", markup=False)
 
 
 def _value(trial: FrozenTrial) -> float | None:
@@ -148,7 +149,8 @@ def _fitting(columns: Sequence[tuple[str, list[str], bool]], width: int) -> int:
     """How many of the columns, from the left, fit next to each other."""
     used = 0
     for index, (header, cells, _) in enumerate(columns):
-        used += max(len(text) for text in [header, *cells]) + 2
+        used += max(cell_len(text) for text in [header, *cells])
         if used > width:
             return index
+        used += 2
     return len(columns)

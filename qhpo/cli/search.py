@@ -86,7 +86,7 @@ class Search:
             KeyboardInterrupt: On Ctrl-C; the study can be continued.
             QhpoError: If the objective or the sampler refuses its input; every trial would fail.
         """
-        with self._interrupts:
+        with self._interrupts, _quiet_heartbeat():
             while True:
                 _fail_left_behind(self._study)
                 trials = self._study.get_trials(deepcopy=False)
@@ -104,9 +104,11 @@ class Search:
     def _one_trial(self, progress: SearchProgress) -> None:
         try:
             self._study.optimize(self._evaluate, n_trials=1, catch=(Exception,))
-        except (ValueError, AssertionError) as error:
-            # Optuna refuses the result of a trial that another worker took for left behind, and
-            # then fails to log the refusal.
+        except Exception as error:
+            # Optuna's log of a trial's end fails if its storage did, and hides the cause.
+            if (failure := _storage_failure(error)) is not None:
+                raise failure from error
+            # The result of a trial that another worker took for left behind is refused.
             if isinstance(error, QhpoError) or not self._was_given_up():
                 raise
             progress.news(
@@ -223,6 +225,30 @@ class _Interrupts:
         self._requested = True
         if interrupt:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def _quiet_heartbeat() -> Iterator[None]:
+    """Leaves a storage failure to the search itself; the heartbeat would print a traceback."""
+    previous = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not isinstance(args.exc_value, StorageInternalError):
+            previous(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = previous
+
+
+def _storage_failure(error: BaseException | None) -> StorageInternalError | None:
+    while error is not None:
+        if isinstance(error, StorageInternalError):
+            return error
+        error = error.__context__
+    return None
 
 
 def _fail_left_behind(study: optuna.Study) -> None:

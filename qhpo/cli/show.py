@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 from rich.text import Text
 
-from qhpo.cli.formats import number
+from qhpo.cli.formats import number, plural
 from qhpo.cli.options import WholeNumber, examples, storage_option
 from qhpo.cli.report import (
     best_trial,
@@ -112,7 +112,7 @@ def _samplers(study: optuna.Study) -> str:
             used[label] = used.get(label, 0) + 1
     if len(used) == 1:
         return next(iter(used))
-    return ", ".join(f"{label} ({n} trials)" for label, n in used.items()) or "unknown"
+    return ", ".join(f"{label} ({plural(n, 'trial')})" for label, n in used.items()) or "unknown"
 
 
 def _list(console: Console, storage: BaseStorage, names: list[str], url: str) -> None:

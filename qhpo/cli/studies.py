@@ -111,7 +111,12 @@ def enter_study(
             other than `qhpo run`.
     """
     study = optuna.create_study(
-        storage=storage, study_name=name, direction=problem.direction, load_if_exists=True
+        storage=storage,
+        study_name=name,
+        direction=problem.direction,
+        # Optuna's default would stop trials early, which nobody asked for.
+        pruner=optuna.pruners.NopPruner(),
+        load_if_exists=True,
     )
     known = study.user_attrs
     if study.get_trials(deepcopy=False):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,42 @@ def test_a_trial_of_a_program_without_heartbeat_is_left_alone(tiny: Path) -> Non
 
     found = [Outcome.COMPLETE, Outcome.RUNNING, Outcome.COMPLETE]
     assert [outcome(trial) for trial in load("parabola").trials] == found
+
+
+def test_a_storage_that_breaks_during_a_trial(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = optuna.Trial.suggest_categorical
+
+    def suggest(self: optuna.Trial, *args: Any, **kwargs: Any) -> Any:
+        value = original(self, *args, **kwargs)
+        if self.number == 1:
+            (tiny / "qhpo.db").write_bytes(bytes(range(256)) * 100)
+        return value
+
+    monkeypatch.setattr(optuna.Trial, "suggest_categorical", suggest)
+
+    assert run("parabola", "--trials", 3) == 2
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("qhpo: the storage sqlite:///qhpo.db cannot be used: ")
+
+
+def test_a_heartbeat_that_fails_is_quiet(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = []
+
+    def beat(self: object, trial_id: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            failed.append(trial_id)
+            raise optuna.exceptions.StorageInternalError("no contact")
+
+    monkeypatch.setattr(optuna.storages.RDBStorage, "record_heartbeat", beat)
+
+    assert run("parabola", "--trials", 2) == 0
+    assert len(failed) == 2
+    assert "no contact" not in capsys.readouterr().err
 
 
 def test_the_command_to_continue_hides_the_password(

@@ -45,12 +45,17 @@ def test_the_last_trials(parabola: optuna.Study, capsys: pytest.CaptureFixture[s
 def test_a_narrow_terminal(
     parabola: optuna.Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "62")
+    for width in range(46, 66, 2):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = shown(capsys)
 
-    out = shown(capsys)
-
-    assert max(map(len, out.splitlines())) <= 62
-    assert "not shown for lack of width: kind" in out
+        assert "…" not in out
+        assert max(map(len, out.splitlines())) <= width
+        header = next(line for line in out.splitlines() if line.startswith("trial "))
+        hidden = [name for name in ("x", "kind") if name not in header.split()]
+        line = f"more in `qhpo show | less -S`: {', '.join(hidden)}"
+        assert (line in " ".join(out.split())) == bool(hidden)
+    assert header.split()[-1] == "kind"
 
 
 def test_times_add_up(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
