@@ -212,7 +212,8 @@ class Space:
     def at_levels(self, levels: NDArray[np.intp]) -> FloatArray:
         """Coordinates of level indices, both of shape (..., d)."""
         flat = np.concatenate([axis.coordinates for axis in self.axes])
-        return flat[levels + self.starts[:-1]]
+        coordinates: FloatArray = flat[levels + self.starts[:-1]]
+        return coordinates
 
     def nearest_levels(self, coordinates: FloatArray) -> NDArray[np.intp]:
         """Level index nearest to every coordinate, (d,) to (d,)."""

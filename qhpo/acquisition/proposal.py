@@ -148,4 +148,5 @@ class Proposer:
         rows = model.bank.rows_at(model.places[order])
         rows = np.where(region.frozen, region.centre, rows)
         inside = (rows != region.centre).sum(axis=1) <= region.radius
-        return rows[inside][:_INCUMBENTS]
+        chosen: IntArray = rows[inside][:_INCUMBENTS]
+        return chosen

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from typing import cast
+
 import dimod
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +24,14 @@ def sample_set(
         tables: The same model as dense arrays.
         cases: Case indices within each variable, shape (q, d).
     """
+    labels = cast("Iterable[Hashable]", dqm.variables)
     distinct, occurrences = np.unique(cases, axis=0, return_counts=True)
     energies = tables.energies(distinct)
     order = np.argsort(energies, kind="stable")
-    return dimod.SampleSet.from_samples(
-        (distinct[order], list(dqm.variables)),
+    samples: dimod.SampleSet = dimod.SampleSet.from_samples(
+        (distinct[order], labels),
         vartype=dimod.INTEGER,
         energy=energies[order],
         num_occurrences=occurrences[order],
     )
+    return samples

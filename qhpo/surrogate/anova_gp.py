@@ -76,7 +76,8 @@ class AnovaGP:
 
     def level_rows(self, member: int) -> FloatArray:
         """w_i k~_i of every level with all observations, shape (D, n)."""
-        return self.bank.rows[member, self.bank.level_rows]
+        rows: FloatArray = self.bank.rows[member, self.bank.level_rows]
+        return rows
 
     def axis_terms(self, axis: int, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """w_i k~_i of any coordinates of one axis with all observations, and with themselves.

@@ -75,15 +75,11 @@ class Prior:
 
     def centre(self, n_axes: int) -> FloatArray:
         """Prior mean of theta, shape (2 d + 3,)."""
-        return np.log(
-            np.concatenate(
-                [
-                    np.full(n_axes, self.relevance / max(n_axes, 1)),
-                    np.full(n_axes, self.lengthscale),
-                    [self.pair, self.rest, self.noise],
-                ]
-            )
-        )
+        relevance = np.full(n_axes, self.relevance / max(n_axes, 1))
+        lengthscale = np.full(n_axes, self.lengthscale)
+        others = [self.pair, self.rest, self.noise]
+        theta: FloatArray = np.log(np.concatenate([relevance, lengthscale, others]))
+        return theta
 
 
 _WIDTHS = {"relevance": 1.5, "lengthscale": 0.7, "pair": 1.0, "rest": 1.0, "noise": 1.5}
@@ -153,7 +149,7 @@ class _LogPosterior:
             e1 += a[i]
             squares += a[i] * a[i]
             product *= 1.0 + a[i]
-        pair, rest = np.float64(hyper.pair), np.float64(hyper.rest)
+        pair, rest = np.array(hyper.pair), np.array(hyper.rest)
         matrix = np.zeros((n, n))
         matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest)
         matrix.flat[:: n + 1] += hyper.noise

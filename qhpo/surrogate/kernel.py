@@ -165,8 +165,8 @@ class Support:
         Returns:
             Arrays of shape (P, U) and (P,).
         """
-        scale = np.float64(lengthscale)
-        base, _ = matern52(np.abs(points[:, None] - self.values[axis]), scale)
+        distance = np.abs(points[:, None] - self.values[axis])
+        base, _ = matern52(distance, np.array(lengthscale))
         means = base @ self._level_weight[axis]
         centred = base - means[:, None] - tables.means[axis] + tables.grand[axis]
         own = 1.0 - 2.0 * means + tables.grand[axis]

@@ -64,13 +64,14 @@ def _as_dqm(
     space = model.space
     block = np.repeat(np.arange(len(space)), space.n_levels)
     rows, columns = np.nonzero(block[:, None] < block[None, :])
-    return dimod.DiscreteQuadraticModel.from_numpy_vectors(
+    dqm: dimod.DiscreteQuadraticModel = dimod.DiscreteQuadraticModel.from_numpy_vectors(
         space.starts[:-1],
         linear,
         (rows, columns, quadratic[rows, columns]),
         labels=[axis.name for axis in space.axes],
         offset=offset,
     )
+    return dqm
 
 
 class PriorFeatures:
