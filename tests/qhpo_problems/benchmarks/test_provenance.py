@@ -54,7 +54,7 @@ def test_new_and_renamed_files_are_seen(sources: Path) -> None:
     (sources / "solvers" / "another.py").write_text("")
     assert _changed(before) == {"qubo"}
     middle = _all()
-    (sources / "solvers" / "another.py").rename(sources / "solvers" / "renamed.py")
+    (sources / "solvers" / "another.py").rename(sources / "solvers" / "another_.py")
     assert _changed(middle) == {"qubo"}
 
 
