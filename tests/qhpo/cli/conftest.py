@@ -27,6 +27,7 @@ nan = tiny_problems:NAN
 parabola = tiny_problems:PARABOLA
 pruning = tiny_problems:PRUNING
 refusing = tiny_problems:REFUSING
+reporting = tiny_problems:REPORTING
 seeded = tiny_problems:SEEDED
 slow = tiny_problems:SLOW
 stopping = tiny_problems:STOPPING

@@ -73,6 +73,17 @@ def _pruning(seed: int) -> Objective:
     return objective
 
 
+def _reporting(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("x", 0.0, 1.0)
+        trial.report(trial.number, 0)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+        return float(trial.number)
+
+    return objective
+
+
 def _refusing(seed: int) -> Objective:
     def objective(trial: optuna.Trial) -> float:
         raise QhpoError("x must be positive; got -1; give another x")
@@ -104,6 +115,7 @@ NAN = Problem("nan", "Has no value.", "minimize", lambda seed: _returning(float(
 TEXT = Problem("text", "Returns no number.", "minimize", lambda seed: _returning("high"))
 SEEDED = Problem("seeded", "Returns its seed.", "minimize", _returning)
 PRUNING = Problem("pruning", "Prunes every trial.", "minimize", _pruning)
+REPORTING = Problem("reporting", "Gets worse, and says so.", "minimize", _reporting)
 REFUSING = Problem("refusing", "Refuses its input.", "minimize", _refusing)
 STOPPING = Problem("stopping", "Stops in trial 3.", "minimize", _stopping)
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
