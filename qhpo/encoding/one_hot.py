@@ -46,6 +46,7 @@ class PairTables:
 
     @classmethod
     def from_dqm(cls, dqm: dimod.DiscreteQuadraticModel) -> PairTables:
+        """The biases of a DQM, its variables in their order."""
         vectors = dqm.to_numpy_vectors(return_offset=True)
         n_cases = len(vectors.linear_biases)
         starts = np.append(vectors.case_starts, n_cases).astype(np.intp)

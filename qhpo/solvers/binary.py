@@ -44,6 +44,7 @@ class BinarySolver:
         self._parameters = parameters
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+        """See `Solver.sample`: the reads, repaired and polished."""
         tables = PairTables.from_dqm(dqm)
         encoding = OneHotEncoding(tables, _PENALTY * tables.field_scale)
         reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
