@@ -1,0 +1,132 @@
+"""The turns in which members are fitted, and that a fit depends on its data alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qhpo.space import Space
+from qhpo.surrogate.ensemble import EnsembleFitter, _representatives, last_fit
+from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters
+
+sizes = st.integers(1, 3000)
+
+
+def _values(coordinates: np.ndarray, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal(len(coordinates))
+    return np.nansum(coordinates, axis=1) + 0.1 * noise
+
+
+def _same(one: Hyperparameters, other: Hyperparameters) -> bool:
+    return (
+        np.array_equal(one.relevance, other.relevance)
+        and np.array_equal(one.lengthscale, other.lengthscale)
+        and (one.pair, one.rest, one.noise) == (other.pair, other.rest, other.noise)
+    )
+
+
+class TestTurns:
+    @given(sizes, st.integers(0, 4))
+    def test_never_look_ahead_and_never_go_back(self, n: int, member: int) -> None:
+        assert 1 <= last_fit(n, member, 5) <= n
+        assert last_fit(n, member, 5) <= last_fit(n + 1, member, 5)
+
+    @given(sizes, st.integers(0, 4))
+    def test_between_two_fits_nothing_changes(self, n: int, member: int) -> None:
+        at = last_fit(n, member, 5)
+        assert last_fit(at, member, 5) == at
+        assert last_fit((at + n) // 2, member, 5) == at
+
+    def test_the_first_few_observations_are_fitted_every_time(self) -> None:
+        for member in range(3):
+            assert [last_fit(n, member, 3) for n in range(1, 11)] == list(range(1, 11))
+
+    @given(st.integers(50, 3000))
+    def test_members_are_not_left_behind(self, n: int) -> None:
+        assert all(last_fit(n, member, 3) >= 0.8 * n for member in range(3))
+
+    def test_members_take_turns(self) -> None:
+        for n in range(50, 90):
+            refitted = [m for m in range(3) if last_fit(n, m, 3) == n]
+            assert len(refitted) <= 1
+
+
+class TestFitter:
+    @pytest.fixture
+    def coordinates(self, mixed_space: Space, observe: Any) -> np.ndarray:
+        return observe(mixed_space, 27, 0)
+
+    def test_a_fresh_object_finds_the_same(
+        self, mixed_space: Space, small_space: Space, observe: Any, coordinates: np.ndarray
+    ) -> None:
+        values = _values(coordinates)
+        used = EnsembleFitter()
+        used.fit(small_space, observe(small_space, 8, 1), np.arange(8.0))
+        for n in range(18, 28, 3):
+            used.fit(mixed_space, coordinates[:n], values[:n])
+        for n in (19, 27):
+            fresh = EnsembleFitter().fit(mixed_space, coordinates[:n], values[:n])
+            again = used.fit(mixed_space, coordinates[:n], values[:n])
+            assert len(fresh) == len(ENSEMBLE)
+            assert all(_same(*pair) for pair in zip(fresh, again, strict=True))
+
+    def test_a_member_does_not_see_what_came_after_its_fit(
+        self, mixed_space: Space, coordinates: np.ndarray
+    ) -> None:
+        values = _values(coordinates)
+        turns = [last_fit(27, m, len(ENSEMBLE)) for m in range(len(ENSEMBLE))]
+        assert min(turns) < 27
+        altered = values.copy()
+        altered[min(turns) :] += 5.0
+        one = EnsembleFitter().fit(mixed_space, coordinates, values)
+        other = EnsembleFitter().fit(mixed_space, coordinates, altered)
+        for turn, a, b in zip(turns, one, other, strict=True):
+            assert _same(a, b) == (turn == min(turns))
+
+    def test_other_data_give_other_fits(self, mixed_space: Space, coordinates: np.ndarray) -> None:
+        fitter = EnsembleFitter()
+        one = fitter.fit(mixed_space, coordinates[:12], _values(coordinates[:12]))
+        flipped = fitter.fit(mixed_space, coordinates[:12], -_values(coordinates[:12], seed=1))
+        shuffled = fitter.fit(mixed_space, coordinates[5:17], _values(coordinates[:12]))
+        assert not any(_same(a, b) for a, b in zip(one, flipped, strict=True))
+        assert not any(_same(a, b) for a, b in zip(one, shuffled, strict=True))
+
+    def test_infinite_values_are_fitted(self, mixed_space: Space, coordinates: np.ndarray) -> None:
+        values = _values(coordinates[:12])
+        values[3], values[5] = np.inf, -np.inf
+        for h in EnsembleFitter().fit(mixed_space, coordinates[:12], values):
+            assert np.isfinite([*h.relevance, *h.lengthscale, h.pair, h.rest, h.noise]).all()
+
+
+class TestRepresentatives:
+    @given(st.integers(1, 2500), st.integers(1, 300), st.integers(0, 9))
+    def test_are_distinct_observations_in_order(self, n: int, n_axes: int, seed: int) -> None:
+        values = np.random.default_rng(seed).integers(0, 50, n).astype(float)
+        chosen = _representatives(values, n_axes)
+        assert 1 <= len(chosen) <= n
+        assert (np.diff(chosen) > 0).all()
+        assert chosen[0] >= 0
+        assert chosen[-1] < n
+
+    def test_few_observations_are_all_taken(self) -> None:
+        np.testing.assert_array_equal(_representatives(np.zeros(30), 10), np.arange(30))
+
+    @pytest.mark.parametrize("n_axes", [1, 10, 100])
+    def test_stop_growing_and_shrink_with_more_axes(self, n_axes: int) -> None:
+        rng = np.random.default_rng(0)
+        some, many = (len(_representatives(rng.random(n), n_axes)) for n in (5_000, 20_000))
+        assert some == many < 5_000
+        assert len(_representatives(rng.random(5_000), 3 * n_axes)) <= some
+
+    def test_hold_the_best_and_spread_over_the_rest(self) -> None:
+        values = np.random.default_rng(0).random(3000)
+        chosen = np.sort(values[_representatives(values, 10)])
+        half = len(chosen) // 2
+        np.testing.assert_array_equal(chosen[:half], np.sort(values)[:half])
+        assert chosen[-1] == values.max()
+        gaps = np.diff(chosen[half:])
+        assert gaps.max() < 10 * (1.0 / half)

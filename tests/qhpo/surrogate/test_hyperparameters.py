@@ -1,0 +1,156 @@
+"""The log posterior, its gradient, and the fit that climbs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from scipy.optimize import approx_fprime
+from scipy.stats import multivariate_normal, norm
+
+from qhpo.space import Space
+from qhpo.surrogate.hyperparameters import (
+    ENSEMBLE,
+    Hyperparameters,
+    Prior,
+    _LogPosterior,
+    fit_map,
+)
+from qhpo.surrogate.kernel import Support
+
+CASES = [(0, 0.0), (1, 0.0), (2, 0.3)]
+
+
+def _posterior(space: Space, coordinates: np.ndarray, y: np.ndarray) -> _LogPosterior:
+    support = Support(space, coordinates)
+    return _LogPosterior(support, support.place(coordinates), y, Prior())
+
+
+def _theta(objective: _LogPosterior, seed: int) -> np.ndarray:
+    offset = np.random.default_rng(seed).uniform(-0.5, 0.5, len(objective.centre))
+    return objective.centre + offset
+
+
+@pytest.mark.parametrize(("seed", "inactive"), CASES)
+def test_gradient_agrees_with_finite_differences(
+    mixed_space: Space, observe: Any, seed: int, inactive: float
+) -> None:
+    coordinates = observe(mixed_space, 12, seed, inactive)
+    y = np.random.default_rng(seed).standard_normal(12)
+    objective = _posterior(mixed_space, coordinates, y)
+    theta = _theta(objective, seed)
+    numeric = approx_fprime(theta, lambda t: objective(t)[0], 1e-6)
+    np.testing.assert_allclose(objective(theta)[1], numeric, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("seed", "inactive"), CASES)
+def test_value_is_the_negative_log_posterior_up_to_a_constant(
+    mixed_space: Space, observe: Any, textbook: Any, seed: int, inactive: float
+) -> None:
+    coordinates = observe(mixed_space, 6, seed, inactive)
+    y = np.random.default_rng(seed).standard_normal(6)
+    objective = _posterior(mixed_space, coordinates, y)
+    d = len(mixed_space)
+
+    def by_the_book(theta: np.ndarray) -> float:
+        values = np.exp(theta)
+        h = Hyperparameters(values[:d], values[d : 2 * d], values[-3], values[-2], values[-1])
+        matrix = textbook.matrix(mixed_space, coordinates, coordinates, h)
+        likelihood = multivariate_normal(cov=matrix + h.noise * np.eye(6)).logpdf(y)
+        prior = norm(objective.centre, objective.widths).logpdf(theta).sum()
+        return -float(likelihood + prior)
+
+    one, other = _theta(objective, seed + 10), _theta(objective, seed + 20)
+    got = objective(one)[0] - objective(other)[0]
+    # The nugget carries a jitter of 1e-6 beyond theta.
+    assert got == pytest.approx(by_the_book(one) - by_the_book(other), abs=1e-2)
+
+
+def test_what_has_no_length_scale_keeps_the_prior_centre(mixed_space: Space, observe: Any) -> None:
+    coordinates = observe(mixed_space, 15, 0)
+    y = np.random.default_rng(0).standard_normal(15)
+    fitted = fit_map(mixed_space, coordinates, y, Prior(lengthscale=0.37), 50)
+    has = Support(mixed_space, coordinates).has_lengthscale
+    np.testing.assert_allclose(fitted.lengthscale[~has], 0.37)
+    assert (fitted.lengthscale[has] != 0.37).all()
+
+
+class TestFit:
+    @pytest.fixture
+    def space(self) -> Space:
+        return Space(
+            {
+                "idle": FloatDistribution(0, 1),
+                "kind": CategoricalDistribution(["a", "b", "c"]),
+                "rate": FloatDistribution(0, 1),
+            }
+        )
+
+    @staticmethod
+    def _smooth(coordinates: np.ndarray) -> np.ndarray:
+        y = np.sin(3 * coordinates[:, 2]) + 0.7 * (coordinates[:, 1] == 1)
+        return (y - y.mean()) / y.std()
+
+    def test_raises_the_posterior_density(self, mixed_space: Space, observe: Any) -> None:
+        coordinates = observe(mixed_space, 20, 3)
+        y = np.random.default_rng(3).standard_normal(20)
+        objective = _posterior(mixed_space, coordinates, y)
+        h = fit_map(mixed_space, coordinates, y, Prior(), 200)
+        jitter = objective(objective.centre)  # evaluated first: no state may leak between calls
+        theta = np.log(np.concatenate([h.relevance, h.lengthscale, [h.pair, h.rest, h.noise]]))
+        value, gradient = objective(theta)
+        assert value < jitter[0]
+        # No step along an axis of theta gains anything that matters.
+        assert np.abs(gradient).max() < 0.5
+        for step in np.concatenate([np.eye(len(theta)), -np.eye(len(theta))]):
+            assert objective(theta + 0.1 * step)[0] > value - 0.05
+
+    def test_finds_what_matters(self, space: Space, observe: Any) -> None:
+        coordinates = observe(space, 40, 0)
+        h = fit_map(space, coordinates, self._smooth(coordinates), Prior(), 100)
+        idle, kind, rate = h.relevance
+        assert idle < 0.2 * min(kind, rate)
+
+    def test_tells_signal_from_noise(self, space: Space, observe: Any) -> None:
+        coordinates = observe(space, 40, 0)
+        signal = fit_map(space, coordinates, self._smooth(coordinates), Prior(), 100)
+        y = np.random.default_rng(0).standard_normal(40)
+        noise = fit_map(space, coordinates, y, Prior(), 100)
+        assert signal.noise < 0.1 * noise.noise
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_few_observations_are_enough(self, mixed_space: Space, observe: Any, n: int) -> None:
+        h = fit_map(mixed_space, observe(mixed_space, n, 0), np.zeros(n), Prior(), 50)
+        assert h.relevance.shape == h.lengthscale.shape == (len(mixed_space),)
+        everything = [*h.relevance, *h.lengthscale, h.pair, h.rest, h.noise]
+        assert np.isfinite(everything).all()
+        assert min(everything) > 0
+
+    def test_repeated_configurations_of_different_values_are_noise(
+        self, space: Space, observe: Any
+    ) -> None:
+        coordinates = np.repeat(observe(space, 5, 0), 4, axis=0)
+        y = np.random.default_rng(0).standard_normal(20)
+        assert fit_map(space, coordinates, y, Prior(), 100).noise > 0.1
+
+    def test_is_deterministic(self, space: Space, observe: Any) -> None:
+        coordinates = observe(space, 20, 0)
+        y = self._smooth(coordinates)
+        one, other = (fit_map(space, coordinates, y, Prior(), 30) for _ in range(2))
+        np.testing.assert_array_equal(one.relevance, other.relevance)
+        np.testing.assert_array_equal(one.lengthscale, other.lengthscale)
+        assert (one.pair, one.rest, one.noise) == (other.pair, other.rest, other.noise)
+
+
+def test_the_relevance_of_a_prior_is_shared_by_the_axes() -> None:
+    for n_axes in (1, 4, 100):
+        centre = Prior(relevance=2.0).centre(n_axes)
+        assert centre.shape == (2 * n_axes + 3,)
+        assert np.exp(centre[:n_axes]).sum() == pytest.approx(2.0)
+
+
+def test_the_members_of_the_ensemble_differ() -> None:
+    assert len(ENSEMBLE) > 1
+    assert len(set(ENSEMBLE)) == len(ENSEMBLE)

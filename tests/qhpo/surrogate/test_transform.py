@@ -1,0 +1,60 @@
+"""Normal scores of trial values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qhpo.surrogate.transform import rank_gaussian
+
+values = st.lists(
+    st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.inf, -math.inf, 0.0, 1.0])),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(values)
+def test_keeps_the_order_and_the_ties(raw: list[float]) -> None:
+    scores = rank_gaussian(np.array(raw))
+    assert scores.shape == (len(raw),)
+    assert np.isfinite(scores).all()
+    order = np.argsort(raw, kind="stable")
+    for i, j in itertools.pairwise(order):
+        if raw[i] == raw[j]:
+            assert scores[i] == scores[j]
+        else:
+            assert scores[i] < scores[j]
+
+
+@given(values)
+def test_only_the_order_matters(raw: list[float]) -> None:
+    finite = np.array([v for v in raw if math.isfinite(v)] or [0.0])
+    finite = np.round(finite, 3)  # so that no two of them meet in the exponent
+    rescaled = np.arctan(finite / 1e3) * 7.0 + 2.0
+    if len(np.unique(rescaled)) == len(np.unique(finite)):
+        np.testing.assert_array_equal(rank_gaussian(finite), rank_gaussian(rescaled))
+
+
+@given(values)
+def test_the_mirror_image_scores_the_opposite(raw: list[float]) -> None:
+    np.testing.assert_allclose(
+        rank_gaussian(-np.array(raw)), -rank_gaussian(np.array(raw)), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, -3.5, math.inf, -math.inf])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_equal_values_score_zero(value: float, n: int) -> None:
+    np.testing.assert_allclose(rank_gaussian(np.full(n, value)), 0.0, atol=1e-12)
+
+
+def test_scores_are_standard_normal() -> None:
+    scores = rank_gaussian(np.random.default_rng(0).permutation(2001).astype(float))
+    assert scores.mean() == pytest.approx(0.0, abs=1e-9)
+    assert scores.std() == pytest.approx(1.0, abs=0.01)
