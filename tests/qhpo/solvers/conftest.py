@@ -1,0 +1,46 @@
+"""Models that every solver must manage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dimod
+import numpy as np
+import pytest
+
+
+def _scaled(dqm: dimod.DiscreteQuadraticModel, factor: float) -> dimod.DiscreteQuadraticModel:
+    vectors = dqm.to_numpy_vectors(return_offset=True)
+    rows, columns, biases = vectors.quadratic
+    return dimod.DiscreteQuadraticModel.from_numpy_vectors(
+        vectors.case_starts,
+        factor * np.asarray(vectors.linear_biases),
+        (rows, columns, factor * np.asarray(biases)),
+        labels=list(dqm.variables),
+        offset=factor * float(vectors.offset),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_models(random_dqm: Any) -> dict[str, dimod.DiscreteQuadraticModel]:
+    """Models of at most 16 cases, the last ones degenerate."""
+    flat = dimod.DiscreteQuadraticModel()
+    flat.add_variable(3, label="x")
+    flat.add_variable(2, label="y")
+    flat.offset = 2.5
+    mixed_labels = dimod.DiscreteQuadraticModel()
+    for label, size in ((("a", 1), 2), (7, 3), ("b", 2)):
+        mixed_labels.add_variable(size, label=label)
+    mixed_labels.set_quadratic_case(7, 2, "b", 1, -1.0)
+    mixed_labels.set_linear(("a", 1), [0.5, -0.5])
+    return {
+        "random": random_dqm([3, 2, 4, 2], seed=1),
+        "binary": random_dqm([2] * 6, seed=2),
+        "large biases": _scaled(random_dqm([3, 4, 3], seed=3), 1e6),
+        "small biases": _scaled(random_dqm([3, 4, 3], seed=3), 1e-6),
+        "one variable": random_dqm([4], seed=4),
+        "one case": random_dqm([1], seed=5),
+        "variables of one case": random_dqm([1, 3, 1, 2], seed=6),
+        "labels": mixed_labels,
+        "flat": flat,
+    }
