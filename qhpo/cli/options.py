@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 import click
 
 __all__ = ["DEFAULT_URL", "Seconds", "WholeNumber", "examples", "storage_option"]
 
 DEFAULT_URL = "sqlite:///qhpo.db"
+"""A file in the working directory."""
+
+_P = ParamSpec("_P")
 
 
 class WholeNumber(click.IntRange):
@@ -32,13 +36,16 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-storage_option = click.option(
-    "--storage",
-    metavar="URL",
-    default=DEFAULT_URL,
-    show_default=True,
-    help="Database that keeps the study.",
-)
+def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Adds ``--storage``, with the same default for every command."""
+    option = click.option(
+        "--storage",
+        metavar="URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="Database that keeps the study.",
+    )
+    return option(command)
 
 
 def examples(*commands: str) -> str:
