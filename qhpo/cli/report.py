@@ -15,10 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from qhpo.cli.formats import column, duration, number
-from qhpo.cli.studies import Outcome, count, outcome, suggesting_seconds, training_seconds
+from qhpo.cli.studies import (
+    Outcome,
+    best_trial,
+    count,
+    outcome,
+    suggesting_seconds,
+    training_seconds,
+)
 
 __all__ = [
-    "best_trial",
     "facts",
     "output",
     "print_best",
@@ -45,14 +51,6 @@ def output() -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _UNLIMITED
     return console
-
-
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The best finished trial, None if there is none yet."""
-    try:
-        return study.best_trial
-    except ValueError:
-        return None
 
 
 def time_spent(trials: Sequence[FrozenTrial]) -> str:
@@ -84,7 +82,7 @@ def facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_best(console: Console, study: optuna.Study, best: FrozenTrial | None) -> None:
+def print_best(console: Console, best: FrozenTrial | None) -> None:
     """Print the best value and the configuration that gave it."""
     if best is None:
         facts(console, [("best value", "no trial has a value yet")])

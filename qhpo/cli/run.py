@@ -13,11 +13,11 @@ from qhpo.cli.app import Interrupted
 from qhpo.cli.formats import plural
 from qhpo.cli.options import DEFAULT_URL, Seconds, WholeNumber, examples, storage_option
 from qhpo.cli.progress import SearchProgress
-from qhpo.cli.report import best_trial, facts, output, print_best, time_spent, trial_counts
+from qhpo.cli.report import facts, output, print_best, time_spent, trial_counts
 from qhpo.cli.samplers import WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.search import Search
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import Choices, enter_study, outcome
+from qhpo.cli.studies import Choices, best_trial, enter_study, outcome
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import Objective, Problem, load_problem
 from qhpo.timing import TimedSampler
@@ -171,7 +171,7 @@ def _conclude(study: optuna.Study, search: Search, url: str, total: int) -> None
     trials = study.get_trials(deepcopy=False)
     name = study.study_name
     where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
-    print_best(console, study, best_trial(study))
+    print_best(console, best_trial(study))
     console.print()
     facts(
         console,

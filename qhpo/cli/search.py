@@ -32,7 +32,7 @@ from optuna.trial import FrozenTrial
 
 from qhpo.cli.formats import number, plural
 from qhpo.cli.progress import SearchProgress
-from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, outcome
+from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, best_trial, outcome
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
 
@@ -162,7 +162,7 @@ class Search:
     def _show(
         self, progress: SearchProgress, trials: list[FrozenTrial], finished: int, running: int
     ) -> None:
-        best = _best(self._study)
+        best = best_trial(self._study)
         text = "" if best is None else number(best.value, 4)
         if best is not None and best.number == self._number != self._announced:
             progress.news(f"trial {best.number}  {text}  best so far")
@@ -260,13 +260,6 @@ def _fail_left_behind(study: optuna.Study) -> None:
 def _runs_elsewhere(trial: FrozenTrial) -> bool:
     """Whether another `qhpo run` works on it. One of another program gives no sign of life."""
     return outcome(trial) is Outcome.RUNNING and SAMPLER in trial.user_attrs
-
-
-def _best(study: optuna.Study) -> FrozenTrial | None:
-    try:
-        return study.best_trial
-    except ValueError:
-        return None
 
 
 def _seconds_per_trial(trials: list[FrozenTrial]) -> float | None:

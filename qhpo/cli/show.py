@@ -13,7 +13,6 @@ from rich.text import Text
 from qhpo.cli.formats import number, plural
 from qhpo.cli.options import WholeNumber, examples, storage_option
 from qhpo.cli.report import (
-    best_trial,
     facts,
     output,
     print_best,
@@ -23,7 +22,7 @@ from qhpo.cli.report import (
     trial_counts,
 )
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER
+from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER, best_trial
 from qhpo.errors import QhpoError
 
 __all__ = ["show"]
@@ -88,7 +87,7 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
         ],
     )
     console.print()
-    print_best(console, study, best_trial(study))
+    print_best(console, best_trial(study))
     if trials:
         console.print()
         print_trials(console, study, last)

@@ -23,6 +23,7 @@ __all__ = [
     "SOLVER",
     "Choices",
     "Outcome",
+    "best_trial",
     "count",
     "enter_study",
     "outcome",
@@ -71,6 +72,14 @@ def outcome(trial: FrozenTrial) -> Outcome:
         cut_off = SAMPLER in trial.user_attrs and ERROR not in trial.user_attrs
         return Outcome.INTERRUPTED if cut_off else Outcome.FAILED
     return Outcome(trial.state.name.lower())
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """The best complete trial of a study with one objective, None if there is none yet."""
+    try:
+        return study.best_trial
+    except ValueError:
+        return None
 
 
 def count(trials: Sequence[FrozenTrial]) -> dict[Outcome, int]:

@@ -76,6 +76,15 @@ def test_a_second_run_continues_to_the_total(
     assert len(load("parabola").trials) == 7
 
 
+def test_a_stopped_qubo_study_goes_on_as_if_it_had_not_been(tiny: Path) -> None:
+    assert run("parabola", "--trials", 12, "--study", "whole", sampler=None) == 0
+    for trials in (3, 11, 12):
+        assert run("parabola", "--trials", trials, "--study", "parts", sampler=None) == 0
+
+    whole, parts = ([trial.params for trial in load(n).trials] for n in ("whole", "parts"))
+    assert whole == parts
+
+
 def test_the_seed_gives_the_trials(tiny: Path) -> None:
     for study, seed in [("a", 1), ("b", 1), ("c", 2)]:
         assert run("parabola", "--trials", 4, "--study", study, "--seed", seed) == 0
