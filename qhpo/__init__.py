@@ -8,11 +8,24 @@ Example:
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from qhpo.errors import MissingExtraError, QhpoError, SolverError
-from qhpo.sampler import QUBOSampler
+
+if TYPE_CHECKING:
+    from qhpo.sampler import QUBOSampler
 
 __all__ = ["MissingExtraError", "QUBOSampler", "QhpoError", "SolverError", "__version__"]
 
-__version__ = version("qhpo")
+
+def __getattr__(name: str) -> Any:
+    # The command line shows its help without paying for the sampler's imports.
+    if name == "QUBOSampler":
+        from qhpo.sampler import QUBOSampler
+
+        return QUBOSampler
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("qhpo")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from qhpo.acquisition import (
     Proposer,
+    Settings,
     design_coordinate,
     design_row,
     free_configurations,
@@ -76,6 +77,7 @@ class QUBOSampler(BaseSampler):
         seed: int | None = None,
         solver: str | dimod.Sampler = "neal",
         n_startup_trials: int = 10,
+        _settings: Settings | None = None,
     ) -> None:
         if n_startup_trials < 0:
             raise QhpoError(f"n_startup_trials must be 0 or more; got {n_startup_trials}")
@@ -87,7 +89,8 @@ class QUBOSampler(BaseSampler):
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self._n_startup = n_startup_trials
-        self._proposer = Proposer(make_solver(solver), n_startup_trials)
+        self._settings = _settings or Settings()
+        self._proposer = Proposer(make_solver(solver), n_startup_trials, self._settings)
         self._intersection = IntersectionSearchSpace(include_pruned=True)
         self._space = Space({})
         self._search_space: dict[str, BaseDistribution] = {}
@@ -135,7 +138,7 @@ class QUBOSampler(BaseSampler):
     ) -> Any:
         self._raise_error_if_multi_objective(study)
         axis = Axis.from_distribution(param_name, param_distribution)
-        if trial.number < self._n_startup:
+        if trial.number < self._n_startup and self._settings.balanced_design:
             return axis.value(design_coordinate(axis, trial.number, self._n_startup, self._seed))
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         return axis.value(random_coordinate(axis, rng))
@@ -166,6 +169,13 @@ class QUBOSampler(BaseSampler):
                 frozen[i] = axis.coordinate(fixed[axis.name])
         return frozen
 
+    def _first_configuration(self, number: int, n_rows: int) -> FloatArray:
+        space = self._space
+        if self._settings.balanced_design:
+            return design_row(space, number, n_rows, self._seed)
+        rng = np.random.default_rng([self._seed, number])
+        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+
     def _choose(
         self, history: History, frozen: FloatArray, number: int, rng: np.random.Generator
     ) -> FloatArray:
@@ -173,7 +183,7 @@ class QUBOSampler(BaseSampler):
         space = self._space
         n_rows = max(self._n_startup, 1)
         if len(history.values) < n_rows:
-            row = design_row(space, number, n_rows, self._seed)
+            row = self._first_configuration(number, n_rows)
             candidates = np.where(np.isnan(frozen), row, frozen)[None, :]
         else:
             candidates = self._proposer.ranked(space, history, frozen, rng)

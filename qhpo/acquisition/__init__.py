@@ -9,9 +9,11 @@ from qhpo.acquisition.design import (
     random_coordinate,
 )
 from qhpo.acquisition.proposal import Proposer
+from qhpo.acquisition.settings import Settings
 
 __all__ = [
     "Proposer",
+    "Settings",
     "design_coordinate",
     "design_row",
     "free_configurations",

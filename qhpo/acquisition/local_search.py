@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.expected_improvement import ensemble_log_ei
+from qhpo.acquisition.novelty import Novelty, novelty
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import linear_in_axis
 
@@ -31,9 +32,9 @@ _MAX_STEPS = 50
 class LogEI:
     """log EI over the ensemble, with the nugget counted as improvable.
 
-    A point that was not visited can be better than the smooth part of the model says, by the
-    nugget; one that was visited cannot, so the value to improve on is the best posterior mean at a
-    visited point, not the best observed value.
+    A new point can be better than the smooth part of the model says, by the nugget; a visited one
+    cannot, so the value to improve on is the best posterior mean at a visited point, not the best
+    observed value.
 
     Args:
         model: The posterior.
@@ -41,15 +42,18 @@ class LogEI:
 
     def __init__(self, model: AnovaGP) -> None:
         self.model = model
+        self.novelty = Novelty(model.space, model.coordinates)
         self._best = model.observed_mean.min(axis=1)
 
-    def of_moments(self, mean: FloatArray, variance: FloatArray) -> FloatArray:
-        """From means and variances without the nugget, both (M, q), to (q,)."""
-        return ensemble_log_ei(mean, variance + self.model.noise[:, None], self._best)
+    def of_moments(self, mean: FloatArray, variance: FloatArray, share: FloatArray) -> FloatArray:
+        """From means and variances without the nugget, both (M, q), and novelties (q,), to (q,)."""
+        improvable = self.model.noise[:, None] * share
+        return ensemble_log_ei(mean, variance + improvable, self._best)
 
     def __call__(self, rows: IntArray) -> FloatArray:
         """At candidates, (q, d) row numbers to (q,)."""
-        return self.of_moments(*self.model.predict(rows))
+        share = self.novelty(self.model.bank.coordinates_of(rows))
+        return self.of_moments(*self.model.predict(rows), share)
 
     def of_changes(self, rows: IntArray) -> FloatArray:
         """At all configurations that differ in at most one axis, (S, d) row numbers to (S, D).
@@ -64,7 +68,22 @@ class LogEI:
             cross.reshape(n_members, n_starts * n_levels, n),
             prior.reshape(n_members, n_starts * n_levels),
         )
-        return self.of_moments(mean, variance).reshape(n_starts, int(space.starts[-1]))
+        shares = self._novelty_of_changes(bank.coordinates_of(rows))
+        return self.of_moments(mean, variance, shares.ravel()).reshape(shares.shape)
+
+    def _novelty_of_changes(self, coordinates: FloatArray) -> FloatArray:
+        """Novelty of all single-axis changes, (S, d) to (S, D)."""
+        space = self.model.space
+        shares = np.ones((len(coordinates), int(space.starts[-1])))
+        if self.novelty.always_full:
+            return shares
+        own = [self.novelty.log_sameness(i, c) for i, c in enumerate(coordinates.T)]  # (S, n)
+        total = np.sum(own, axis=0)
+        for i, axis in enumerate(space.axes):
+            levels = self.novelty.log_sameness(i, axis.coordinates)  # (L, n)
+            changed = (total - own[i])[:, None, :] + levels
+            shares[:, space.starts[i] : space.starts[i + 1]] = novelty(changed)
+        return shares
 
     def _changes(self, table: FloatArray, rows: IntArray) -> FloatArray:
         model = self.model

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.local_search import LogEI
+from qhpo.acquisition.novelty import novelty
 from qhpo.surrogate.kernel import linear_in_axis
 
 __all__ = ["polish"]
@@ -38,6 +39,7 @@ def polish(
     space = model.space
     current = coordinates.copy()
     terms, own_terms = model.terms(current)  # (d, M, n), (d, M)
+    same = np.stack([score.novelty.log_sameness(i, c) for i, c in enumerate(current)])  # (d, n)
     best = -np.inf
     axes = [i for i, axis in enumerate(space.axes) if not axis.is_exhaustive and not frozen[i]]
     for step in range(_ROUNDS):
@@ -49,11 +51,14 @@ def polish(
             rows, own = model.axis_terms(i, points)  # (M, P, n), (M, P)
             cross = _vary(terms, i, rows, model.pair, model.rest)
             prior = _vary(own_terms[:, :, None], i, own[:, :, None], model.pair, model.rest)
-            scores = score.of_moments(*model.condition(cross, prior[:, :, 0]))
+            points_same = score.novelty.log_sameness(i, points)
+            share = novelty(np.delete(same, i, axis=0).sum(axis=0) + points_same)
+            scores = score.of_moments(*model.condition(cross, prior[:, :, 0]), share)
             chosen = int(scores.argmax())
             best = float(scores[chosen])
             current[i] = points[chosen]
             terms[i], own_terms[i] = rows[:, chosen], own[:, chosen]
+            same[i] = points_same[chosen]
     return current, best
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from qhpo.acquisition.annealed import annealed_levels
 from qhpo.acquisition.local_search import LogEI, Region, climb
 from qhpo.acquisition.polish import polish
+from qhpo.acquisition.settings import Settings
 from qhpo.acquisition.trust_region import trust_radius
 from qhpo.history import History
 from qhpo.solvers import Solver
@@ -15,19 +16,11 @@ from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.ensemble import EnsembleFitter
 from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
-from qhpo.surrogate.transform import rank_gaussian
 
 __all__ = ["Proposer"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-_RANDOM_CANDIDATES = 200
-_RANDOM_STARTS = 4
-_DRAWS = 2
-_READS_PER_ANNEAL = 2
-_INCUMBENTS = 3
-_POLISHED = 3
 
 
 class Proposer:
@@ -36,12 +29,14 @@ class Proposer:
     Args:
         solver: Samples the quadratic models.
         n_startup: Trials of the first design, which the trust region leaves out.
+        settings: What a proposal is made of.
     """
 
-    def __init__(self, solver: Solver, n_startup: int) -> None:
+    def __init__(self, solver: Solver, n_startup: int, settings: Settings) -> None:
         self._solver = solver
         self._n_startup = n_startup
-        self._fitter = EnsembleFitter()
+        self._settings = settings
+        self._fitter = EnsembleFitter(settings.priors, settings.transform)
 
     def ranked(
         self, space: Space, history: History, frozen: FloatArray, rng: np.random.Generator
@@ -75,14 +70,14 @@ class Proposer:
             return configurations
         polished = [
             polish(score, configuration, region.frozen, rng)
-            for configuration in configurations[:_POLISHED]
+            for configuration in configurations[: self._settings.polished]
         ]
         polished.sort(key=lambda pair: -pair[1])
         return np.concatenate([np.array([c for c, _ in polished]), configurations])
 
     def _posterior(self, space: Space, history: History, frozen: FloatArray) -> AnovaGP:
         members = self._fitter.fit(space, history.coordinates, history.values)
-        y = rank_gaussian(history.values)
+        y = self._settings.transform(history.values)
         others = np.concatenate([history.pending, history.taken, frozen[None, :]])
         model = AnovaGP(space, history.coordinates, y, members, others)
         if not len(history.pending):
@@ -104,27 +99,34 @@ class Proposer:
         centre = bank.rows_of(history.coordinates[[mean.argmin()]])[0]
         is_frozen = ~np.isnan(frozen)
         centre[is_frozen] = bank.rows_of(frozen[None, :])[0, is_frozen]
-        radius = trust_radius(history.values, len(model.space), self._n_startup)
+        radius = len(model.space)
+        if radius >= self._settings.trust_region_axes:
+            radius = trust_radius(history.values, radius, self._n_startup)
         return Region(bank.rows_of(history.taken), is_frozen, centre, radius)
 
     def _annealed(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
         """Row numbers of low-energy configurations of the mean of every member, and of draws."""
+        settings = self._settings
         members = range(len(model.members))
-        models = [posterior_mean(model, member) for member in members]
-        models += [posterior_draw(model, int(rng.choice(members)), rng) for _ in range(_DRAWS)]
+        models = [posterior_mean(model, m) for m in members if settings.anneal_means]
+        drawn = rng.integers(len(members), size=settings.draws)
+        models += [posterior_draw(model, int(member), rng) for member in drawn]
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = np.concatenate(
             [
-                annealed_levels(
-                    dqm,
-                    self._solver,
-                    centre,
-                    region.frozen,
-                    region.radius,
-                    _READS_PER_ANNEAL,
-                    int(rng.integers(2**31)),
-                )
-                for dqm in models
+                np.empty((0, len(model.space)), dtype=np.intp),
+                *(
+                    annealed_levels(
+                        dqm,
+                        self._solver,
+                        centre,
+                        region.frozen,
+                        region.radius,
+                        settings.reads,
+                        int(rng.integers(2**31)),
+                    )
+                    for dqm in models
+                ),
             ]
         )
         # What stays at the centre keeps the centre's own value, which may lie between levels.
@@ -136,11 +138,11 @@ class Proposer:
     ) -> IntArray:
         """Row numbers of the best of uniformly drawn configurations of levels."""
         space = model.space
-        levels = rng.integers(space.n_levels, size=(_RANDOM_CANDIDATES, len(space)))
+        levels = rng.integers(space.n_levels, size=(self._settings.random_candidates, len(space)))
         rows = model.bank.level_rows[levels + space.starts[:-1]]
         stay = rng.random(rows.shape).argsort(axis=1) >= region.radius
         rows = np.where(stay | region.frozen, region.centre, rows)
-        return rows[np.argsort(-score(rows), kind="stable")[:_RANDOM_STARTS]]
+        return rows[np.argsort(-score(rows), kind="stable")[: self._settings.random_starts]]
 
     def _incumbents(self, model: AnovaGP, region: Region) -> IntArray:
         """Row numbers of the observed configurations of lowest mean within the region."""
@@ -148,5 +150,5 @@ class Proposer:
         rows = model.bank.rows_at(model.places[order])
         rows = np.where(region.frozen, region.centre, rows)
         inside = (rows != region.centre).sum(axis=1) <= region.radius
-        chosen: IntArray = rows[inside][:_INCUMBENTS]
+        chosen: IntArray = rows[inside][: self._settings.incumbents]
         return chosen

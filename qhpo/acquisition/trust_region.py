@@ -11,12 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_AXES", "trust_radius"]
+__all__ = ["trust_radius"]
 
 FloatArray = NDArray[np.float64]
-
-MIN_AXES = 16
-"""With fewer axes there is no trust region: the radius is the number of axes."""
 
 _SUCCESSES = 2
 _GROWTH = 1.5
@@ -34,8 +31,6 @@ def trust_radius(values: FloatArray, n_axes: int, n_startup: int) -> int:
     Returns:
         A whole number from 2 to d.
     """
-    if n_axes < MIN_AXES or len(values) <= n_startup:
-        return n_axes
     patience = max(4, n_axes // 4)
     radius = float(n_axes)
     successes = failures = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,16 @@ class EnsembleFitter:
 
     Args:
         priors: One prior per member.
+        transform: Trial values to the values that are modelled, (n,) to (n,).
     """
 
-    def __init__(self, priors: tuple[Prior, ...] = ENSEMBLE) -> None:
+    def __init__(
+        self,
+        priors: tuple[Prior, ...] = ENSEMBLE,
+        transform: Callable[[FloatArray], FloatArray] = rank_gaussian,
+    ) -> None:
         self._priors = priors
+        self._transform = transform
         self._fits: OrderedDict[tuple[str, int], Hyperparameters] = OrderedDict()
 
     def fit(
@@ -81,7 +88,7 @@ class EnsembleFitter:
         digest.update(np.ascontiguousarray(values[:n]).tobytes())
         key = (digest.hexdigest(), member)
         if key not in self._fits:
-            y = rank_gaussian(values[:n])
+            y = self._transform(values[:n])
             chosen = _representatives(values[:n], len(space))
             self._fits[key] = fit_map(
                 space, coordinates[chosen], y[chosen], self._priors[member], _MAX_ITERATIONS

@@ -1,0 +1,47 @@
+"""What a proposal is made of. The defaults were chosen by measurement; ablations vary them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
+from qhpo.surrogate.transform import rank_gaussian
+
+__all__ = ["Settings"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Internal settings of `QUBOSampler`.
+
+    Attributes:
+        priors: One prior per member of the ensemble.
+        transform: Trial values to the values that are modelled, (n,) to (n,).
+        balanced_design: Whether the first trials are a Latin hypercube, or random.
+        anneal_means: Whether the posterior mean of every member is annealed.
+        draws: Number of Thompson draws that are annealed.
+        reads: Best reads of each anneal that local search starts from.
+        random_candidates: Random configurations to choose starts from.
+        random_starts: How many of them local search starts from.
+        incumbents: Best visited configurations that local search starts from.
+        polished: Best candidates that are polished off the grid.
+        trust_region_axes: Least number of axes with which the search keeps to a trust region.
+    """
+
+    priors: tuple[Prior, ...] = ENSEMBLE
+    transform: Callable[[FloatArray], FloatArray] = rank_gaussian
+    balanced_design: bool = True
+    anneal_means: bool = True
+    draws: int = 2
+    reads: int = 2
+    random_candidates: int = 200
+    random_starts: int = 4
+    incumbents: int = 3
+    polished: int = 3
+    trust_region_axes: int = 16
