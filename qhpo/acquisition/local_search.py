@@ -60,7 +60,7 @@ class LogEI:
 
         Column r sets the axis of level r to that level.
         """
-        bank, space = self.model.bank, self.model.space
+        bank = self.model.bank
         cross = self._changes(bank.rows, rows)
         prior = self._changes(bank.diagonal[:, :, None], rows)[..., 0]
         n_members, n_starts, n_levels, n = cross.shape
