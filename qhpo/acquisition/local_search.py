@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.expected_improvement import ensemble_log_ei
-from qhpo.acquisition.novelty import Novelty, novelty
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import linear_in_axis
 
@@ -30,11 +29,11 @@ _MAX_STEPS = 50
 
 
 class LogEI:
-    """log EI over the ensemble, with the nugget counted as improvable.
+    """log EI over the ensemble, improving on the smooth part of the best visited point.
 
-    A new point can be better than the smooth part of the model says, by the nugget; a visited one
-    cannot, so the value to improve on is the best posterior mean at a visited point, not the best
-    observed value.
+    A new configuration can be better than the smooth part of the model says, by its local
+    variation. The value to improve on is the best posterior mean of the smooth part at a visited
+    point, not the best observed value, whose luck would make improvements look out of reach.
 
     Args:
         model: The posterior.
@@ -42,18 +41,15 @@ class LogEI:
 
     def __init__(self, model: AnovaGP) -> None:
         self.model = model
-        self.novelty = Novelty(model.space, model.coordinates)
         self._best = model.observed_mean.min(axis=1)
 
-    def of_moments(self, mean: FloatArray, variance: FloatArray, share: FloatArray) -> FloatArray:
-        """From means and variances without the nugget, both (M, q), and novelties (q,), to (q,)."""
-        improvable = self.model.noise[:, None] * share
-        return ensemble_log_ei(mean, variance + improvable, self._best)
+    def of_moments(self, mean: FloatArray, variance: FloatArray) -> FloatArray:
+        """From means and variances, both (M, q), to (q,)."""
+        return ensemble_log_ei(mean, variance, self._best)
 
     def __call__(self, rows: IntArray) -> FloatArray:
         """At candidates, (q, d) row numbers to (q,)."""
-        share = self.novelty(self.model.bank.coordinates_of(rows))
-        return self.of_moments(*self.model.predict(rows), share)
+        return self.of_moments(*self.model.predict(rows))
 
     def of_changes(self, rows: IntArray) -> FloatArray:
         """At all configurations that differ in at most one axis, (S, d) row numbers to (S, D).
@@ -61,29 +57,30 @@ class LogEI:
         Column r sets the axis of level r to that level.
         """
         bank = self.model.bank
-        cross = self._changes(bank.rows, rows)
+        cross = self._changes(bank.rows, rows) + self._local_of_changes(rows)
         prior = self._changes(bank.diagonal[:, :, None], rows)[..., 0]
         n_members, n_starts, n_levels, n = cross.shape
         mean, variance = self.model.condition(
             cross.reshape(n_members, n_starts * n_levels, n),
             prior.reshape(n_members, n_starts * n_levels),
         )
-        shares = self._novelty_of_changes(bank.coordinates_of(rows))
-        return self.of_moments(mean, variance, shares.ravel()).reshape(shares.shape)
+        return self.of_moments(mean, variance).reshape(n_starts, n_levels)
 
-    def _novelty_of_changes(self, coordinates: FloatArray) -> FloatArray:
-        """Novelty of all single-axis changes, (S, d) to (S, D)."""
-        space = self.model.space
-        shares = np.ones((len(coordinates), int(space.starts[-1])))
-        if self.novelty.always_full:
-            return shares
-        own = [self.novelty.log_sameness(i, c) for i, c in enumerate(coordinates.T)]  # (S, n)
+    def _local_of_changes(self, rows: IntArray) -> FloatArray:
+        """Local covariance of all single-axis changes, (S, d) to (M, S, D, n)."""
+        bank, space = self.model.bank, self.model.space
+        own = [
+            bank.strain[:, i, bank.strain_places(i, column)] for i, column in enumerate(rows.T)
+        ]  # (M, S, n) each
         total = np.sum(own, axis=0)
-        for i, axis in enumerate(space.axes):
-            levels = self.novelty.log_sameness(i, axis.coordinates)  # (L, n)
-            changed = (total - own[i])[:, None, :] + levels
-            shares[:, space.starts[i] : space.starts[i + 1]] = novelty(changed)
-        return shares
+        out = np.empty((*total.shape[:2], int(space.starts[-1]), total.shape[2]))
+        for i, n_levels in enumerate(space.n_levels.tolist()):
+            levels = bank.strain[:, i, :n_levels]
+            block = out[:, :, space.starts[i] : space.starts[i + 1]]
+            np.add((total - own[i])[:, :, None, :], levels[:, None], out=block)
+        np.exp(np.negative(out, out=out), out=out)
+        out *= self.model.local[..., None]
+        return out
 
     def _changes(self, table: FloatArray, rows: IntArray) -> FloatArray:
         model = self.model

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.local_search import LogEI
-from qhpo.acquisition.novelty import novelty
 from qhpo.surrogate.kernel import linear_in_axis
 
 __all__ = ["polish"]
@@ -38,8 +37,7 @@ def polish(
     model = score.model
     space = model.space
     current = coordinates.copy()
-    terms, own_terms = model.terms(current)  # (d, M, n), (d, M)
-    same = np.stack([score.novelty.log_sameness(i, c) for i, c in enumerate(current)])  # (d, n)
+    terms, own_terms, strain = model.terms(current)  # (d, M, n), (d, M), (d, M, n)
     best = -np.inf
     axes = [i for i, axis in enumerate(space.axes) if not axis.is_exhaustive and not frozen[i]]
     for step in range(_ROUNDS):
@@ -48,17 +46,17 @@ def polish(
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
             points = np.clip(current[i] + 2.0 * offsets, 0.0, 1.0)
             points = np.unique(space.axes[i].snap(np.append(points, current[i])))
-            rows, own = model.axis_terms(i, points)  # (M, P, n), (M, P)
-            cross = _vary(terms, i, rows, model.pair, model.rest)
+            rows, own, strains = model.axis_terms(i, points)  # (M, P, n), (M, P), (M, P, n)
+            smooth = _vary(terms, i, rows, model.pair, model.rest)
+            others = np.delete(strain, i, axis=0).sum(axis=0)[:, None, :]
+            cross = smooth + model.local * np.exp(-(others + strains))
             prior = _vary(own_terms[:, :, None], i, own[:, :, None], model.pair, model.rest)
-            points_same = score.novelty.log_sameness(i, points)
-            share = novelty(np.delete(same, i, axis=0).sum(axis=0) + points_same)
-            scores = score.of_moments(*model.condition(cross, prior[:, :, 0]), share)
+            scores = score.of_moments(*model.condition(cross, prior[:, :, 0]))
             chosen = int(scores.argmax())
             best = float(scores[chosen])
             current[i] = points[chosen]
             terms[i], own_terms[i] = rows[:, chosen], own[:, chosen]
-            same[i] = points_same[chosen]
+            strain[i] = strains[:, chosen]
     return current, best
 
 

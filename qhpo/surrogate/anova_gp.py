@@ -8,12 +8,15 @@ a
     (K + noise I)^-1 y, shape (n,).
 row
     One value of one axis, a level or a point between levels. Row r of a `RowBank` holds
-    w_i k~_i(value, X_i) against all observations. A candidate is d row numbers, one per axis.
+    w_i k~_i(value, X_i) and the strain t_i m_i(value, X_i) against all observations. A candidate is
+    d row numbers, one per axis.
 
 Energies and values are minimized.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +45,10 @@ class AnovaGP:
     Attributes:
         coordinates: Observed configurations, shape (n, d).
         places: Places of the observed coordinates in the support, shape (n, d).
-        covariance: Prior covariance of the observations, without the nugget, shape (M, n, n).
+        covariance: Prior covariance of the observations, without the noise, shape (M, n, n).
         inverse: (covariance + noise I)^-1, shape (M, n, n).
         alpha: a, shape (M, n).
-        observed_mean: Posterior mean at the observations, shape (M, n).
+        observed_mean: Posterior mean of the smooth part at the observations, shape (M, n).
     """
 
     def __init__(
@@ -65,65 +68,79 @@ class AnovaGP:
         self.places = self.support.place(coordinates)
         self.pair = np.array([m.pair for m in members])[:, None, None]
         self.rest = np.array([m.rest for m in members])[:, None, None]
+        self.local = np.array([m.local for m in members])[:, None, None]
         self.noise = np.array([m.noise for m in members])
         self.relevance = np.stack([m.relevance for m in members])
+        self.tension = np.stack([m.tension for m in members])
         self._tables = [self.support.tables(m.lengthscale) for m in members]
         self.tables = np.stack([tables.correlation for tables in self._tables])
         self.bank = RowBank(self)
-        self.covariance, _ = self.bank.cross(self.bank.rows_at(self.places))
+        rows = self.bank.rows_at(self.places)
+        smooth = self.bank.smooth(self.bank.rows, rows)
+        self.covariance = smooth + self.bank.local(rows)
         noise = self.noise[:, None, None] * np.eye(len(coordinates))
         self.inverse = np.stack([_inverse(matrix) for matrix in self.covariance + noise])
         self.alpha = np.einsum("mij,mj->mi", self.inverse, self.y)
-        self.observed_mean = np.einsum("mij,mj->mi", self.covariance, self.alpha)
+        self.observed_mean = np.einsum("mij,mj->mi", smooth, self.alpha)
 
     def level_rows(self, member: int) -> FloatArray:
         """w_i k~_i of every level with all observations, shape (D, n)."""
         rows: FloatArray = self.bank.rows[member, self.bank.level_rows]
         return rows
 
-    def axis_terms(self, axis: int, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """w_i k~_i of any coordinates of one axis with all observations, and with themselves.
+    def axis_terms(
+        self, axis: int, points: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Terms of any coordinates of one axis.
 
         Args:
             axis: Number of the axis.
             points: Coordinates, shape (P,); levels only, if the axis has no length scale.
 
         Returns:
-            Arrays of shape (M, P, n) and (M, P).
+            w_i k~_i with all observations, shape (M, P, n), and with themselves, shape (M, P); the
+            strain t_i m_i with all observations, shape (M, P, n).
         """
         places = self.places[:, axis]
+        missing = places < 0
+        mismatch = np.where(missing, 1.0, self.support.mismatch_of(axis, points)[:, places])
+        strain = self.tension[:, axis, None, None] * mismatch
         if not self.support.has_lengthscale[axis]:
             rows = np.searchsorted(self.space.axes[axis].coordinates, points)
             rows = rows + self.bank.axis_start[axis]
-            return self.bank.rows[:, rows], self.bank.diagonal[:, rows]
+            return self.bank.rows[:, rows], self.bank.diagonal[:, rows], strain
         terms, own_terms = [], []
         for tables, member in zip(self._tables, self.members, strict=True):
             lengthscale = float(member.lengthscale[axis])
             table, own = self.support.between(axis, points, lengthscale, tables)
             relevance = member.relevance[axis]
-            terms.append(relevance * np.where(places < 0, 0.0, table[:, places]))
+            terms.append(relevance * np.where(missing, 0.0, table[:, places]))
             own_terms.append(relevance * own)
-        return np.stack(terms), np.stack(own_terms)
+        return np.stack(terms), np.stack(own_terms), strain
 
-    def terms(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The terms w_i k~_i of one configuration with all observations, and with itself.
+    def terms(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Terms of one configuration, see `axis_terms`.
 
         Args:
             coordinates: Shape (d,), NaN where inactive.
 
         Returns:
-            Arrays of shape (d, M, n) and (d, M); zero where inactive.
+            Arrays of shape (d, M, n), (d, M) and (d, M, n); the first two are zero where inactive.
         """
         n_members, d = self.relevance.shape
-        terms = np.zeros((d, n_members, self.y.shape[1]))
+        n = len(self.places)
+        terms, strain = np.zeros((2, d, n_members, n))
         own_terms = np.zeros((d, n_members))
-        for i in np.flatnonzero(~np.isnan(coordinates)).tolist():
-            rows, own = self.axis_terms(i, coordinates[[i]])
-            terms[i], own_terms[i] = rows[:, 0], own[:, 0]
-        return terms, own_terms
+        for i, coordinate in enumerate(coordinates.tolist()):
+            if math.isnan(coordinate):
+                strain[i] = self.tension[:, i, None] * (self.places[:, i] >= 0)
+            else:
+                rows, own, strains = self.axis_terms(i, np.array([coordinate]))
+                terms[i], own_terms[i], strain[i] = rows[:, 0], own[:, 0], strains[:, 0]
+        return terms, own_terms, strain
 
     def predict(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance, without the nugget, at candidates.
+        """Mean and variance, without the noise, at candidates.
 
         Args:
             rows: Row numbers per axis, shape (q, d).
@@ -131,18 +148,21 @@ class AnovaGP:
         Returns:
             Two arrays of shape (M, q).
         """
-        return self.condition(*self.bank.cross(rows))
+        bank = self.bank
+        cross = bank.smooth(bank.rows, rows) + bank.local(rows)
+        prior = bank.smooth(bank.diagonal[:, :, None], rows)[:, :, 0]
+        return self.condition(cross, prior)
 
     def condition(self, cross: FloatArray, prior: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Posterior mean and variance from prior covariances.
+        """Posterior mean and variance, without the noise, from prior covariances.
 
         Args:
-            cross: Covariance with the observations, shape (M, q, n).
-            prior: Prior variance, shape (M, q).
+            cross: Covariance with the observations, both parts of it, shape (M, q, n).
+            prior: Prior variance of the smooth part, shape (M, q).
         """
         mean = np.einsum("mqn,mn->mq", cross, self.alpha)
         explained = np.einsum("mqn,mqn->mq", cross @ self.inverse, cross)
-        return mean, np.maximum(prior - explained, 1e-12)
+        return mean, np.maximum(prior + self.local[:, 0] - explained, 1e-12)
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:
@@ -162,6 +182,8 @@ class RowBank:
     Attributes:
         rows: w_i k~_i(value, X_i), shape (M, R + 1, n). The last row is zero: an inactive axis.
         diagonal: w_i k~_i(value, value), shape (M, R + 1).
+        strain: t_i m_i(value, X_i), shape (M, d, U + 1, n), by axis and place on it; the last place
+            is that of an inactive axis.
         level_rows: Row number of every level, shape (D,).
         axis_start: Row number of every axis's first level, shape (d,).
     """
@@ -176,6 +198,12 @@ class RowBank:
         padded = np.concatenate([weighted, np.zeros((n_members, d, width, 1))], axis=3)
         per_axis = [padded[:, i][:, :, places[:, i]] for i in range(d)]  # (M, U, n)
         self.rows = np.concatenate([*per_axis, np.zeros((n_members, 1, n))], axis=1)
+        missing = (places < 0).T[:, None, :]
+        mismatch = np.stack([support.mismatch[i][:, places[:, i]] for i in range(d)])  # (d, U, n)
+        mismatch = np.where(missing, 1.0, mismatch)
+        # An inactive axis is told apart from the observations where it is active: one row per axis.
+        mismatch = np.concatenate([mismatch, 1.0 - missing], axis=1)
+        self.strain = model.tension[:, :, None, None] * mismatch  # (M, d, U + 1, n)
         diagonal = np.einsum("miuu->miu", weighted).reshape(n_members, d * width)
         self.diagonal = np.concatenate([diagonal, np.zeros((n_members, 1))], axis=1)
         self.axis_start = np.arange(d) * width
@@ -197,20 +225,32 @@ class RowBank:
         coordinates: FloatArray = values[rows]
         return coordinates
 
-    def cross(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Prior covariance of candidates with the observations, and their prior variance.
+    def local(self, rows: IntArray) -> FloatArray:
+        """Prior covariance of the local variation with the observations, (q, d) to (M, q, n)."""
+        strain = np.zeros((len(self.strain), len(rows), self.strain.shape[3]))
+        for i, column in enumerate(rows.T):
+            strain += self.strain[:, i, self.strain_places(i, column)]
+        covariance: FloatArray = self._model.local * np.exp(-strain)
+        return covariance
+
+    def strain_places(self, axis: int, rows: IntArray) -> IntArray:
+        """Places in ``strain`` of row numbers of one axis, any shape."""
+        inactive = rows == self.rows.shape[1] - 1
+        places: IntArray = np.where(
+            inactive, self.strain.shape[2] - 1, rows - self.axis_start[axis]
+        )
+        return places
+
+    def smooth(self, table: FloatArray, rows: IntArray) -> FloatArray:
+        """Prior covariance of the smooth part, from ``rows`` or ``diagonal``.
 
         Args:
+            table: Terms by row number, shape (M, R + 1, n).
             rows: Row numbers, shape (q, d).
 
         Returns:
-            Arrays of shape (M, q, n) and (M, q).
+            Shape (M, q, n).
         """
-        cross = self._sum_orders(self.rows, rows)
-        prior = self._sum_orders(self.diagonal[:, :, None], rows)[:, :, 0]
-        return cross, prior
-
-    def _sum_orders(self, table: FloatArray, rows: IntArray) -> FloatArray:
         first = table[:, rows[:, 0]]
         e1, squares, product = first.copy(), first * first, 1.0 + first
         for i in range(1, rows.shape[1]):

@@ -3,8 +3,8 @@
 Glossary
 --------
 theta
-    The logarithms of all hyperparameters, shape (2 d + 3,): w (d), length scales (d), s2, s3 and
-    the noise. Length scales of axes that have none stay at the prior's centre.
+    The logarithms of all hyperparameters, shape (3 d + 4,): w (d), length scales (d), tensions
+    t (d), s2, s3, v and the noise. Length scales of axes that have none stay at the prior's centre.
 y
     Transformed values, shape (n,), smaller is better.
 a
@@ -43,15 +43,19 @@ class Hyperparameters:
     Attributes:
         relevance: w, shape (d,).
         lengthscale: Length scale per axis in units of its range, shape (d,).
+        tension: t, shape (d,).
         pair: s2, strength of two-way interactions.
         rest: s3, strength of higher interactions.
-        noise: Variance of the nugget.
+        local: v, variance of the local variation.
+        noise: Variance of the observation noise.
     """
 
     relevance: FloatArray
     lengthscale: FloatArray
+    tension: FloatArray
     pair: float
     rest: float
+    local: float
     noise: float
 
 
@@ -62,44 +66,44 @@ class Prior:
     Attributes:
         relevance: Centre of the sum of the relevances over all axes; each axis gets its share.
         lengthscale: Centre of the length scales, in units of an axis's range.
+        tension: Centre of the tensions.
         pair: Centre of s2.
         rest: Centre of s3.
-        noise: Centre of the nugget's variance.
+        local: Centre of v.
+        noise: Centre of the noise's variance.
     """
 
     relevance: float = 1.0
     lengthscale: float = 0.5
+    tension: float = 1.0
     pair: float = 1.0
     rest: float = 1.0
-    noise: float = 0.01
+    local: float = 0.05
+    noise: float = 0.001
 
     def centre(self, n_axes: int) -> FloatArray:
-        """Prior mean of theta, shape (2 d + 3,)."""
+        """Prior mean of theta, shape (3 d + 4,)."""
         relevance = np.full(n_axes, self.relevance / max(n_axes, 1))
         lengthscale = np.full(n_axes, self.lengthscale)
-        others = [self.pair, self.rest, self.noise]
-        theta: FloatArray = np.log(np.concatenate([relevance, lengthscale, others]))
+        tension = np.full(n_axes, self.tension)
+        others = [self.pair, self.rest, self.local, self.noise]
+        theta: FloatArray = np.log(np.concatenate([relevance, lengthscale, tension, others]))
         return theta
 
 
-_WIDTHS = {"relevance": 1.5, "lengthscale": 0.7, "pair": 1.0, "rest": 1.0, "noise": 1.5}
+_AXIS_WIDTHS = (1.5, 0.7, 1.0)
+_SHARED_WIDTHS = (1.0, 1.0, 1.5, 1.5)
 
 
 def _widths(n_axes: int) -> FloatArray:
-    """Prior standard deviation of theta, shape (2 d + 3,)."""
-    return np.concatenate(
-        [
-            np.full(n_axes, _WIDTHS["relevance"]),
-            np.full(n_axes, _WIDTHS["lengthscale"]),
-            [_WIDTHS["pair"], _WIDTHS["rest"], _WIDTHS["noise"]],
-        ]
-    )
+    """Prior standard deviation of theta, shape (3 d + 4,)."""
+    return np.concatenate([np.repeat(_AXIS_WIDTHS, n_axes), _SHARED_WIDTHS])
 
 
 ENSEMBLE = (
-    Prior(lengthscale=0.25, pair=0.5, rest=0.5, noise=0.001),
-    Prior(lengthscale=0.5, pair=1.0, rest=1.0, noise=0.01),
-    Prior(lengthscale=1.0, pair=2.0, rest=2.0, noise=0.1),
+    Prior(lengthscale=0.25, pair=0.5, rest=0.5, local=0.01),
+    Prior(lengthscale=0.5, pair=1.0, rest=1.0, local=0.05),
+    Prior(lengthscale=1.0, pair=2.0, rest=2.0, local=0.2),
 )
 """Priors of the ensemble's members, centred low, middle and high: one MAP fit is over-confident."""
 
@@ -109,6 +113,8 @@ def _unpack(theta: FloatArray, n_axes: int) -> Hyperparameters:
     return Hyperparameters(
         values[:n_axes],
         values[n_axes : 2 * n_axes],
+        values[2 * n_axes : 3 * n_axes],
+        float(values[-4]),
         float(values[-3]),
         float(values[-2]),
         float(values[-1]) + _JITTER,
@@ -128,7 +134,12 @@ class _LogPosterior:
         width = support.values.shape[1]
         u, v = places[self.rows].T, places[self.columns].T
         # Inactive coordinates look up the zero appended behind an axis's table.
-        self.lookup = np.where((u < 0) | (v < 0), width * width, u * width + v)
+        missing = (u < 0) | (v < 0)
+        self.lookup = np.where(missing, width * width, u * width + v)
+        self.mismatch = np.empty(self.lookup.shape)  # (d, pairs)
+        for i in range(d):
+            np.take(np.append(support.mismatch[i], 1.0), self.lookup[i], out=self.mismatch[i])
+        self.mismatch[(u < 0) & (v < 0)] = 0.0
         self.centre = prior.centre(d)
         self.widths = _widths(d)
 
@@ -151,7 +162,8 @@ class _LogPosterior:
             product *= 1.0 + a[i]
         pair, rest = np.array(hyper.pair), np.array(hyper.rest)
         matrix = np.zeros((n, n))
-        matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest)
+        local = hyper.local * np.exp(-(hyper.tension @ self.mismatch))
+        matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest) + local
         matrix.flat[:: n + 1] += hyper.noise
         factor, info = dpotrf(matrix, lower=1)
         if info != 0:
@@ -184,8 +196,11 @@ class _LogPosterior:
                 gradient[d + i] += slope @ table[self.lookup[i]]
             after *= 1.0 + a[i]
         e2 = 0.5 * (e1 * e1 - squares)
-        gradient[-3] += pair * float(weight @ e2)
-        gradient[-2] += rest * float(weight @ (product - 1.0 - e1 - e2))
+        local *= weight
+        gradient[2 * d : 3 * d] -= hyper.tension * (self.mismatch @ local)
+        gradient[-4] += pair * float(weight @ e2)
+        gradient[-3] += rest * float(weight @ (product - 1.0 - e1 - e2))
+        gradient[-2] += float(local.sum())
         gradient[-1] += (
             0.5 * (hyper.noise - _JITTER) * float(inverse.diagonal().sum() - alpha @ alpha)
         )

@@ -19,12 +19,23 @@ e1, e2
     Rasmussen 2011, "Additive Gaussian Processes", eq. 6).
 R
     All interactions of order three and up: prod_i (1 + w_i k~_i) - 1 - e1 - e2.
+m_i
+    Mismatch on axis i, in [0, 1]: [x_i != x'_i], or, where an axis has values between its levels,
+    1 - exp(-((x_i - x'_i) / delta_i)^2 / 2) with delta_i half the distance of two levels.
+t_i
+    Tension of axis i, >= 0: how much of the local variation changes along it.
+N
+    Local variation exp(-sum_i t_i m_i), what differs from one configuration to the next and no
+    smooth model predicts, shared along axes of little tension (the transformed overlap kernel of
+    Wan, Nguyen, Ha, Ru, Lu, Osborne 2021, "Think Global and Act Local", eq. 5). In tables of
+    trained networks it is most of what separates the best configurations, and an axis that does
+    not matter, such as a tiny weight decay, leaves it as it is.
 k
-    The kernel, c + e1 + s2 e2 + s3 R.
+    The kernel: the smooth part c + e1 + s2 e2 + s3 R, and the local part v N.
 
 A category's centred correlation does not depend on the shared off-diagonal correlation: it is
 (L [x = x'] - 1) / (L - 1). So only numbers with three levels or more have a length scale.
-An inactive axis (coordinate NaN) has k~_i = 0 with everything.
+An inactive axis (coordinate NaN) has k~_i = 0 with everything, and mismatch 1 with an active one.
 """
 
 from __future__ import annotations
@@ -89,6 +100,7 @@ class Support:
     Attributes:
         values: Coordinates per axis, padded with 0, shape (d, U).
         has_lengthscale: Which axes have a length scale, shape (d,), bool.
+        mismatch: m_i of all pairs of values, shape (d, U, U).
     """
 
     def __init__(self, space: Space, coordinates: FloatArray) -> None:
@@ -97,7 +109,8 @@ class Support:
         for axis, column in zip(space.axes, coordinates.T, strict=True):
             between = np.setdiff1d(column[~np.isnan(column)], axis.coordinates)
             columns.append(np.concatenate([axis.coordinates, between]))
-        width = max((len(values) for values in columns), default=0)
+        self._sizes = np.array([len(values) for values in columns], dtype=np.intp)
+        width = int(self._sizes.max(initial=0))
         self.values = np.zeros((len(columns), width))
         for row, values in zip(self.values, columns, strict=True):
             row[: len(values)] = values
@@ -108,6 +121,12 @@ class Support:
         self._level_weight = self._is_level / np.maximum(space.n_levels, 1)[:, None]
         self._distance = np.abs(self.values[:, :, None] - self.values[:, None, :])
         self._constant = self._constant_tables()
+        self._local_width = np.array(
+            [0.0 if axis.is_exhaustive else 0.5 / (axis.n_levels - 1) for axis in space.axes]
+        )
+        self.mismatch = np.stack(
+            [self.mismatch_of(i, values) for i, values in enumerate(self.values)]
+        )
 
     def place(self, coordinates: FloatArray) -> IntArray:
         """Places of coordinates in ``values``, both of shape (q, d); -1 where inactive.
@@ -128,9 +147,17 @@ class Support:
         keep = (n_levels >= 2) & ~self.has_lengthscale[:, None, None]
         return np.where(keep, table, 0.0)
 
+    def mismatch_of(self, axis: int, points: FloatArray) -> FloatArray:
+        """m_i of coordinates of one axis with all its values, (P,) to (P, U)."""
+        difference = points[:, None] - self.values[axis]
+        width = self._local_width[axis]
+        if width == 0.0:
+            return np.where(difference != 0.0, 1.0, 0.0)
+        mismatch: FloatArray = -np.expm1(-0.5 * (difference / width) ** 2)
+        return mismatch
+
     def tables(self, lengthscale: FloatArray) -> AxisTables:
         """Tables for length scales of shape (d,), in units of an axis's whole range."""
-        on = self.has_lengthscale
         result = AxisTables(
             self._constant.copy(),
             np.zeros_like(self._constant),
@@ -138,18 +165,29 @@ class Support:
             np.zeros(len(self.values)),
             np.ones(len(self.values)),
         )
-        if on.any():
-            base, slope = matern52(self._distance[on], lengthscale[on, None, None])
-            weight = self._level_weight[on]
-            centred, result.means[on], result.grand[on] = _centre(base, weight)
-            centred_slope, _, _ = _centre(slope, weight)
-            scale = np.einsum("iu,iuu->i", weight, centred)
-            scale_slope = np.einsum("iu,iuu->i", weight, centred_slope)[:, None, None]
-            correlation = centred / scale[:, None, None]
-            result.scale[on] = scale
-            result.correlation[on] = correlation
-            result.gradient[on] = (centred_slope - correlation * scale_slope) / scale[:, None, None]
+        # Axes with values between their levels have far larger tables than the others.
+        off_grid = self._local_width > 0.0
+        for group in (self.has_lengthscale & off_grid, self.has_lengthscale & ~off_grid):
+            if group.any():
+                self._fill(result, np.flatnonzero(group), lengthscale)
         return result
+
+    def _fill(self, result: AxisTables, axes: IntArray, lengthscale: FloatArray) -> None:
+        """Tables of some axes with a length scale, no wider than these axes need."""
+        width = int(self._sizes[axes].max())
+        inner = np.ix_(axes, np.arange(width), np.arange(width))
+        base, slope = matern52(self._distance[inner], lengthscale[axes, None, None])
+        weight = self._level_weight[axes, :width]
+        centred, means, grand = _centre(base, weight)
+        centred_slope, _, _ = _centre(slope, weight)
+        scale = np.einsum("iu,iuu->i", weight, centred)
+        scale_slope = np.einsum("iu,iuu->i", weight, centred_slope)[:, None, None]
+        correlation = centred / scale[:, None, None]
+        result.correlation[inner] = correlation
+        result.gradient[inner] = (centred_slope - correlation * scale_slope) / scale[:, None, None]
+        result.means[axes, :width] = means
+        result.grand[axes] = grand
+        result.scale[axes] = scale
 
     def between(
         self, axis: int, points: FloatArray, lengthscale: float, tables: AxisTables
