@@ -51,7 +51,7 @@ class Textbook:
             for i, axis in enumerate(space.axes)
         ]
 
-    def kernel(
+    def smooth(
         self,
         space: Space,
         x: FloatArray,
@@ -59,7 +59,7 @@ class Textbook:
         h: Hyperparameters,
         n_orders: int | None = None,
     ) -> float:
-        """k by a loop over every subset of axes of at most ``n_orders`` of them."""
+        """The smooth part by a loop over every subset of axes of at most ``n_orders`` of them."""
         terms = self.terms(space, x, y, h)
         total = CONSTANT
         for order in range(1, 1 + (len(terms) if n_orders is None else n_orders)):
@@ -68,7 +68,36 @@ class Textbook:
                 total += strength * math.prod(subset)
         return total
 
+    def mismatch(self, axis: Axis, x: float, y: float) -> float:
+        """m_i."""
+        if math.isnan(x) or math.isnan(y):
+            return float(math.isnan(x) != math.isnan(y))
+        if axis.is_exhaustive:
+            return float(x != y)
+        half_a_level = 0.5 / (axis.n_levels - 1)
+        return 1.0 - math.exp(-0.5 * ((x - y) / half_a_level) ** 2)
+
+    def strains(
+        self, space: Space, x: FloatArray, y: FloatArray, h: Hyperparameters
+    ) -> list[float]:
+        """t_i m_i of every axis."""
+        return [
+            float(h.tension[i]) * self.mismatch(axis, x[i], y[i])
+            for i, axis in enumerate(space.axes)
+        ]
+
+    def kernel(self, space: Space, x: FloatArray, y: FloatArray, h: Hyperparameters) -> float:
+        """k: the smooth part and the local one."""
+        local = h.local * math.exp(-sum(self.strains(space, x, y, h)))
+        return self.smooth(space, x, y, h) + local
+
     def matrix(
+        self, space: Space, left: FloatArray, right: FloatArray, h: Hyperparameters
+    ) -> FloatArray:
+        """Kernel of all pairs, shape (len(left), len(right))."""
+        return np.array([[self.kernel(space, x, y, h) for y in right] for x in left])
+
+    def smooth_matrix(
         self,
         space: Space,
         left: FloatArray,
@@ -76,8 +105,8 @@ class Textbook:
         h: Hyperparameters,
         n_orders: int | None = None,
     ) -> FloatArray:
-        """Kernel of all pairs, shape (len(left), len(right))."""
-        return np.array([[self.kernel(space, x, y, h, n_orders) for y in right] for x in left])
+        """Smooth part of all pairs, shape (len(left), len(right))."""
+        return np.array([[self.smooth(space, x, y, h, n_orders) for y in right] for x in left])
 
 
 @pytest.fixture(scope="session")

@@ -38,10 +38,17 @@ def test_mean_and_variance_agree_with_the_textbook(
         np.testing.assert_allclose(variance[m], expected[1], atol=1e-8)
 
 
-def test_observed_mean_is_the_mean_at_the_observations(mixed_space: Space, make_model: Any) -> None:
-    model = make_model(mixed_space, 12, inactive=0.2)
-    mean, _ = model.predict(model.bank.rows_at(model.places))
-    np.testing.assert_allclose(model.observed_mean, mean, atol=1e-9)
+def test_observed_mean_is_that_of_the_smooth_part(
+    mixed_space: Space, observe: Any, make_model: Any, textbook: Any
+) -> None:
+    model = make_model(mixed_space, 8, inactive=0.2)
+    x = observe(mixed_space, 8, 0, inactive=0.2)
+    np.testing.assert_array_equal(model.coordinates, x)
+    for m, h in enumerate(model.members):
+        gram = textbook.matrix(mixed_space, x, x, h) + h.noise * np.eye(8)
+        smooth = textbook.smooth_matrix(mixed_space, x, x, h)
+        expected = smooth @ np.linalg.solve(gram, model.y[m])
+        np.testing.assert_allclose(model.observed_mean[m], expected, atol=1e-9)
 
 
 def test_every_member_may_have_values_of_its_own(
@@ -60,10 +67,8 @@ def test_observations_leave_less_uncertainty_than_their_own_noise(
     mixed_space: Space, make_model: Any
 ) -> None:
     model = make_model(mixed_space, 10)
-    rows = model.bank.rows_at(model.places)
-    _, at_data = model.predict(rows)
-    _, prior = model.bank.cross(rows)
-    assert (at_data < prior).all()
+    _, at_data = model.predict(model.bank.rows_at(model.places))
+    assert (at_data < np.diagonal(model.covariance, axis1=1, axis2=2)).all()
     assert (at_data < model.noise[:, None] + 1e-9).all()
     assert (at_data > 0).all()
 
@@ -90,10 +95,12 @@ def test_terms_agree_with_the_textbook(
     model = make_model(mixed_space, 6, inactive=inactive)
     x = observe(mixed_space, 6, 0, inactive)
     point = observe(mixed_space, 1, 77, inactive)[0]  # its rate is not in the support
-    terms, own = model.terms(point)
+    terms, own, strain = model.terms(point)
     for m, h in enumerate(model.members):
         expected = np.array([textbook.terms(mixed_space, point, row, h) for row in x]).T
         np.testing.assert_allclose(terms[:, m], expected, atol=1e-9)
+        expected = np.array([textbook.strains(mixed_space, point, row, h) for row in x]).T
+        np.testing.assert_allclose(strain[:, m], expected, atol=1e-9)
         np.testing.assert_allclose(
             own[:, m], textbook.terms(mixed_space, point, point, h), atol=1e-9
         )
@@ -104,10 +111,11 @@ def test_terms_of_known_values_are_the_rows_of_the_bank(
 ) -> None:
     model = make_model(mixed_space, 6, inactive=0.3)
     for i, axis in enumerate(mixed_space.axes):
-        rows, own = model.axis_terms(i, axis.coordinates)
+        rows, own, strain = model.axis_terms(i, axis.coordinates)
         where = model.bank.axis_start[i] + np.arange(axis.n_levels)
         np.testing.assert_allclose(rows, model.bank.rows[:, where], atol=1e-12)
         np.testing.assert_allclose(own, model.bank.diagonal[:, where], atol=1e-12)
+        np.testing.assert_allclose(strain, model.bank.strain[:, i, : axis.n_levels], atol=1e-12)
 
 
 def test_condition_takes_points_outside_the_support(
@@ -116,8 +124,9 @@ def test_condition_takes_points_outside_the_support(
     model = make_model(mixed_space, 6)
     x, points = observe(mixed_space, 6, 0), observe(mixed_space, 2, 4)
     cross = np.stack([textbook.matrix(mixed_space, points, x, h) for h in model.members])
+    # The local part has the same prior variance everywhere, so it is left to `condition`.
     prior = np.stack(
-        [np.diagonal(textbook.matrix(mixed_space, points, points, h)) for h in model.members]
+        [np.diagonal(textbook.smooth_matrix(mixed_space, points, points, h)) for h in model.members]
     )
     mean, variance = model.condition(cross, prior)
     for m in range(2):

@@ -147,7 +147,8 @@ class TestSupport:
             points = np.concatenate([axis.coordinates, coordinates[:, i]])
             where = np.concatenate([np.arange(axis.n_levels), support.place(coordinates)[:, i]])
             cross, own = support.between(i, points, lengthscale[i], tables)
-            np.testing.assert_allclose(cross, tables.correlation[i][where], atol=1e-12)
+            expected = tables.correlation[i][np.ix_(where, where)]
+            np.testing.assert_allclose(cross[:, where], expected, atol=1e-12)
             np.testing.assert_allclose(own, np.diagonal(tables.correlation[i])[where], atol=1e-12)
 
     def test_between_agrees_with_the_definition_elsewhere(
@@ -163,6 +164,29 @@ class TestSupport:
             expected = [textbook.correlation(axis, point, x, 0.4) for x in axis.coordinates]
             np.testing.assert_allclose(row[: axis.n_levels], expected, atol=1e-12)
             assert self_term == pytest.approx(textbook.correlation(axis, point, point, 0.4))
+
+
+class TestMismatch:
+    def test_agrees_with_the_definition(
+        self, mixed_space: Space, observe: Any, textbook: Any
+    ) -> None:
+        coordinates = observe(mixed_space, 8, 2)
+        support = Support(mixed_space, coordinates)
+        places = support.place(coordinates)
+        for i, axis in enumerate(mixed_space.axes):
+            column = coordinates[:, i]
+            expected = [[textbook.mismatch(axis, x, y) for y in column] for x in column]
+            where = np.ix_(places[:, i], places[:, i])
+            np.testing.assert_allclose(support.mismatch[i][where], expected, atol=1e-12)
+            got = support.mismatch_of(i, column)[:, places[:, i]]
+            np.testing.assert_allclose(got, expected, atol=1e-12)
+
+    def test_is_nothing_with_itself_and_full_between_levels(self, mixed_space: Space) -> None:
+        support = Support(mixed_space, np.empty((0, len(mixed_space))))
+        for table, n_levels in zip(support.mismatch, mixed_space.n_levels, strict=True):
+            levels = table[:n_levels, :n_levels]
+            np.testing.assert_array_equal(np.diagonal(levels), 0.0)
+            assert (levels[~np.eye(n_levels, dtype=bool)] > 0.8).all()
 
 
 class TestOrders:
@@ -183,7 +207,7 @@ class TestOrders:
         (h,) = hyperparameters(small_space, 1)
         points = small_space.at_levels(every_level)
         switched = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]
-        members = [replace(h, pair=pair, rest=rest) for pair, rest in switched]
+        members = [replace(h, pair=pair, rest=rest, local=0.0) for pair, rest in switched]
         up_to = AnovaGP(small_space, points, np.zeros(len(points)), members).covariance
         constant = np.full_like(up_to[0], CONSTANT)
         parts = [constant, up_to[0] - constant, up_to[1] - up_to[0], up_to[2] - up_to[1]]

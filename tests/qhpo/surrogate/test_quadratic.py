@@ -43,7 +43,7 @@ class TestMean:
     def test_without_higher_orders_is_the_predictive_mean(
         self, mixed_space: Space, observed: np.ndarray, hyperparameters: Any
     ) -> None:
-        members = [replace(h, rest=0.0) for h in hyperparameters(mixed_space, 2)]
+        members = [replace(h, rest=0.0, local=0.0) for h in hyperparameters(mixed_space, 2)]
         y = np.random.default_rng(0).standard_normal(N)
         model = AnovaGP(mixed_space, observed, y, members)
         levels = _random_levels(mixed_space, 40)
@@ -63,7 +63,7 @@ class TestMean:
         points = mixed_space.at_levels(levels)
         for m, h in enumerate(members):
             gram = textbook.matrix(mixed_space, observed, observed, h) + h.noise * np.eye(N)
-            low_orders = textbook.matrix(mixed_space, points, observed, h, n_orders=2)
+            low_orders = textbook.smooth_matrix(mixed_space, points, observed, h, n_orders=2)
             expected = low_orders @ np.linalg.solve(gram, y)
             energies = _energies(posterior_mean(model, m), levels)
             np.testing.assert_allclose(energies, expected, atol=1e-8)
@@ -88,9 +88,9 @@ class TestDraws:
         y = np.random.default_rng(0).standard_normal(7)
         points = small_space.at_levels(every_level)
         gram = textbook.matrix(small_space, x, x, h) + h.noise * np.eye(7)
-        cross = textbook.matrix(small_space, points, x, h, n_orders=2)
+        cross = textbook.smooth_matrix(small_space, points, x, h, n_orders=2)
         mean = cross @ np.linalg.solve(gram, y)
-        prior = textbook.matrix(small_space, points, points, h, n_orders=2)
+        prior = textbook.smooth_matrix(small_space, points, points, h, n_orders=2)
         covariance = prior - cross @ np.linalg.solve(gram, cross.T)
         return AnovaGP(small_space, x, y, [h]), mean, covariance
 
@@ -121,9 +121,9 @@ class TestDraws:
         levels = _random_levels(space, 12)
         points = space.at_levels(levels)
         gram = textbook.matrix(space, x, x, h) + h.noise * np.eye(6)
-        cross = textbook.matrix(space, points, x, h, n_orders=2)
+        cross = textbook.smooth_matrix(space, points, x, h, n_orders=2)
         mean = cross @ np.linalg.solve(gram, y)
-        prior = textbook.matrix(space, points, points, h, n_orders=2)
+        prior = textbook.smooth_matrix(space, points, points, h, n_orders=2)
         covariance = prior - cross @ np.linalg.solve(gram, cross.T)
         features = PriorFeatures(AnovaGP(space, x, y, [h]), 0)
         rng = np.random.default_rng(3)
