@@ -18,6 +18,7 @@ from rich.progress import (
 from qhpo.cli.app import Interrupted
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import output
+from qhpo_problems.benchmarks.ablation import ABLATIONS
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.report import check_report_path, print_report, write_report
@@ -42,7 +43,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=",".join(SAMPLERS),
     show_default=True,
     metavar="NAME,...",
-    help="What to compare.",
+    help="What to compare: qubo, tpe, gp, random; or ablation, for qubo with parts changed.",
 )
 @click.option(
     "--tables",
@@ -113,7 +114,10 @@ def bench(
         check_report_path(out)
     if plot is not None:
         check_plot_path(plot)
-    chosen_samplers = _names("--samplers", samplers, tuple(SAMPLERS))
+    if samplers == "ablation":
+        samplers = ",".join(["qubo", *ABLATIONS])
+    known = {**SAMPLERS, **ABLATIONS}
+    chosen_samplers = _names("--samplers", samplers, tuple(known))
     available = table_names()
     chosen_tables = available if tables == "all" else _names("--tables", tables, available)
 
@@ -138,7 +142,7 @@ def bench(
 
         try:
             records = run_grid(
-                {name: SAMPLERS[name] for name in chosen_samplers},
+                {name: known[name] for name in chosen_samplers},
                 chosen_tables,
                 seeds=range(first_seed, first_seed + seeds),
                 trials=trials,

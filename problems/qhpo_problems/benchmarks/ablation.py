@@ -1,0 +1,67 @@
+"""QUBOSampler with one part changed at a time, to see what each part contributes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.samplers import BaseSampler
+
+from qhpo_problems.benchmarks.samplers import SamplerFactory
+
+__all__ = ["ABLATIONS"]
+
+FloatArray = NDArray[np.float64]
+
+
+def _standardized(values: FloatArray) -> FloatArray:
+    """Values with mean 0 and deviation 1, instead of normal scores of their ranks."""
+    deviation = values.std()
+    centred: FloatArray = values - values.mean()
+    return centred / deviation if deviation > 0.0 else centred
+
+
+_CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "standardized": {"transform": _standardized},
+    "random-design": {"balanced_design": False},
+    "no-annealing": {"anneal_means": False, "draws": 0, "random_starts": 8},
+    "no-random": {"random_starts": 0, "incumbents": 0},
+    "trust-region": {"trust_region_axes": 1},
+}
+
+
+def _changed(seed: int, change: str) -> BaseSampler:
+    from qhpo import QUBOSampler
+    from qhpo.acquisition import Settings
+
+    return QUBOSampler(seed=seed, _settings=Settings(**_CHANGES[change]))
+
+
+def _member(seed: int, number: int) -> BaseSampler:
+    from qhpo import QUBOSampler
+    from qhpo.acquisition import Settings
+
+    return QUBOSampler(seed=seed, _settings=Settings(priors=Settings().priors[number : number + 1]))
+
+
+ABLATIONS: Mapping[str, SamplerFactory] = MappingProxyType(
+    {
+        "qubo:low-prior": functools.partial(_member, number=0),
+        "qubo:middle-prior": functools.partial(_member, number=1),
+        "qubo:high-prior": functools.partial(_member, number=2),
+        **{f"qubo:{name}": functools.partial(_changed, change=name) for name in _CHANGES},
+    }
+)
+"""Name that the user types -> factory.
+
+``low-prior``, ``middle-prior``, ``high-prior``: one member of the ensemble alone.
+``standardized``: values standardized instead of rank-transformed.
+``random-design``: the first ten trials at random.
+``no-annealing``: local search from random and visited configurations only.
+``no-random``: local search from annealed configurations only.
+``trust-region``: a trust region in spaces of few axes too.
+"""
