@@ -7,6 +7,7 @@ more than the choice of the sampler.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import dimod
@@ -53,13 +54,14 @@ class BinarySolver:
     @classmethod
     def wrap(cls, sampler: dimod.Sampler) -> BinarySolver:
         """A user's own sampler object, given a seed and a number of reads if it takes them."""
-        accepted = sampler.parameters or {}
+        return cls(sampler, partial(_common_parameters, frozenset(sampler.parameters or ())))
 
-        def parameters(_: OneHotEncoding, seed: int) -> dict[str, Any]:
-            offered = {"num_reads": _NEAL_READS, "seed": seed}
-            return {name: value for name, value in offered.items() if name in accepted}
 
-        return cls(sampler, parameters)
+def _common_parameters(
+    accepted: frozenset[str], encoding: OneHotEncoding, seed: int
+) -> dict[str, Any]:
+    offered = {"num_reads": _NEAL_READS, "seed": seed}
+    return {name: value for name, value in offered.items() if name in accepted}
 
 
 def neal() -> BinarySolver:
@@ -68,17 +70,17 @@ def neal() -> BinarySolver:
     The sampler's own default range is made for integer-valued models and costs more time to
     compute than the anneal.
     """
+    return BinarySolver(SimulatedAnnealingSampler(), _neal_parameters)
 
-    def parameters(encoding: OneHotEncoding, seed: int) -> dict[str, Any]:
-        scale = encoding.tables.field_scale
-        return {
-            "beta_range": [0.5 / scale, 12.0 / scale],
-            "num_reads": _NEAL_READS,
-            "num_sweeps": _NEAL_SWEEPS,
-            "seed": seed,
-        }
 
-    return BinarySolver(SimulatedAnnealingSampler(), parameters)
+def _neal_parameters(encoding: OneHotEncoding, seed: int) -> dict[str, Any]:
+    scale = encoding.tables.field_scale
+    return {
+        "beta_range": [0.5 / scale, 12.0 / scale],
+        "num_reads": _NEAL_READS,
+        "num_sweeps": _NEAL_SWEEPS,
+        "seed": seed,
+    }
 
 
 def _in_order(reads: dimod.SampleSet) -> NDArray[np.int8]:

@@ -75,11 +75,11 @@ class Prior:
 
     relevance: float = 1.0
     lengthscale: float = 0.5
-    tension: float = 1.0
+    tension: float = 3.0
     pair: float = 1.0
     rest: float = 1.0
-    local: float = 0.05
-    noise: float = 0.001
+    local: float = 0.1
+    noise: float = 0.01
 
     def centre(self, n_axes: int) -> FloatArray:
         """Prior mean of theta, shape (3 d + 4,)."""
@@ -101,9 +101,9 @@ def _widths(n_axes: int) -> FloatArray:
 
 
 ENSEMBLE = (
-    Prior(lengthscale=0.25, pair=0.5, rest=0.5, local=0.01),
-    Prior(lengthscale=0.5, pair=1.0, rest=1.0, local=0.05),
-    Prior(lengthscale=1.0, pair=2.0, rest=2.0, local=0.2),
+    Prior(lengthscale=0.25, pair=0.5, rest=0.5, local=0.03),
+    Prior(lengthscale=0.5, pair=1.0, rest=1.0, local=0.1),
+    Prior(lengthscale=1.0, pair=2.0, rest=2.0, local=0.3),
 )
 """Priors of the ensemble's members, centred low, middle and high: one MAP fit is over-confident."""
 
