@@ -1,0 +1,209 @@
+"""Trials in every state as arrays, and what running trials tell each other."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.history import History, HistoryReader, publish, published_params
+from qhpo.space import Space
+
+DISTRIBUTIONS: dict[str, BaseDistribution] = {
+    "kind": CategoricalDistribution(["a", "b", None]),
+    "x": FloatDistribution(0.0, 10.0),
+}
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study()
+
+
+def _add(study: optuna.Study, x: float, value: float | None = None, **arguments: Any) -> None:
+    study.add_trial(
+        optuna.create_trial(
+            params={"kind": "b", "x": x}, distributions=DISTRIBUTIONS, value=value, **arguments
+        )
+    )
+
+
+def _start(study: optuna.Study) -> FrozenTrial:
+    trial = study.ask()
+    return study._storage.get_trial(trial._trial_id)
+
+
+def _read(study: optuna.Study, current: FrozenTrial | None = None) -> History:
+    return HistoryReader(Space(DISTRIBUTIONS)).read(study, current or _start(study))
+
+
+class TestStates:
+    def test_nothing_yet(self, study: optuna.Study) -> None:
+        history = _read(study)
+        assert history.coordinates.shape == history.taken.shape == (0, 2)
+        assert history.pending.shape == (0, 2)
+        assert history.values.shape == (0,)
+
+    def test_complete_trials_are_learnt_and_taken(self, study: optuna.Study) -> None:
+        for x, value in ((1.0, 3.0), (2.0, -1.0), (4.0, math.inf)):
+            _add(study, x, value)
+        history = _read(study)
+        np.testing.assert_allclose(history.coordinates, [[1, 0.1], [1, 0.2], [1, 0.4]])
+        assert history.values.tolist() == [3.0, -1.0, math.inf]
+        np.testing.assert_array_equal(history.taken, history.coordinates)
+
+    def test_a_maximized_value_is_negated(self) -> None:
+        study = optuna.create_study(direction="maximize")
+        _add(study, 1.0, 3.0)
+        _add(study, 2.0, -math.inf)
+        assert _read(study).values.tolist() == [-3.0, math.inf]
+
+    def test_failed_trials_teach_nothing_but_are_taken(self, study: optuna.Study) -> None:
+        _add(study, 1.0, state=TrialState.FAIL)
+        history = _read(study)
+        assert history.values.shape == (0,)
+        np.testing.assert_allclose(history.taken, [[1, 0.1]])
+
+    def test_waiting_trials_are_neither(self, study: optuna.Study) -> None:
+        current = _start(study)
+        study.enqueue_trial({"kind": "a", "x": 3.0})
+        history = _read(study, current)
+        assert len(history.taken) == len(history.pending) == 0
+
+    @pytest.mark.parametrize(
+        ("direction", "report", "expected"),
+        [("minimize", 9.0, 9.0), ("minimize", 0.5, 2.0), ("maximize", 0.5, -0.5)],
+    )
+    def test_a_pruned_trial_counts_with_its_last_report_but_not_as_a_good_one(
+        self, direction: str, report: float, expected: float
+    ) -> None:
+        study = optuna.create_study(direction=direction)
+        for x, value in ((1.0, 1.0), (2.0, 2.0), (3.0, 4.0)):
+            _add(study, x, value)
+        reports = {0: -100.0, 7: report, 3: 100.0}
+        _add(study, 5.0, state=TrialState.PRUNED, intermediate_values=reports)
+        assert _read(study).values[-1] == expected
+
+    def test_a_pruned_trial_alone_counts_with_its_report(self, study: optuna.Study) -> None:
+        _add(study, 5.0, state=TrialState.PRUNED, intermediate_values={1: 0.25})
+        assert _read(study).values.tolist() == [0.25]
+
+    @pytest.mark.parametrize("reports", [{}, {0: math.nan}])
+    def test_a_pruned_trial_without_a_report_teaches_nothing(
+        self, study: optuna.Study, reports: dict[int, float]
+    ) -> None:
+        _add(study, 5.0, state=TrialState.PRUNED, intermediate_values=reports)
+        history = _read(study)
+        assert len(history.values) == 0
+        assert len(history.taken) == 1
+
+    def test_the_order_is_that_of_completion(self, study: optuna.Study) -> None:
+        trials = [study.ask(DISTRIBUTIONS) for _ in range(3)]
+        for value, number in enumerate((2, 0, 1)):
+            study.tell(trials[number], float(value))
+        assert _read(study).values.tolist() == [0.0, 1.0, 2.0]
+
+    def test_an_absent_parameter_is_nan(self, study: optuna.Study) -> None:
+        only = {"x": DISTRIBUTIONS["x"]}
+        study.add_trial(optuna.create_trial(params={"x": 5.0}, distributions=only, value=1.0))
+        np.testing.assert_array_equal(_read(study).coordinates, [[math.nan, 0.5]])
+
+    def test_trials_outside_the_space_are_left_out(self, study: optuna.Study) -> None:
+        for name, high, value in (("x", 99.0, 50.0), ("other", 1.0, 0.5)):
+            wide: dict[str, BaseDistribution] = {name: FloatDistribution(0, high)}
+            study.add_trial(
+                optuna.create_trial(params={name: value}, distributions=wide, value=1.0)
+            )
+        history = _read(study)
+        assert len(history.values) == len(history.taken) == 0
+
+    def test_what_a_reader_remembers_changes_nothing(self, study: optuna.Study) -> None:
+        reader = HistoryReader(Space(DISTRIBUTIONS))
+        for x in (1.0, 2.0, 3.0):
+            _add(study, x, -x)
+            current = _start(study)
+            again, fresh = reader.read(study, current), _read(study, current)
+            np.testing.assert_array_equal(again.coordinates, fresh.coordinates)
+            np.testing.assert_array_equal(again.values, fresh.values)
+            np.testing.assert_array_equal(again.taken, fresh.taken)
+
+
+class TestRunning:
+    def test_published_configurations_are_pending_and_taken(self, study: optuna.Study) -> None:
+        other, current = _start(study), _start(study)
+        publish(study, other, {"kind": None, "x": 2.5})
+        history = _read(study, current)
+        np.testing.assert_allclose(history.pending, [[2, 0.25]])
+        np.testing.assert_allclose(history.taken, [[2, 0.25]])
+
+    def test_a_trial_does_not_see_itself(self, study: optuna.Study) -> None:
+        current = _start(study)
+        publish(study, current, {"kind": "a", "x": 2.5})
+        assert len(_read(study, current).taken) == 0
+
+    def test_unpublished_and_partial_ones_are_unknown(self, study: optuna.Study) -> None:
+        other, _, current = _start(study), _start(study), _start(study)
+        publish(study, other, {"kind": "a"})
+        assert len(_read(study, current).taken) == 0
+
+    def test_what_was_asked_for_overrides_what_was_published(self, study: optuna.Study) -> None:
+        study.enqueue_trial({"x": 7.0})
+        trial = study.ask()
+        publish(study, study._storage.get_trial(trial._trial_id), {"kind": "a", "x": 1.0})
+
+        def params() -> dict[str, Any]:
+            return published_params(study._storage.get_trial(trial._trial_id))
+
+        assert params() == {"kind": "a", "x": 7.0}
+        trial.suggest_categorical("kind", ["a", "b", None])
+        assert params() == {**trial.params, "x": 7.0}
+
+    @pytest.mark.parametrize("n_params", [0, 1, 150, 1000])
+    def test_publications_of_any_length_are_read_back(
+        self, study: optuna.Study, n_params: int
+    ) -> None:
+        params = {f"name {i}": (i / 7, "ünïcode 🎛", None, True, i)[i % 5] for i in range(n_params)}
+        trial = _start(study)
+        # A second publication may be longer or shorter than the first.
+        for published in (params, {"x": 1.0}, params, {}):
+            publish(study, trial, published)
+            assert published_params(study._storage.get_trial(trial._trial_id)) == published
+
+    def test_every_attribute_fits_into_an_old_database(self, study: optuna.Study) -> None:
+        trial = _start(study)
+        publish(study, trial, {f"parameter {i}": "ü" * 10 for i in range(500)})
+        attributes = study._storage.get_trial(trial._trial_id).system_attrs
+        assert len(attributes) > 1
+        assert max(len(text) for text in attributes.values()) <= 2046
+
+    @pytest.mark.parametrize("written_first", [1, 2])
+    @pytest.mark.parametrize("before", [None, {f"old {i:03}": i for i in range(400)}])
+    def test_a_publication_that_is_only_half_there_disturbs_nobody(
+        self, written_first: int, before: dict[str, int] | None
+    ) -> None:
+        class Interrupted(InMemoryStorage):
+            """Another process reads while a long publication is being written."""
+
+            left = 10**9
+
+            def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+                if self.left == 0:
+                    raise InterruptedError
+                self.left -= 1
+                super().set_trial_system_attr(trial_id, key, value)
+
+        storage = Interrupted()
+        study = optuna.create_study(storage=storage)
+        other, current = _start(study), _start(study)
+        if before is not None:
+            publish(study, other, before)
+        storage.left = written_first
+        with pytest.raises(InterruptedError):
+            publish(study, other, {f"parameter {i:03}": i / 7 for i in range(400)})
+        assert len(_read(study, current).pending) == 0

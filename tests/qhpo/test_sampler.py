@@ -1,0 +1,548 @@
+"""QUBOSampler in whole studies: odd values, odd spaces, exhaustion, fixed parameters, quality."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import dimod
+import numpy as np
+import optuna
+import pytest
+from dwave.samplers import SimulatedAnnealingSampler, SteepestDescentSampler
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import TrialState
+
+from qhpo import QhpoError, QUBOSampler, SolverError
+
+Objective = Callable[[optuna.Trial], float]
+Space = dict[str, BaseDistribution]
+
+GRID: Space = {
+    "a": CategoricalDistribution(["x", "y", "z"]),
+    "b": IntDistribution(0, 4),
+    "c": FloatDistribution(0.0, 0.75, step=0.25),
+}
+
+
+def _study(**arguments: Any) -> optuna.Study:
+    direction = arguments.pop("direction", "minimize")
+    arguments = {"seed": 0, "n_startup_trials": 4, **arguments}
+    return optuna.create_study(sampler=QUBOSampler(**arguments), direction=direction)
+
+
+def _grid_values(trial: optuna.Trial) -> tuple[str, int, float]:
+    return (
+        trial.suggest_categorical("a", ["x", "y", "z"]),
+        trial.suggest_int("b", 0, 4),
+        trial.suggest_float("c", 0.0, 0.75, step=0.25),
+    )
+
+
+def _grid(trial: optuna.Trial) -> float:
+    a, b, c = _grid_values(trial)
+    return (a != "y") + abs(b - 3) + abs(c - 0.5)
+
+
+def _keys(study: optuna.Study) -> list[tuple[tuple[str, Any], ...]]:
+    return [tuple(sorted(trial.params.items())) for trial in study.trials]
+
+
+def _messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.name.startswith("qhpo")]
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            lambda n: math.nan if n % 3 == 1 else float(n),
+            lambda n: math.inf if n % 3 == 1 else float(n),
+            lambda n: -math.inf if n % 3 == 1 else float(n),
+            lambda n: (math.inf, -math.inf, math.nan, 0.0)[n % 4],
+            lambda n: (1e308, -1e308, 1e-320)[n % 3],
+            lambda n: math.nan,
+            lambda n: math.inf,
+            lambda n: 7.0,
+        ],
+        ids=["nan", "inf", "-inf", "all odd", "extreme", "only nan", "only inf", "constant"],
+    )
+    @pytest.mark.parametrize("direction", ["minimize", "maximize"])
+    @pytest.mark.filterwarnings("error")
+    def test_any_value_is_taken(self, odd: Callable[[int], float], direction: str) -> None:
+        study = _study(search_space=GRID, direction=direction)
+
+        def objective(trial: optuna.Trial) -> float:
+            _grid_values(trial)
+            return odd(trial.number)
+
+        study.optimize(objective, n_trials=14)
+        assert len(study.trials) == 14
+        assert len(set(_keys(study))) == 14
+
+    def test_failed_and_pruned_trials_are_not_repeated(self) -> None:
+        study = _study(search_space=GRID)
+
+        def objective(trial: optuna.Trial) -> float:
+            value = _grid(trial)
+            if trial.number % 3 == 1:
+                raise RuntimeError("broken")
+            trial.report(value, 0)
+            if trial.number % 3 == 2:
+                raise optuna.TrialPruned
+            return value
+
+        study.optimize(objective, n_trials=24, catch=(RuntimeError,))
+        assert {trial.state for trial in study.trials} == {
+            TrialState.COMPLETE,
+            TrialState.FAIL,
+            TrialState.PRUNED,
+        }
+        assert len(set(_keys(study))) == 24
+
+    @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
+    def test_a_study_that_never_completes_a_trial_goes_on(self, state: TrialState) -> None:
+        study = _study(search_space=GRID)
+        for _ in range(12):
+            trial = study.ask()
+            _grid_values(trial)
+            study.tell(trial, state=state)
+        assert len(set(_keys(study))) == 12
+
+    def test_failures_are_learnt_from_nowhere_near_the_best(self) -> None:
+        # A choice that always gives infinity is given up.
+        study = _study(n_startup_trials=6)
+
+        def objective(trial: optuna.Trial) -> float:
+            x = trial.suggest_float("x", 0, 1)
+            return math.inf if trial.suggest_categorical("k", list("abc")) == "b" else x
+
+        study.optimize(objective, n_trials=25)
+        late = [trial.params["k"] for trial in study.trials[12:]]
+        assert late.count("b") <= 3
+
+    def test_a_single_trial(self) -> None:
+        for n_startup_trials in (0, 1, 10):
+            study = _study(n_startup_trials=n_startup_trials)
+            study.optimize(_grid, n_trials=1)
+            assert study.best_trial.number == 0
+
+    def test_trials_of_another_sampler_are_learnt_from(self) -> None:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+        study.optimize(_grid, n_trials=25)
+        before = set(_keys(study))
+        study.sampler = QUBOSampler(seed=0)
+        study.optimize(_grid, n_trials=8)
+        assert set(_keys(study)[25:]).isdisjoint(before)
+        assert study.best_value == 0.0
+
+    def test_values_are_python_scalars(self) -> None:
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            assert type(trial.suggest_float("f", 0, 1)) is float
+            assert type(trial.suggest_float("s", 0, 1, step=0.1)) is float
+            assert type(trial.suggest_int("i", 0, 1000)) is int
+            assert type(trial.suggest_int("l", 1, 1000, log=True)) is int
+            assert trial.suggest_categorical("b", [True, False]) in (True, False)
+            assert type(trial.params["b"]) is bool
+            return 0.0
+
+        study.optimize(objective, n_trials=6)
+
+
+class TestSpaces:
+    @pytest.mark.parametrize("n_axes", [1, 2, 16, 60, 200])
+    def test_one_axis_to_two_hundred(self, n_axes: int) -> None:
+        kinds: list[BaseDistribution] = [
+            CategoricalDistribution(["a", "b", "c"]),
+            IntDistribution(0, 3),
+            FloatDistribution(0, 1),
+            CategoricalDistribution([True, False]),
+        ]
+        space = {f"x{i:03}": kinds[i % len(kinds)] for i in range(n_axes)}
+        if n_axes == 1:
+            space = {"x": IntDistribution(0, 9)}
+        study = _study(search_space=space, n_startup_trials=3)
+        for number in range(4):
+            trial = study.ask(space)
+            assert trial.params.keys() == space.keys()
+            study.tell(trial, float(number % 2))
+        assert len(set(_keys(study))) == 4
+
+    def test_axes_of_one_value_are_left_alone(self) -> None:
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            assert trial.suggest_int("one", 5, 5) == 5
+            assert trial.suggest_categorical("only", ["x"]) == "x"
+            assert trial.suggest_float("fixed", 0.5, 0.5) == 0.5
+            return trial.suggest_float("x", 0, 1)
+
+        study.optimize(objective, n_trials=6)
+        assert len({trial.params["x"] for trial in study.trials}) == 6
+
+    def test_nothing_but_axes_of_one_value(self) -> None:
+        study = _study(n_startup_trials=1)
+        study.optimize(lambda trial: float(trial.suggest_int("one", 5, 5)), n_trials=4)
+        assert [trial.params for trial in study.trials] == [{"one": 5}] * 4
+
+    def test_no_parameters_at_all(self) -> None:
+        study = _study(n_startup_trials=1)
+        study.optimize(lambda trial: float(trial.number), n_trials=4)
+        assert len(study.trials) == 4
+
+    def test_stepped_floats_that_are_no_binary_fractions(self) -> None:
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            x = trial.suggest_float("x", 0.0, 0.3, step=0.1)
+            return x + trial.suggest_float("y", 0.1, 0.9, step=0.2)
+
+        study.optimize(objective, n_trials=20)
+        rounded = {tuple(round(v, 9) for v in trial.params.values()) for trial in study.trials}
+        assert len(rounded) == 20
+
+    def test_any_object_may_be_a_choice(self) -> None:
+        choices = [math.sin, math.cos, (1, 2), float("nan"), None]
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            chosen = trial.suggest_categorical("f", choices)
+            return float(chosen is math.cos) + trial.suggest_int("x", 0, 3)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's, that such choices cannot be stored
+            study.optimize(objective, n_trials=20)
+        assert len({str(trial.params) for trial in study.trials}) == 20
+
+    def test_changing_ranges(self) -> None:
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            high = 5 if trial.number % 2 else 10
+            x = trial.suggest_int("x", 0, high)
+            assert 0 <= x <= high
+            return x + trial.suggest_float("y", -high, high)
+
+        study.optimize(objective, n_trials=12)
+        assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
+
+
+class TestDeclaredSpace:
+    def test_is_suggested_jointly_from_the_first_trial(self) -> None:
+        sampler = QUBOSampler(GRID, seed=0)
+        study = optuna.create_study(sampler=sampler)
+        trial = study.ask()
+        relative = sampler.infer_relative_search_space(study, study.trials[0])
+        assert relative == GRID
+        _grid(trial)
+        assert set(trial.relative_params) == set(GRID)
+
+    def test_other_parameters_are_drawn_on_their_own(self) -> None:
+        study = _study(search_space={"b": IntDistribution(0, 4)}, n_startup_trials=2)
+        study.optimize(_grid, n_trials=8)
+        assert all(set(trial.params) == set(GRID) for trial in study.trials)
+
+    def test_a_narrower_range_in_the_objective_wins(self) -> None:
+        study = _study(search_space={"x": IntDistribution(0, 100)}, n_startup_trials=2)
+        study.optimize(lambda trial: float(trial.suggest_int("x", 40, 42)), n_trials=6)
+        assert all(40 <= trial.params["x"] <= 42 for trial in study.trials)
+
+    def test_the_mapping_is_copied(self) -> None:
+        space: Space = {"x": IntDistribution(0, 9)}
+        sampler = QUBOSampler(space, seed=0)
+        space["y"] = IntDistribution(0, 9)
+        study = optuna.create_study(sampler=sampler)
+        study.ask()
+        assert sampler.infer_relative_search_space(study, study.trials[0]).keys() == {"x"}
+
+    @pytest.mark.parametrize("n_each", [2, 8], ids=["few axes", "trust region"])
+    def test_parameters_that_only_some_trials_have(self, n_each: int) -> None:
+        space: Space = {"kind": CategoricalDistribution(list("abc"))}
+        names = {k: [f"{k}{i}" for i in range(n_each)] for k in "abc"}
+        for name in itertools.chain(*names.values()):
+            space[name] = IntDistribution(1, 100)
+        study = _study(search_space=space, n_startup_trials=5)
+
+        def objective(trial: optuna.Trial) -> float:
+            kind = trial.suggest_categorical("kind", list("abc"))
+            values = [trial.suggest_int(name, 1, 100) for name in names[kind]]
+            return (kind == "a") + sum((value - 30) ** 2 for value in values) / 1000
+
+        study.optimize(objective, n_trials=30)
+        assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
+
+    def test_conditional_configurations_are_not_repeated(self) -> None:
+        space: Space = {
+            "deep": CategoricalDistribution([True, False]),
+            "units_2": IntDistribution(1, 10),
+        }
+        study = _study(search_space=space, n_startup_trials=3)
+
+        def objective(trial: optuna.Trial) -> float:
+            deep = trial.suggest_categorical("deep", [True, False])
+            return 5.0 - trial.suggest_int("units_2", 1, 10) if deep else 0.0
+
+        study.optimize(objective, n_trials=11)
+        assert len(set(_keys(study))) == 11
+
+
+class TestExhaustion:
+    @pytest.mark.parametrize("space", [GRID, None], ids=["declared", "inferred"])
+    @pytest.mark.parametrize("n_startup_trials", [0, 10])
+    def test_a_space_of_sixty_is_finished_exactly(
+        self, space: Space | None, n_startup_trials: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        study = _study(search_space=space, n_startup_trials=n_startup_trials)
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(_grid, n_trials=60)
+            assert len(set(_keys(study))) == 60
+            assert _messages(caplog) == []
+            study.optimize(_grid, n_trials=5)
+        assert len(study.trials) == 65
+        (message,) = _messages(caplog)
+        assert "every configuration of the search space has been tried" in message
+
+    def test_after_the_last_the_best_are_suggested_again(self) -> None:
+        study = _study(search_space=GRID)
+        study.optimize(_grid, n_trials=66)
+        assert np.mean([trial.value for trial in study.trials[60:]]) < 1.0
+
+    def test_a_space_of_one(self, caplog: pytest.LogCaptureFixture) -> None:
+        study = _study(search_space={"x": CategoricalDistribution([1, 2])}, n_startup_trials=1)
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(lambda t: float(t.suggest_categorical("x", [1, 2])), n_trials=6)
+        assert {trial.params["x"] for trial in study.trials[:2]} == {1, 2}
+        assert len(_messages(caplog)) == 1
+
+    def test_wide_integers_do_not_repeat(self) -> None:
+        # Optimum and edges attract every trial.
+        study = _study(n_startup_trials=5)
+        study.optimize(lambda trial: abs(trial.suggest_int("n", 0, 40) - 17), n_trials=41)
+        assert {trial.params["n"] for trial in study.trials} == set(range(41))
+
+    def test_numbers_at_the_edge_do_not_repeat(self) -> None:
+        study = _study(n_startup_trials=3)
+
+        def objective(trial: optuna.Trial) -> float:
+            return -trial.suggest_float("x", 1e-7, 0.3, log=True) - trial.suggest_float(
+                "y", 0.1, 0.7
+            )
+
+        study.optimize(objective, n_trials=25)
+        assert len(set(_keys(study))) == 25
+
+    def test_an_exhausted_corner_is_not_the_whole_space(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        study = _study(search_space=GRID, n_startup_trials=2)
+        for _ in range(3):
+            study.enqueue_trial({"a": "x", "b": 0, "c": 0.0})
+        for _ in range(6):
+            study.enqueue_trial({"a": "x", "b": 0})
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(_grid, n_trials=9)
+            # The corner has four configurations, the space sixty.
+            assert [m for m in _messages(caplog) if "of the search space has been tried" in m] == []
+            study.optimize(_grid, n_trials=56)
+        assert len(set(_keys(study))) == 60
+
+
+class TestFixedParameters:
+    def test_an_enqueued_trial_is_run_as_it_is(self) -> None:
+        study = _study(search_space=GRID)
+        study.enqueue_trial({"a": "z", "b": 1, "c": 0.25})
+        study.optimize(_grid, n_trials=3)
+        assert study.trials[0].params == {"a": "z", "b": 1, "c": 0.25}
+        assert len(set(_keys(study))) == 3
+
+    @pytest.mark.parametrize("n_before", [0, 3, 20])
+    def test_a_partly_enqueued_trial_keeps_what_is_fixed(self, n_before: int) -> None:
+        study = _study(search_space=GRID)
+        study.optimize(_grid, n_trials=n_before)
+        for _ in range(4):
+            study.enqueue_trial({"b": 0})
+        study.optimize(_grid, n_trials=4)
+        assert all(trial.params["b"] == 0 for trial in study.trials[n_before:])
+        assert len(set(_keys(study))) == n_before + 4
+
+    def test_the_rest_is_chosen_given_what_is_fixed(self) -> None:
+        best = {"left": 20, "right": 80}
+
+        def objective(trial: optuna.Trial) -> float:
+            side = trial.suggest_categorical("side", ["left", "right"])
+            n = trial.suggest_int("n", 0, 100)
+            # The right side is worse, so that only what is fixed leads there.
+            return abs(n - best[side]) / 10 + 5.0 * (side == "right")
+
+        on_its_side = 0
+        for seed in range(4):
+            study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+            study.optimize(objective, n_trials=24)
+            study.sampler = QUBOSampler(seed=seed)
+            for side in best:
+                study.enqueue_trial({"side": side})
+                study.optimize(objective, n_trials=1)
+                on_its_side += abs(study.trials[-1].params["n"] - best[side]) < 30
+        assert on_its_side >= 7
+
+    def test_a_fixed_value_outside_the_space_is_respected(self) -> None:
+        study = _study(search_space={"x": IntDistribution(0, 5), "y": IntDistribution(0, 5)})
+        study.enqueue_trial({"x": 50})
+
+        def objective(trial: optuna.Trial) -> float:
+            return trial.suggest_int("x", 0, 100) + trial.suggest_int("y", 0, 5)
+
+        study.optimize(objective, n_trials=6)
+        assert study.trials[0].params["x"] == 50
+
+    def test_partial_fixed_sampler(self) -> None:
+        study = _study(search_space=GRID)
+        study.optimize(_grid, n_trials=6)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.sampler = optuna.samplers.PartialFixedSampler({"b": 2}, study.sampler)
+        study.optimize(_grid, n_trials=6)
+        assert all(trial.params["b"] == 2 for trial in study.trials[6:])
+
+    def test_every_number_of_an_enqueued_value_is_kept(self) -> None:
+        study = _study(n_startup_trials=2)
+        study.optimize(lambda trial: trial.suggest_float("x", 0.1, 0.7), n_trials=3)
+        for x in (0.1, 0.7, 0.3, 1 / 3):
+            study.enqueue_trial({"x": x})
+            study.optimize(lambda trial: trial.suggest_float("x", 0.1, 0.7), n_trials=1)
+            assert study.trials[-1].params["x"] == x
+
+
+class TestSolvers:
+    @pytest.mark.parametrize(
+        "solver",
+        [
+            "neal",
+            "exact",
+            SimulatedAnnealingSampler(),
+            SteepestDescentSampler(),
+            dimod.ExactSolver(),
+            dimod.NullSampler(),
+            dimod.TrackingComposite(SimulatedAnnealingSampler()),
+        ],
+        ids=str,
+    )
+    def test_any_of_them_solves_a_study(self, solver: Any) -> None:
+        study = _study(solver=solver)
+        study.optimize(_grid, n_trials=20)
+        assert study.best_value == 0.0
+        assert len(set(_keys(study))) == 20
+
+    def test_a_sampler_object_is_asked(self) -> None:
+        solver = dimod.TrackingComposite(SimulatedAnnealingSampler())
+        study = _study(solver=solver, n_startup_trials=4)
+        study.optimize(_grid, n_trials=4)
+        assert len(solver.inputs) == 0
+        study.optimize(_grid, n_trials=1)
+        assert len(solver.inputs) >= 1
+
+    def test_a_model_too_large_for_the_solver_is_an_error(self) -> None:
+        space: Space = {f"x{i}": IntDistribution(0, 9) for i in range(10)}
+        study = _study(search_space=space, solver="exact", n_startup_trials=1)
+        study.tell(study.ask(space), 0.0)
+        with pytest.raises(SolverError, match="10,000,000,000"):
+            study.ask(space)
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "parts"),
+        [
+            ({"n_startup_trials": -1}, ("n_startup_trials", "0 or more", "-1")),
+            ({"n_startup_trials": 2.5}, ("n_startup_trials", "2.5")),
+            ({"n_startup_trials": "ten"}, ("n_startup_trials", "ten")),
+            ({"seed": -3}, ("seed", "0 or more", "-3")),
+            ({"seed": 1.5}, ("seed", "1.5")),
+            ({"seed": "zero"}, ("seed", "zero")),
+            ({"solver": "neel"}, ("solver", "'neel'", "did you mean 'neal'")),
+            ({"solver": 3}, ("solver", "3", "dimod.Sampler")),
+            ({"search_space": {"x": (0, 1)}}, ("'x'", "(0, 1)", "float, int or categorical")),
+            ({"search_space": {1: IntDistribution(0, 1)}}, ("search_space", "1")),
+            ({"search_space": [("x", "y", "z")]}, ("search_space",)),
+        ],
+        ids=str,
+    )
+    def test_a_wrong_one_is_named_at_once(
+        self, arguments: dict[str, Any], parts: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(QhpoError) as error:
+            QUBOSampler(**arguments)
+        message = str(error.value)
+        assert [part for part in parts if part not in message] == []
+        assert "\n" not in message
+
+    @pytest.mark.parametrize("seed", [0, np.int64(3), 2**70, None])
+    def test_any_whole_number_is_a_seed(self, seed: Any) -> None:
+        study = _study(seed=seed, n_startup_trials=1)
+        study.optimize(_grid, n_trials=3)
+        assert len(study.trials) == 3
+
+
+class TestQuality:
+    @staticmethod
+    def _separable(trial: optuna.Trial) -> float:
+        total = 0.0
+        for i in range(6):
+            total += abs(trial.suggest_int(f"n{i}", 0, 9) - (3 * i) % 10)
+        for i in range(4):
+            total += 3.0 * (trial.suggest_categorical(f"c{i}", list("abcde")) != "abcde"[i])
+        return total
+
+    @staticmethod
+    def _mean_best(
+        objective: Objective, sampler: Callable[[int], optuna.samplers.BaseSampler], n_trials: int
+    ) -> float:
+        best = []
+        for seed in range(3):
+            study = optuna.create_study(sampler=sampler(seed))
+            study.optimize(objective, n_trials=n_trials)
+            best.append(study.best_value)
+        return float(np.mean(best))
+
+    def test_a_separable_function_is_learnt(self) -> None:
+        random = self._mean_best(
+            self._separable, lambda seed: optuna.samplers.RandomSampler(seed=seed), 40
+        )
+        ours = self._mean_best(self._separable, lambda seed: QUBOSampler(seed=seed), 40)
+        assert ours < 0.5 * random
+
+    def test_continuous_numbers_are_found_between_the_levels(self) -> None:
+        def objective(trial: optuna.Trial) -> float:
+            x = trial.suggest_float("x", -1, 1) - 0.2345
+            y = math.log10(trial.suggest_float("y", 1e-4, 1.0, log=True)) + 1.7
+            return x * x + y * y
+
+        random = self._mean_best(
+            objective, lambda seed: optuna.samplers.RandomSampler(seed=seed), 30
+        )
+        ours = self._mean_best(objective, lambda seed: QUBOSampler(seed=seed), 30)
+        assert ours < 0.2 * random
+
+    def test_the_first_trials_see_every_level(self) -> None:
+        study = _study(search_space=GRID, n_startup_trials=5)
+        study.optimize(_grid, n_trials=5)
+        assert {trial.params["b"] for trial in study.trials} == set(range(5))
+        assert {trial.params["a"] for trial in study.trials} == {"x", "y", "z"}
+        assert len({trial.params["c"] for trial in study.trials}) == 4
+
+    def test_the_design_is_the_same_whether_the_space_is_declared_or_not(self) -> None:
+        studies = [_study(search_space=space, n_startup_trials=6) for space in (GRID, None)]
+        for study in studies:
+            study.optimize(_grid, n_trials=6)
+        assert _keys(studies[0]) == _keys(studies[1])
