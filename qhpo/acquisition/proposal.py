@@ -14,13 +14,22 @@ from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
-from qhpo.surrogate.ensemble import EnsembleFitter
+from qhpo.surrogate.ensemble import EnsembleFitter, representatives
 from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
 
 __all__ = ["Proposer"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+_MAX_OBSERVATIONS = 400
+"""Most finished trials in the posterior; of more, the best half and an even rest are kept."""
+
+_MAX_STEP_OPERATIONS = 100_000_000
+_MIN_STARTS = 3
+
+_MANY_LEVELS = 256
+"""With more levels than this only one mean and one draw are annealed, each takes too long."""
 
 
 class Proposer:
@@ -62,7 +71,7 @@ class Proposer:
                 self._incumbents(model, region),
             ]
         )
-        rows, scores = climb(score, np.unique(starts, axis=0), region)
+        rows, scores = climb(score, self._affordable(score, starts), region)
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
         configurations = model.bank.coordinates_of(rows)
@@ -75,11 +84,25 @@ class Proposer:
         polished.sort(key=lambda pair: -pair[1])
         return np.concatenate([np.array([c for c, _ in polished]), configurations])
 
+    def _affordable(self, score: LogEI, starts: IntArray) -> IntArray:
+        """The distinct starts, or as many of the best as can be climbed from in bounded time."""
+        distinct = np.unique(starts, axis=0)
+        n = len(score.model.places)
+        n_levels = int(score.model.space.starts[-1])
+        # One step of one start predicts all its single-axis changes.
+        step = len(score.model.members) * n_levels * n * (n + 100)
+        budget = max(_MIN_STARTS, _MAX_STEP_OPERATIONS // step)
+        if len(distinct) <= budget:
+            return distinct
+        return distinct[np.argsort(-score(distinct), kind="stable")[:budget]]
+
     def _posterior(self, space: Space, history: History, frozen: FloatArray) -> AnovaGP:
         members = self._fitter.fit(space, history.coordinates, history.values)
-        y = self._settings.transform(history.values)
+        kept = representatives(history.values, _MAX_OBSERVATIONS)
+        coordinates = history.coordinates[kept]
+        y = self._settings.transform(history.values)[kept]
         others = np.concatenate([history.pending, history.taken, frozen[None, :]])
-        model = AnovaGP(space, history.coordinates, y, members, others)
+        model = AnovaGP(space, coordinates, y, members, others)
         if not len(history.pending):
             return model
         # Pending configurations count as observed at their predicted mean (the kriging believer of
@@ -87,7 +110,7 @@ class Proposer:
         believed, _ = model.predict(model.bank.rows_of(history.pending))
         return AnovaGP(
             space,
-            np.concatenate([history.coordinates, history.pending]),
+            np.concatenate([coordinates, history.pending]),
             np.concatenate([model.y, believed], axis=1),
             members,
             others,
@@ -95,8 +118,9 @@ class Proposer:
 
     def _region(self, model: AnovaGP, history: History, frozen: FloatArray) -> Region:
         bank = model.bank
-        mean = model.observed_mean[:, : len(history.values)].mean(axis=0)
-        centre = bank.rows_of(history.coordinates[[mean.argmin()]])[0]
+        n_finished = len(model.places) - len(history.pending)
+        mean = model.observed_mean[:, :n_finished].mean(axis=0)
+        centre = bank.rows_at(model.places[[mean.argmin()]])[0]
         is_frozen = ~np.isnan(frozen)
         centre[is_frozen] = bank.rows_of(frozen[None, :])[0, is_frozen]
         radius = len(model.space)
@@ -108,9 +132,11 @@ class Proposer:
         """Row numbers of low-energy configurations of the mean of every member, and of draws."""
         settings = self._settings
         members = range(len(model.members))
-        models = [posterior_mean(model, m) for m in members if settings.anneal_means]
-        drawn = rng.integers(len(members), size=settings.draws)
-        models += [posterior_draw(model, int(member), rng) for member in drawn]
+        is_large = model.space.starts[-1] > _MANY_LEVELS
+        averaged = rng.permutation(members)[: 1 if is_large else None]
+        drawn = rng.integers(len(members), size=settings.draws)[: 1 if is_large else None]
+        models = [posterior_mean(model, int(m)) for m in averaged if settings.anneal_means]
+        models += [posterior_draw(model, int(m), rng) for m in drawn]
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = np.concatenate(
             [

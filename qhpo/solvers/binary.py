@@ -24,7 +24,11 @@ _PENALTY = 3.0
 """Default one-hot penalty in units of the model's local field scale. Smaller ones leave hardly any
 valid read, larger ones freeze the blocks: the window is narrow, and what falls out is repaired."""
 
-_NEAL_READS = 16
+_MAX_READS = 16
+_MIN_READS = 4
+_READ_OPERATIONS = 200_000_000
+"""Bound on reads x sweeps x variables^2, which the time of a dense anneal is proportional to."""
+
 _NEAL_SWEEPS = 64
 
 
@@ -60,7 +64,7 @@ class BinarySolver:
 def _common_parameters(
     accepted: frozenset[str], encoding: OneHotEncoding, seed: int
 ) -> dict[str, Any]:
-    offered = {"num_reads": _NEAL_READS, "seed": seed}
+    offered = {"num_reads": _reads(encoding), "seed": seed}
     return {name: value for name, value in offered.items() if name in accepted}
 
 
@@ -77,10 +81,15 @@ def _neal_parameters(encoding: OneHotEncoding, seed: int) -> dict[str, Any]:
     scale = encoding.tables.field_scale
     return {
         "beta_range": [0.5 / scale, 12.0 / scale],
-        "num_reads": _NEAL_READS,
+        "num_reads": _reads(encoding),
         "num_sweeps": _NEAL_SWEEPS,
         "seed": seed,
     }
+
+
+def _reads(encoding: OneHotEncoding) -> int:
+    one = _NEAL_SWEEPS * len(encoding.tables.linear) ** 2
+    return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // one))
 
 
 def _in_order(reads: dimod.SampleSet) -> NDArray[np.int8]:

@@ -18,14 +18,15 @@ from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters, Prior, fit_map
 from qhpo.surrogate.transform import rank_gaussian
 
-__all__ = ["EnsembleFitter", "last_fit"]
+__all__ = ["EnsembleFitter", "last_fit", "representatives"]
 
 FloatArray = NDArray[np.float64]
 
 _EVERY_TRIAL_UNTIL = 20
-_MAX_PAIR_TERMS = 400_000
+_MAX_PAIR_TERMS = 120_000
 """Bound on d n^2 / 2 in a fit, which its time is proportional to."""
 
+_MIN_FITTED = 40
 _MAX_ITERATIONS = 30
 _CACHE_SIZE = 64
 
@@ -89,7 +90,7 @@ class EnsembleFitter:
         key = (digest.hexdigest(), member)
         if key not in self._fits:
             y = self._transform(values[:n])
-            chosen = _representatives(values[:n], len(space))
+            chosen = _fitted(values[:n], len(space))
             self._fits[key] = fit_map(
                 space, coordinates[chosen], y[chosen], self._priors[member], _MAX_ITERATIONS
             )
@@ -98,10 +99,21 @@ class EnsembleFitter:
         return self._fits[key]
 
 
-def _representatives(values: FloatArray, n_axes: int) -> NDArray[np.intp]:
-    """Observations to fit to: all, or for half of the budget the best and an even rest."""
-    budget = max(40, int(np.sqrt(2.0 * _MAX_PAIR_TERMS / max(n_axes, 1))))
-    budget = min(budget, 300)
+def _fitted(values: FloatArray, n_axes: int) -> NDArray[np.intp]:
+    budget = max(_MIN_FITTED, int(np.sqrt(2.0 * _MAX_PAIR_TERMS / max(n_axes, 1))))
+    return representatives(values, budget)
+
+
+def representatives(values: FloatArray, budget: int) -> NDArray[np.intp]:
+    """Numbers of at most ``budget`` observations: the best, and an even selection of the rest.
+
+    Args:
+        values: Shape (n,), smaller is better.
+        budget: Largest number of observations to keep; half of it goes to the best.
+
+    Returns:
+        Increasing indices, shape (min(n, budget),).
+    """
     if len(values) <= budget:
         return np.arange(len(values))
     order = np.argsort(values, kind="stable")

@@ -124,8 +124,10 @@ def _unpack(theta: FloatArray, n_axes: int) -> Hyperparameters:
 class _LogPosterior:
     """Negative log posterior and gradient over pairs of observations."""
 
-    def __init__(self, support: Support, places: IntArray, y: FloatArray, prior: Prior) -> None:
-        self.support = support
+    def __init__(self, space: Space, coordinates: FloatArray, y: FloatArray, prior: Prior) -> None:
+        self.support = support = Support(space, coordinates)
+        self.coordinates = coordinates
+        places = support.place(coordinates)
         self.y = y
         n, d = places.shape
         self.n, self.d = n, d
@@ -140,22 +142,37 @@ class _LogPosterior:
         for i in range(d):
             np.take(np.append(support.mismatch[i], 1.0), self.lookup[i], out=self.mismatch[i])
         self.mismatch[(u < 0) & (v < 0)] = 0.0
+        column = coordinates.T
+        self.distance = {
+            int(i): np.abs(column[i][self.rows] - column[i][self.columns])
+            for i in np.flatnonzero(support.is_off_grid)
+        }
         self.centre = prior.centre(d)
         self.widths = _widths(d)
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         d, n = self.d, self.n
         hyper = _unpack(theta, d)
-        tables = self.support.tables(hyper.lengthscale)
+        tables = self.support.tables(hyper.lengthscale, off_grid=False)
+        gradients: dict[int, FloatArray] = {}
         # Axis by axis, so that every pass stays in the cache.
         a = np.empty((d, len(self.rows)))  # w_i k~_i over pairs
         e1, squares = np.zeros((2, len(self.rows)))
         product = np.ones(len(self.rows))
         before = np.empty_like(a)  # product of 1 + a over earlier axes
         for i in range(d):
-            np.take(
-                np.append(hyper.relevance[i] * tables.correlation[i], 0.0), self.lookup[i], out=a[i]
-            )
+            if i in self.distance:
+                a[i], gradients[i] = self.support.pair_terms(
+                    i,
+                    self.coordinates[:, i],
+                    (self.rows, self.columns),
+                    self.distance[i],
+                    float(hyper.lengthscale[i]),
+                )
+                a[i] *= hyper.relevance[i]
+            else:
+                table = np.append(hyper.relevance[i] * tables.correlation[i], 0.0)
+                np.take(table, self.lookup[i], out=a[i])
             before[i] = product
             e1 += a[i]
             squares += a[i] * a[i]
@@ -191,7 +208,9 @@ class _LogPosterior:
             slope += common
             slope -= (pair - rest) * weight * a[i]
             gradient[i] += slope @ a[i]
-            if self.support.has_lengthscale[i]:
+            if i in gradients:
+                gradient[d + i] += hyper.relevance[i] * float(slope @ gradients[i])
+            elif self.support.has_lengthscale[i]:
                 table = np.append(hyper.relevance[i] * tables.gradient[i], 0.0)
                 gradient[d + i] += slope @ table[self.lookup[i]]
             after *= 1.0 + a[i]
@@ -219,8 +238,7 @@ def fit_map(
         prior: Centres of the priors.
         max_iterations: Bound on L-BFGS-B's iterations.
     """
-    support = Support(space, coordinates)
-    objective = _LogPosterior(support, support.place(coordinates), y, prior)
+    objective = _LogPosterior(space, coordinates, y, prior)
     result = minimize(
         objective,
         objective.centre,

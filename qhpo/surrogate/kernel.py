@@ -100,6 +100,8 @@ class Support:
     Attributes:
         values: Coordinates per axis, padded with 0, shape (d, U).
         has_lengthscale: Which axes have a length scale, shape (d,), bool.
+        is_off_grid: Which axes have values between their levels, shape (d,), bool. They have a
+            length scale.
         mismatch: m_i of all pairs of values, shape (d, U, U).
     """
 
@@ -124,6 +126,7 @@ class Support:
         self._local_width = np.array(
             [0.0 if axis.is_exhaustive else 0.5 / (axis.n_levels - 1) for axis in space.axes]
         )
+        self.is_off_grid = self._local_width > 0.0
         self.mismatch = np.stack(
             [self.mismatch_of(i, values) for i, values in enumerate(self.values)]
         )
@@ -156,8 +159,13 @@ class Support:
         mismatch: FloatArray = -np.expm1(-0.5 * (difference / width) ** 2)
         return mismatch
 
-    def tables(self, lengthscale: FloatArray) -> AxisTables:
-        """Tables for length scales of shape (d,), in units of an axis's whole range."""
+    def tables(self, lengthscale: FloatArray, off_grid: bool = True) -> AxisTables:
+        """Tables for length scales of shape (d,), in units of an axis's whole range.
+
+        Args:
+            lengthscale: Length scale per axis, shape (d,).
+            off_grid: Whether to fill the tables of axes with values between their levels.
+        """
         result = AxisTables(
             self._constant.copy(),
             np.zeros_like(self._constant),
@@ -166,9 +174,11 @@ class Support:
             np.ones(len(self.values)),
         )
         # Axes with values between their levels have far larger tables than the others.
-        off_grid = self._local_width > 0.0
-        for group in (self.has_lengthscale & off_grid, self.has_lengthscale & ~off_grid):
-            if group.any():
+        for group, wanted in (
+            (self.is_off_grid, off_grid),
+            (self.has_lengthscale & ~self.is_off_grid, True),
+        ):
+            if wanted and group.any():
                 self._fill(result, np.flatnonzero(group), lengthscale)
         return result
 
@@ -188,6 +198,46 @@ class Support:
         result.means[axes, :width] = means
         result.grand[axes] = grand
         result.scale[axes] = scale
+
+    def pair_terms(
+        self,
+        axis: int,
+        points: FloatArray,
+        pairs: tuple[IntArray, IntArray],
+        distance: FloatArray,
+        lengthscale: float,
+    ) -> tuple[FloatArray, FloatArray]:
+        """k~_i of pairs of points, for an axis whose table would be larger than the pairs are many.
+
+        Args:
+            axis: Number of an axis with a length scale.
+            points: Coordinates, shape (n,), NaN where inactive.
+            pairs: Numbers of the points of every pair, two arrays of shape (P,).
+            distance: Distances of the pairs, shape (P,).
+            lengthscale: The axis's length scale.
+
+        Returns:
+            k~_i and its derivative by the log length scale, shape (P,); 0 for pairs with an
+            inactive point.
+        """
+        scale = np.array(lengthscale)
+        levels = self.space.axes[axis].coordinates
+        of_pairs = matern52(distance, scale)
+        to_levels = matern52(np.abs(points[:, None] - levels), scale)
+        among_levels = matern52(np.abs(levels[:, None] - levels), scale)
+        centred = []
+        norms = []
+        for table, cross, grid in zip(of_pairs, to_levels, among_levels, strict=True):
+            # Half of the grand mean goes to either point of a pair.
+            shift = cross.mean(axis=1) - 0.5 * grid.mean()
+            centred.append(table - (shift[pairs[0]] + shift[pairs[1]]))
+            norms.append(float(grid.diagonal().mean() - grid.mean()))
+        correlation = centred[0] / norms[0]
+        gradient = (centred[1] - correlation * norms[1]) / norms[0]
+        if np.isnan(points).any():
+            inactive = np.isnan(distance)
+            correlation[inactive] = gradient[inactive] = 0.0
+        return correlation, gradient
 
     def between(
         self, axis: int, points: FloatArray, lengthscale: float, tables: AxisTables
