@@ -26,8 +26,7 @@ CASES = [(0, 0.0), (1, 0.0), (2, 0.3)]
 
 
 def _posterior(space: Space, coordinates: np.ndarray, y: np.ndarray) -> _LogPosterior:
-    support = Support(space, coordinates)
-    return _LogPosterior(support, support.place(coordinates), y, Prior())
+    return _LogPosterior(space, coordinates, y, Prior())
 
 
 def _everything(h: Hyperparameters) -> np.ndarray:

@@ -166,6 +166,41 @@ class TestSupport:
             assert self_term == pytest.approx(textbook.correlation(axis, point, point, 0.4))
 
 
+class TestPairTerms:
+    @pytest.mark.parametrize("lengthscale", [0.1, 0.7, 3.0])
+    def test_agree_with_the_tables_and_their_gradient(
+        self, mixed_space: Space, observe: Any, lengthscale: float
+    ) -> None:
+        coordinates = observe(mixed_space, 9, 4, inactive=0.2)
+        support = Support(mixed_space, coordinates)
+        names = [axis.name for axis in mixed_space.axes]
+        assert [names[i] for i in np.flatnonzero(support.is_off_grid)] == ["rate"]
+        i = names.index("rate")
+        column = coordinates[:, i]
+        assert np.isnan(column).any()
+        pairs = np.tril_indices(9)
+        distance = np.abs(column[pairs[0]] - column[pairs[1]])
+        correlation, gradient = support.pair_terms(i, column, pairs, distance, lengthscale)
+        tables = support.tables(np.full(len(names), lengthscale))
+        places = support.place(coordinates)[:, i]
+        inactive = (places[pairs[0]] < 0) | (places[pairs[1]] < 0)
+        where = places[pairs[0]], places[pairs[1]]
+        expected = np.where(inactive, 0.0, tables.correlation[i][where])
+        np.testing.assert_allclose(correlation, expected, atol=1e-10)
+        expected = np.where(inactive, 0.0, tables.gradient[i][where])
+        np.testing.assert_allclose(gradient, expected, atol=1e-10)
+
+    def test_tables_may_leave_out_what_pairs_will_fill(
+        self, mixed_space: Space, observe: Any
+    ) -> None:
+        support = Support(mixed_space, observe(mixed_space, 5, 0))
+        lengthscale = np.full(len(mixed_space), 0.5)
+        whole, part = support.tables(lengthscale), support.tables(lengthscale, off_grid=False)
+        on_grid = ~support.is_off_grid
+        np.testing.assert_array_equal(whole.correlation[on_grid], part.correlation[on_grid])
+        assert not part.correlation[support.is_off_grid].any()
+
+
 class TestMismatch:
     def test_agrees_with_the_definition(
         self, mixed_space: Space, observe: Any, textbook: Any
