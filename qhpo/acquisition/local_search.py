@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.expected_improvement import ensemble_log_ei
+from qhpo.acquisition.novelty import Novelty
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import linear_in_axis
 
@@ -33,7 +34,8 @@ class LogEI:
 
     A new configuration can be better than the smooth part of the model says, by its local
     variation. The value to improve on is the best posterior mean of the smooth part at a visited
-    point, not the best observed value, whose luck would make improvements look out of reach.
+    point, not the best observed value, whose luck would make improvements look out of reach. The
+    expected improvement is weighted by novelty.
 
     Args:
         model: The posterior.
@@ -41,15 +43,17 @@ class LogEI:
 
     def __init__(self, model: AnovaGP) -> None:
         self.model = model
+        self.novelty = Novelty(model)
         self._best = model.observed_mean.min(axis=1)
 
     def of_moments(self, mean: FloatArray, variance: FloatArray) -> FloatArray:
-        """From means and variances, both (M, q), to (q,)."""
+        """From means and variances, both (M, q), to (q,), without the weight of novelty."""
         return ensemble_log_ei(mean, variance, self._best)
 
     def __call__(self, rows: IntArray) -> FloatArray:
         """At candidates, (q, d) row numbers to (q,)."""
-        return self.of_moments(*self.model.predict(rows))
+        weight = self.novelty.log_of(self.model.bank.coordinates_of(rows))
+        return self.of_moments(*self.model.predict(rows)) + weight
 
     def of_changes(self, rows: IntArray) -> FloatArray:
         """At all configurations that differ in at most one axis, (S, d) row numbers to (S, D).
@@ -64,7 +68,8 @@ class LogEI:
             cross.reshape(n_members, n_starts * n_levels, n),
             prior.reshape(n_members, n_starts * n_levels),
         )
-        return self.of_moments(mean, variance).reshape(n_starts, n_levels)
+        weight = self.novelty.log_of_changes(bank.coordinates_of(rows))
+        return self.of_moments(mean, variance).reshape(n_starts, n_levels) + weight
 
     def _local_of_changes(self, rows: IntArray) -> FloatArray:
         """Local covariance of all single-axis changes, (S, d) to (M, S, D, n)."""

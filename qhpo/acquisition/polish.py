@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.local_search import LogEI
+from qhpo.acquisition.novelty import log_novelty
 from qhpo.surrogate.kernel import linear_in_axis
 
 __all__ = ["polish"]
@@ -38,6 +39,7 @@ def polish(
     space = model.space
     current = coordinates.copy()
     terms, own_terms, strain = model.terms(current)  # (d, M, n), (d, M), (d, M, n)
+    same = np.concatenate([score.novelty.sameness(i, current[[i]]) for i in range(len(space))])
     best = -np.inf
     axes = [i for i, axis in enumerate(space.axes) if not axis.is_exhaustive and not frozen[i]]
     for step in range(_ROUNDS):
@@ -51,12 +53,15 @@ def polish(
             others = np.delete(strain, i, axis=0).sum(axis=0)[:, None, :]
             cross = smooth + model.local * np.exp(-(others + strains))
             prior = _vary(own_terms[:, :, None], i, own[:, :, None], model.pair, model.rest)
-            scores = score.of_moments(*model.condition(cross, prior[:, :, 0]))
+            points_same = score.novelty.sameness(i, points)
+            weight = log_novelty(np.delete(same, i, axis=0).prod(axis=0) * points_same)
+            scores = score.of_moments(*model.condition(cross, prior[:, :, 0])) + weight
             chosen = int(scores.argmax())
             best = float(scores[chosen])
             current[i] = points[chosen]
             terms[i], own_terms[i] = rows[:, chosen], own[:, chosen]
             strain[i] = strains[:, chosen]
+            same[i] = points_same[chosen]
     return current, best
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,10 @@ _MAX_OBSERVATIONS = 400
 
 _MAX_STEP_OPERATIONS = 100_000_000
 _MIN_STARTS = 3
+
+_LOG_NOTHING_TO_GAIN = math.log(0.01)
+"""If less improvement than this is expected, in deviations of the transformed values, the model is
+content with what it knows, and the configuration it knows least about is tried instead."""
 
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long."""
@@ -75,14 +81,20 @@ class Proposer:
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
         configurations = model.bank.coordinates_of(rows)
-        if all(axis.is_exhaustive for axis in space.axes):
-            return configurations
-        polished = [
-            polish(score, configuration, region.frozen, rng)
-            for configuration in configurations[: self._settings.polished]
-        ]
-        polished.sort(key=lambda pair: -pair[1])
-        return np.concatenate([np.array([c for c, _ in polished]), configurations])
+        expected = scores[0]
+        if model.support.is_off_grid.any():
+            polished = [
+                polish(score, configuration, region.frozen, rng)
+                for configuration in configurations[: self._settings.polished]
+            ]
+            polished.sort(key=lambda pair: -pair[1])
+            expected = max(expected, polished[0][1])
+            configurations = np.concatenate([[c for c, _ in polished], configurations])
+        # Every other trial at most: fine tuning expects little too, and should go on.
+        if expected < _LOG_NOTHING_TO_GAIN and len(history.values) % 2 == 0:
+            unknown = model.bank.coordinates_of(self._least_known(model, region, rng))
+            configurations = np.concatenate([unknown, configurations])
+        return configurations
 
     def _affordable(self, score: LogEI, starts: IntArray) -> IntArray:
         """The distinct starts, or as many of the best as can be climbed from in bounded time."""
@@ -163,12 +175,23 @@ class Proposer:
         self, model: AnovaGP, score: LogEI, region: Region, rng: np.random.Generator
     ) -> IntArray:
         """Row numbers of the best of uniformly drawn configurations of levels."""
+        rows = self._drawn(model, region, rng)
+        return rows[np.argsort(-score(rows), kind="stable")[: self._settings.random_starts]]
+
+    def _least_known(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
+        """Row numbers of the most uncertain of uniformly drawn configurations, one of them."""
+        rows = self._drawn(model, region, rng)
+        _, variance = model.predict(rows)
+        return rows[[variance.mean(axis=0).argmax()]]
+
+    def _drawn(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
+        """Row numbers of uniformly drawn configurations of levels within the region."""
         space = model.space
         levels = rng.integers(space.n_levels, size=(self._settings.random_candidates, len(space)))
         rows = model.bank.level_rows[levels + space.starts[:-1]]
         stay = rng.random(rows.shape).argsort(axis=1) >= region.radius
-        rows = np.where(stay | region.frozen, region.centre, rows)
-        return rows[np.argsort(-score(rows), kind="stable")[: self._settings.random_starts]]
+        drawn: IntArray = np.where(stay | region.frozen, region.centre, rows)
+        return drawn
 
     def _incumbents(self, model: AnovaGP, region: Region) -> IntArray:
         """Row numbers of the observed configurations of lowest mean within the region."""

@@ -8,7 +8,7 @@ a
     (K + noise I)^-1 y, shape (n,).
 row
     One value of one axis, a level or a point between levels. Row r of a `RowBank` holds
-    w_i k~_i(value, X_i) and the strain t_i m_i(value, X_i) against all observations. A candidate is
+    w_i k~_i(value, X_i) and the strain of m_i(value, X_i) against all observations. A candidate is
     d row numbers, one per axis.
 
 Energies and values are minimized.
@@ -24,7 +24,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import Hyperparameters
-from qhpo.surrogate.kernel import Support, combine
+from qhpo.surrogate.kernel import Support, combine, strain
 
 __all__ = ["AnovaGP", "RowBank"]
 
@@ -99,16 +99,16 @@ class AnovaGP:
 
         Returns:
             w_i k~_i with all observations, shape (M, P, n), and with themselves, shape (M, P); the
-            strain t_i m_i with all observations, shape (M, P, n).
+            strain with all observations, shape (M, P, n).
         """
         places = self.places[:, axis]
         missing = places < 0
         mismatch = np.where(missing, 1.0, self.support.mismatch_of(axis, points)[:, places])
-        strain = self.tension[:, axis, None, None] * mismatch
+        strains = strain(mismatch, self.tension[:, axis, None, None])
         if not self.support.has_lengthscale[axis]:
             rows = np.searchsorted(self.space.axes[axis].coordinates, points)
             rows = rows + self.bank.axis_start[axis]
-            return self.bank.rows[:, rows], self.bank.diagonal[:, rows], strain
+            return self.bank.rows[:, rows], self.bank.diagonal[:, rows], strains
         terms, own_terms = [], []
         for tables, member in zip(self._tables, self.members, strict=True):
             lengthscale = float(member.lengthscale[axis])
@@ -116,7 +116,7 @@ class AnovaGP:
             relevance = member.relevance[axis]
             terms.append(relevance * np.where(missing, 0.0, table[:, places]))
             own_terms.append(relevance * own)
-        return np.stack(terms), np.stack(own_terms), strain
+        return np.stack(terms), np.stack(own_terms), strains
 
     def terms(self, coordinates: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Terms of one configuration, see `axis_terms`.
@@ -129,15 +129,15 @@ class AnovaGP:
         """
         n_members, d = self.relevance.shape
         n = len(self.places)
-        terms, strain = np.zeros((2, d, n_members, n))
+        terms, strains = np.zeros((2, d, n_members, n))
         own_terms = np.zeros((d, n_members))
         for i, coordinate in enumerate(coordinates.tolist()):
             if math.isnan(coordinate):
-                strain[i] = self.tension[:, i, None] * (self.places[:, i] >= 0)
+                strains[i] = self.tension[:, i, None] * (self.places[:, i] >= 0)
             else:
-                rows, own, strains = self.axis_terms(i, np.array([coordinate]))
-                terms[i], own_terms[i], strain[i] = rows[:, 0], own[:, 0], strains[:, 0]
-        return terms, own_terms, strain
+                rows, own, point_strains = self.axis_terms(i, np.array([coordinate]))
+                terms[i], own_terms[i], strains[i] = rows[:, 0], own[:, 0], point_strains[:, 0]
+        return terms, own_terms, strains
 
     def predict(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance, without the noise, at candidates.
@@ -182,8 +182,8 @@ class RowBank:
     Attributes:
         rows: w_i k~_i(value, X_i), shape (M, R + 1, n). The last row is zero: an inactive axis.
         diagonal: w_i k~_i(value, value), shape (M, R + 1).
-        strain: t_i m_i(value, X_i), shape (M, d, U + 1, n), by axis and place on it; the last place
-            is that of an inactive axis.
+        strain: Strain of m_i(value, X_i), shape (M, d, U + 1, n), by axis and place on it; the last
+            place is that of an inactive axis.
         level_rows: Row number of every level, shape (D,).
         axis_start: Row number of every axis's first level, shape (d,).
     """
@@ -203,7 +203,7 @@ class RowBank:
         mismatch = np.where(missing, 1.0, mismatch)
         # An inactive axis is told apart from the observations where it is active: one row per axis.
         mismatch = np.concatenate([mismatch, 1.0 - missing], axis=1)
-        self.strain = model.tension[:, :, None, None] * mismatch  # (M, d, U + 1, n)
+        self.strain = strain(mismatch, model.tension[:, :, None, None])  # (M, d, U + 1, n)
         diagonal = np.einsum("miuu->miu", weighted).reshape(n_members, d * width)
         self.diagonal = np.concatenate([diagonal, np.zeros((n_members, 1))], axis=1)
         self.axis_start = np.arange(d) * width
@@ -227,10 +227,10 @@ class RowBank:
 
     def local(self, rows: IntArray) -> FloatArray:
         """Prior covariance of the local variation with the observations, (q, d) to (M, q, n)."""
-        strain = np.zeros((len(self.strain), len(rows), self.strain.shape[3]))
+        total = np.zeros((len(self.strain), len(rows), self.strain.shape[3]))
         for i, column in enumerate(rows.T):
-            strain += self.strain[:, i, self.strain_places(i, column)]
-        covariance: FloatArray = self._model.local * np.exp(-strain)
+            total += self.strain[:, i, self.strain_places(i, column)]
+        covariance: FloatArray = self._model.local * np.exp(-total)
         return covariance
 
     def strain_places(self, axis: int, rows: IntArray) -> IntArray:

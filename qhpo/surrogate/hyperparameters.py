@@ -34,6 +34,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _JITTER = 1e-6
+_REACH = 6.0
+"""How far a fit may move from the prior's centre, in logarithms."""
+
+_LOG_MAX_TENSION = np.log(20.0)
+"""A larger tension makes no difference that can be measured, and exp(-tension) vanish."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,9 @@ class _LogPosterior:
             product *= 1.0 + a[i]
         pair, rest = np.array(hyper.pair), np.array(hyper.rest)
         matrix = np.zeros((n, n))
-        local = hyper.local * np.exp(-(hyper.tension @ self.mismatch))
+        decay = np.exp(-hyper.tension)[:, None]
+        factors = 1.0 - self.mismatch + self.mismatch * decay
+        local = hyper.local * np.prod(factors, axis=0)
         matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest) + local
         matrix.flat[:: n + 1] += hyper.noise
         factor, info = dpotrf(matrix, lower=1)
@@ -216,7 +223,8 @@ class _LogPosterior:
             after *= 1.0 + a[i]
         e2 = 0.5 * (e1 * e1 - squares)
         local *= weight
-        gradient[2 * d : 3 * d] -= hyper.tension * (self.mismatch @ local)
+        relaxed = decay[:, 0] * ((self.mismatch / factors) @ local)
+        gradient[2 * d : 3 * d] -= hyper.tension * relaxed
         gradient[-4] += pair * float(weight @ e2)
         gradient[-3] += rest * float(weight @ (product - 1.0 - e1 - e2))
         gradient[-2] += float(local.sum())
@@ -239,12 +247,14 @@ def fit_map(
         max_iterations: Bound on L-BFGS-B's iterations.
     """
     objective = _LogPosterior(space, coordinates, y, prior)
+    upper = objective.centre + _REACH
+    upper[2 * objective.d : 3 * objective.d] = _LOG_MAX_TENSION
     result = minimize(
         objective,
         objective.centre,
         jac=True,
         method="L-BFGS-B",
-        bounds=list(zip(objective.centre - 6.0, objective.centre + 6.0, strict=True)),
+        bounds=list(zip(objective.centre - _REACH, upper, strict=True)),
         options={"maxiter": max_iterations, "maxcor": 20, "ftol": 1e-6, "gtol": 1e-3},
     )
     return _unpack(result.x, objective.d)

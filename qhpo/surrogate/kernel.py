@@ -25,11 +25,15 @@ m_i
 t_i
     Tension of axis i, >= 0: how much of the local variation changes along it.
 N
-    Local variation exp(-sum_i t_i m_i), what differs from one configuration to the next and no
-    smooth model predicts, shared along axes of little tension (the transformed overlap kernel of
-    Wan, Nguyen, Ha, Ru, Lu, Osborne 2021, "Think Global and Act Local", eq. 5). In tables of
-    trained networks it is most of what separates the best configurations, and an axis that does
-    not matter, such as a tiny weight decay, leaves it as it is.
+    Local variation prod_i (1 - m_i + m_i exp(-t_i)), what differs from one configuration to the
+    next and no smooth model predicts, shared along axes of little tension. On levels it is
+    exp(-sum of t_i over the axes that differ), the transformed overlap kernel of Wan, Nguyen, Ha,
+    Ru, Lu, Osborne 2021, "Think Global and Act Local", eq. 5. In tables of trained networks it is
+    most of what separates the best configurations, and an axis that does not matter, such as a tiny
+    weight decay, leaves it as it is. Numbers much closer than levels share it whatever the tension,
+    so that a copy of the incumbent is nothing new.
+strain
+    -log of one axis's factor of N, -log(1 - m_i + m_i exp(-t_i)).
 k
     The kernel: the smooth part c + e1 + s2 e2 + s3 R, and the local part v N.
 
@@ -47,7 +51,7 @@ from numpy.typing import NDArray
 
 from qhpo.space import Space
 
-__all__ = ["CONSTANT", "AxisTables", "Support", "combine", "linear_in_axis", "matern52"]
+__all__ = ["CONSTANT", "AxisTables", "Support", "combine", "linear_in_axis", "matern52", "strain"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -275,6 +279,12 @@ def _centre(table: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArr
     grand: FloatArray = np.einsum("iu,iu->i", means, weight)
     centred = table - means[:, :, None] - means[:, None, :] + grand[:, None, None]
     return centred, means, grand
+
+
+def strain(mismatch: FloatArray, tension: FloatArray) -> FloatArray:
+    """Strain of mismatches in [0, 1] under tensions >= 0, which broadcast against each other."""
+    result: FloatArray = -np.log(1.0 - mismatch + mismatch * np.exp(-tension))
+    return result
 
 
 def linear_in_axis(
