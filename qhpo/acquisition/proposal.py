@@ -32,7 +32,10 @@ _MIN_STARTS = 3
 
 _LOG_NOTHING_TO_GAIN = math.log(0.01)
 """If less improvement than this is expected, in deviations of the transformed values, the model is
-content with what it knows, and the configuration it knows least about is tried instead."""
+content with what it knows, and a configuration far from that is tried, the one whose value could
+be lowest: `_OPTIMISM` deviations below its mean."""
+
+_OPTIMISM = 2.0
 
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long."""
@@ -92,8 +95,8 @@ class Proposer:
             configurations = np.concatenate([[c for c, _ in polished], configurations])
         # Every other trial at most: fine tuning expects little too, and should go on.
         if expected < _LOG_NOTHING_TO_GAIN and len(history.values) % 2 == 0:
-            unknown = model.bank.coordinates_of(self._least_known(model, region, rng))
-            configurations = np.concatenate([unknown, configurations])
+            elsewhere = model.bank.coordinates_of(self._optimistic(model, region, rng))
+            configurations = np.concatenate([elsewhere, configurations])
         return configurations
 
     def _affordable(self, score: LogEI, starts: IntArray) -> IntArray:
@@ -178,11 +181,12 @@ class Proposer:
         rows = self._drawn(model, region, rng)
         return rows[np.argsort(-score(rows), kind="stable")[: self._settings.random_starts]]
 
-    def _least_known(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
-        """Row numbers of the most uncertain of uniformly drawn configurations, one of them."""
+    def _optimistic(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
+        """Row numbers of the uniformly drawn configuration that could be best, one of them."""
         rows = self._drawn(model, region, rng)
-        _, variance = model.predict(rows)
-        return rows[[variance.mean(axis=0).argmax()]]
+        mean, variance = model.predict(rows)
+        optimistic = (mean - _OPTIMISM * np.sqrt(variance)).mean(axis=0)
+        return rows[[optimistic.argmin()]]
 
     def _drawn(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
         """Row numbers of uniformly drawn configurations of levels within the region."""
