@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -77,7 +78,7 @@ class HistoryReader:
         )
         complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
         median = float(np.median([sign * v for v in complete if v is not None] or [-math.inf]))
-        coordinates, values, taken, pending = [], [], [], []
+        coordinates, values, taken = [], [], []
         for trial in finished:
             place = self._coordinates(trial)
             if place is None:
@@ -87,11 +88,7 @@ class HistoryReader:
             if value is not None:
                 coordinates.append(place)
                 values.append(value)
-        for trial in trials:
-            if trial.state == TrialState.RUNNING and trial.number != current.number:
-                place = self._encode(published_params(trial))
-                if place is not None and not np.isnan(place).any():
-                    pending.append(place)
+        pending = self._pending(trials, current)
         d = len(self._space)
         return History(
             np.array(coordinates).reshape(-1, d),
@@ -99,6 +96,20 @@ class HistoryReader:
             np.array(pending).reshape(-1, d),
             np.array(taken + pending).reshape(-1, d),
         )
+
+    def pending(self, study: Study, current: FrozenTrial) -> list[FloatArray]:
+        """Configurations of other running trials as they are now, each of shape (d,)."""
+        running = study._get_trials(deepcopy=False, states=(TrialState.RUNNING,), use_cache=False)
+        return self._pending(running, current)
+
+    def _pending(self, trials: list[FrozenTrial], current: FrozenTrial) -> list[FloatArray]:
+        found = []
+        for trial in trials:
+            if trial.state == TrialState.RUNNING and trial.number != current.number:
+                place = self._encode(published_params(trial, self._space.search_space))
+                if place is not None and not np.isnan(place).any():
+                    found.append(place)
+        return found
 
     def _coordinates(self, trial: FrozenTrial) -> FloatArray | None:
         if trial._trial_id not in self._finished:
@@ -123,13 +134,14 @@ def _value(trial: FrozenTrial, sign: float, median: float) -> float | None:
     return None
 
 
-def publish(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
+def publish(study: Study, trial: FrozenTrial, params: Mapping[str, float]) -> None:
     """Tell other processes what a trial is going to use, before its objective asks for it.
 
     Args:
         study: The study.
         trial: The running trial.
-        params: Values of the parameters that the sampler chose, JSON-serializable.
+        params: Optuna's internal representation of the parameters that the sampler chose, numbers
+            even where the choices are objects that cannot be written down.
     """
     text = json.dumps(params)
     for start in range(0, len(text), _CHUNK):
@@ -137,13 +149,28 @@ def publish(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None
         study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + _CHUNK])
 
 
-def published_params(trial: FrozenTrial) -> dict[str, Any]:
-    """Parameters of a running trial: what it published, overridden by what it asked for."""
+def published_params(
+    trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+) -> dict[str, Any]:
+    """Parameters of a running trial: what it published, overridden by what it asked for.
+
+    Args:
+        trial: The running trial.
+        search_space: Distributions to read the published values by; others are left out.
+    """
     chunks: Sequence[str] = [
         trial.system_attrs[key]
         for key in (f"{_PARAMS}:{i}" for i in range(len(trial.system_attrs)))
         if key in trial.system_attrs
     ]
-    # A second publication may be shorter than the first: what follows it is left over.
-    published: dict[str, Any] = json.JSONDecoder().raw_decode("".join(chunks))[0] if chunks else {}
+    try:
+        # A second publication may be shorter than the first: what follows it is left over.
+        internal = json.JSONDecoder().raw_decode("".join(chunks))[0]
+    except json.JSONDecodeError:
+        internal = {}  # nothing is published, or it is being written
+    published = {
+        name: search_space[name].to_external_repr(value)
+        for name, value in internal.items()
+        if name in search_space and search_space[name]._contains(value)
+    }
     return {**published, **trial.system_attrs.get("fixed_params", {}), **trial.params}

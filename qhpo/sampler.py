@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
 from qhpo.acquisition import (
@@ -29,7 +29,7 @@ from qhpo.acquisition import (
     random_coordinate,
 )
 from qhpo.errors import QhpoError
-from qhpo.history import History, HistoryReader, publish, published_params
+from qhpo.history import History, HistoryReader, publish
 from qhpo.solvers import make_solver
 from qhpo.space import Axis, Space
 
@@ -79,15 +79,12 @@ class QUBOSampler(BaseSampler):
         n_startup_trials: int = 10,
         _settings: Settings | None = None,
     ) -> None:
-        if n_startup_trials < 0:
-            raise QhpoError(f"n_startup_trials must be 0 or more; got {n_startup_trials}")
-        if seed is not None and seed < 0:
-            raise QhpoError(f"seed must be None or 0 or more; got {seed}")
-        self._declared = None if search_space is None else dict(search_space)
-        if self._declared is not None:
-            Space(self._declared)
+        _check_whole("n_startup_trials", n_startup_trials)
+        if seed is not None:
+            _check_whole("seed", seed)
+        self._declared = None if search_space is None else _checked_space(search_space)
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
-        self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+        self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
         self._settings = _settings or Settings()
         self._proposer = Proposer(make_solver(solver), n_startup_trials, self._settings)
@@ -96,7 +93,7 @@ class QUBOSampler(BaseSampler):
         self._search_space: dict[str, BaseDistribution] = {}
         self._reader = HistoryReader(self._space)
         self._lock = threading.RLock()
-        self._exhausted = False
+        self._warned_exhausted = False
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -154,11 +151,15 @@ class QUBOSampler(BaseSampler):
         frozen = self._frozen(trial)
         while True:
             history = self._reader.read(study, trial)
-            params = self._space.decode(self._choose(history, frozen, trial.number, rng))
-            publish(study, trial, params)
+            chosen, is_new = self._choose(history, frozen, trial.number, rng)
+            params = self._space.decode(chosen)
+            publish(
+                study, trial, {k: search_space[k].to_internal_repr(v) for k, v in params.items()}
+            )
             # Another process may have chosen the same at the same time. Whoever publishes last
             # sees the other's choice here, and then among the pending ones, and chooses again.
-            if self._exhausted or not _has_rival(study, trial, params):
+            rivals = self._reader.pending(study, trial)
+            if not is_new or self._space.key(chosen) not in {self._space.key(c) for c in rivals}:
                 return params
 
     def _frozen(self, trial: FrozenTrial) -> FloatArray:
@@ -178,8 +179,8 @@ class QUBOSampler(BaseSampler):
 
     def _choose(
         self, history: History, frozen: FloatArray, number: int, rng: np.random.Generator
-    ) -> FloatArray:
-        """Coordinates of the next configuration, shape (d,)."""
+    ) -> tuple[FloatArray, bool]:
+        """Coordinates of the next configuration, shape (d,), and whether it is a new one."""
         space = self._space
         n_rows = max(self._n_startup, 1)
         if len(history.values) < n_rows:
@@ -193,23 +194,43 @@ class QUBOSampler(BaseSampler):
         )
         for configuration in options:
             if space.key(configuration) not in taken:
-                return configuration
-        if not self._exhausted:
-            self._exhausted = True
+                return configuration, True
+        if np.isnan(frozen).all() and not self._warned_exhausted:
+            self._warned_exhausted = True
             _logger.warning(
                 "every configuration of the search space has been tried; "
-                "from here on the most promising ones are suggested again"
+                "from here on the best ones are suggested again"
             )
-        most_promising: FloatArray = candidates[0]
-        return most_promising
+        return _best_again(history, frozen, candidates[0], number), False
 
 
-def _has_rival(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> bool:
-    """Whether another running trial has published the same parameters."""
-    running = study._get_trials(deepcopy=False, states=(TrialState.RUNNING,), use_cache=False)
-    return any(
-        published_params(other) == params for other in running if other.number != trial.number
-    )
+_BEST_AGAIN = 5
+
+
+def _best_again(
+    history: History, frozen: FloatArray, otherwise: FloatArray, number: int
+) -> FloatArray:
+    """One of the best configurations so far that agree with what is fixed, in turns."""
+    agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)
+    order = np.argsort(history.values[agrees], kind="stable")[:_BEST_AGAIN]
+    if not len(order):
+        return otherwise
+    chosen: FloatArray = history.coordinates[agrees][order[number % len(order)]]
+    return chosen
+
+
+def _check_whole(name: str, value: object) -> None:
+    if not isinstance(value, (int, np.integer)) or value < 0:
+        raise QhpoError(f"{name} must be a whole number, 0 or more; got {value!r}")
+
+
+def _checked_space(search_space: object) -> dict[str, BaseDistribution]:
+    if not isinstance(search_space, Mapping) or not all(isinstance(k, str) for k in search_space):
+        raise QhpoError(
+            "search_space must be a mapping of parameter names to Optuna distributions; "
+            f"got {search_space!r}"
+        )
+    return dict(Space(search_space).search_space)
 
 
 _controller: ThreadpoolController | None = None

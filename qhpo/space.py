@@ -105,6 +105,9 @@ class Axis:
             return 0.0
         if dist.log:
             return math.log(internal / dist.low) / math.log(dist.high / dist.low)
+        if dist.step is not None:
+            # Counted in steps: low + k * step may lie a rounding error beside the value.
+            return round((internal - dist.low) / dist.step) / (self.n_values - 1)
         return (internal - dist.low) / (dist.high - dist.low)
 
     @property
@@ -121,9 +124,9 @@ class Axis:
         if self.is_exhaustive:
             return self.coordinates
         dist = self.distribution
-        assert isinstance(dist, (FloatDistribution, IntDistribution))
-        values = dist.low + (dist.step or 1) * np.arange(int(self.n_values))
-        return np.array([self.coordinate(value) for value in values.tolist()])
+        if isinstance(dist, IntDistribution) and dist.log:
+            return np.array([self.coordinate(value) for value in range(dist.low, dist.high + 1)])
+        return np.arange(int(self.n_values)) / (self.n_values - 1)
 
     def contains(self, value: Any) -> bool:
         """Whether the distribution contains a parameter value."""
@@ -140,10 +143,10 @@ class Axis:
         assert isinstance(dist, (FloatDistribution, IntDistribution))
         if dist.log:
             number = dist.low * math.exp(coordinate * math.log(dist.high / dist.low))
+        elif dist.step is not None and not dist.single():
+            number = dist.low + round(coordinate * (self.n_values - 1)) * dist.step
         else:
             number = dist.low + coordinate * (dist.high - dist.low)
-        if dist.step is not None:
-            number = dist.low + round((number - dist.low) / dist.step) * dist.step
         number = min(max(number, dist.low), dist.high)
         return round(number) if isinstance(dist, IntDistribution) else float(number)
 
@@ -168,12 +171,14 @@ class Space:
         search_space: Optuna distributions by parameter name.
 
     Attributes:
+        search_space: The distributions.
         axes: One axis per parameter, sorted by name.
         n_levels: Levels per axis, shape (d,), int.
         starts: First global level index of every axis and the total, shape (d + 1,), int.
     """
 
     def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
+        self.search_space = dict(search_space)
         self.axes: Sequence[Axis] = tuple(
             Axis.from_distribution(name, search_space[name]) for name in sorted(search_space)
         )
@@ -193,11 +198,16 @@ class Space:
         )
 
     def key(self, coordinates: FloatArray) -> tuple[Any, ...]:
-        """What makes a configuration different from others: its values, None where inactive."""
+        """What makes a configuration different from others: its values, None where inactive.
+
+        Choices count by their index, as they may be any objects.
+        """
         return tuple(
             None
             if math.isnan(coordinate)
-            else axis.distribution.to_internal_repr(axis.value(coordinate))
+            else round(coordinate)
+            if axis.is_category
+            else axis.value(coordinate)
             for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
         )
 

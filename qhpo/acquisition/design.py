@@ -40,7 +40,9 @@ def design_coordinate(axis: Axis, row: int, n_rows: int, seed: int) -> float:
     if not axis.is_exhaustive:
         return float(axis.snap(strata[[place]])[0])
     if axis.n_levels > n_rows:
-        return float(axis.coordinates[int(strata[place] * axis.n_levels)])
+        # One offset for all rows keeps them a level apart.
+        spaced = (rng.permutation(n_rows)[place] + rng.random()) / n_rows
+        return float(axis.coordinates[int(spaced * axis.n_levels)])
     rounds = -(-n_rows // axis.n_levels)
     levels = np.concatenate([rng.permutation(axis.n_levels) for _ in range(rounds)])[:n_rows]
     return float(axis.coordinates[rng.permutation(levels)[place]])

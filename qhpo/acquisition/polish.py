@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from qhpo.acquisition.local_search import LogEI
 from qhpo.acquisition.novelty import log_novelty
-from qhpo.surrogate.kernel import linear_in_axis
+from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.kernel import combine, linear_in_axis
 
 __all__ = ["polish"]
 
@@ -40,8 +41,12 @@ def polish(
     current = coordinates.copy()
     terms, own_terms, strain = model.terms(current)  # (d, M, n), (d, M), (d, M, n)
     same = np.concatenate([score.novelty.sameness(i, current[[i]]) for i in range(len(space))])
-    best = -np.inf
-    axes = [i for i, axis in enumerate(space.axes) if not axis.is_exhaustive and not frozen[i]]
+    movable = model.support.is_off_grid & ~frozen & ~np.isnan(current)
+    axes = np.flatnonzero(movable).tolist()
+    cross = _sum_orders(terms, model) + model.local[:, 0] * np.exp(-strain.sum(axis=0))
+    prior = _sum_orders(own_terms[:, :, None], model)
+    moments = model.condition(cross[:, None, :], prior)
+    best = float((score.of_moments(*moments) + log_novelty(same.prod(axis=0)[None, :]))[0])
     for step in range(_ROUNDS):
         for i in axes:
             window = 2.0 / space.n_levels[i] / 4.0**step
@@ -63,6 +68,13 @@ def polish(
             strain[i] = strains[:, chosen]
             same[i] = points_same[chosen]
     return current, best
+
+
+def _sum_orders(terms: FloatArray, model: AnovaGP) -> FloatArray:
+    """Smooth part of the kernel of one configuration, (d, M, n) to (M, n)."""
+    squares = (terms * terms).sum(axis=0)
+    product = np.prod(1.0 + terms, axis=0)
+    return combine(terms.sum(axis=0), squares, product, model.pair[:, 0], model.rest[:, 0])
 
 
 def _vary(

@@ -8,7 +8,7 @@ from typing import Any
 import dimod
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qhpo.encoding.one_hot import OneHotEncoding, PairTables
@@ -31,6 +31,17 @@ def models(draw: Any, max_cases: int = 9) -> dimod.DiscreteQuadraticModel:
             if draw(st.booleans()):
                 dqm.set_quadratic_case(f"v{i}", a, f"v{j}", b, draw(biases))
     dqm.offset = draw(biases)
+    return dqm
+
+
+def _attractive(sizes: list[int], bias: float) -> dimod.DiscreteQuadraticModel:
+    """All pairs attract: whoever breaks every block gains most."""
+    dqm = dimod.DiscreteQuadraticModel()
+    for size in sizes:
+        dqm.add_variable(size)
+    for i, j in itertools.combinations(range(len(sizes)), 2):
+        for a, b in itertools.product(range(sizes[i]), range(sizes[j])):
+            dqm.set_quadratic_case(i, a, j, b, bias)
     return dqm
 
 
@@ -167,6 +178,9 @@ class TestEncoding:
         np.testing.assert_allclose(energies, _energies(dqm, cases), atol=1e-6)
 
     @given(models())
+    @example(_attractive([2, 2], -10.0))
+    @example(_attractive([3, 2, 3], -1.0))
+    @example(_attractive([3, 2, 3], 1.0))
     def test_the_sufficient_penalty_keeps_the_ground_state(
         self, dqm: dimod.DiscreteQuadraticModel
     ) -> None:
@@ -245,6 +259,21 @@ class TestDecoding:
             some = block.any(axis=1)
             # A block with ones keeps one of them.
             assert block[some, cases[some, i]].all()
+
+    @given(models(), st.integers(0, 2**32 - 1))
+    def test_a_broken_block_takes_its_best_case_given_the_valid_blocks(
+        self, dqm: dimod.DiscreteQuadraticModel, seed: int
+    ) -> None:
+        tables = PairTables.from_dqm(dqm)
+        n = len(tables.linear)
+        samples = np.random.default_rng(seed).integers(2, size=(6, n), dtype=np.int8)
+        for sample, cases in zip(samples, OneHotEncoding(tables).decode(samples), strict=True):
+            blocks = np.split(sample, tables.starts[1:-1])
+            trusted = np.concatenate([block * (block.sum() == 1) for block in blocks])
+            fields = np.split(tables.linear + tables.quadratic @ trusted, tables.starts[1:-1])
+            for block, field, case in zip(blocks, fields, cases, strict=True):
+                allowed = field[block == 1] if block.any() else field
+                assert field[case] == pytest.approx(allowed.min(), abs=1e-9)
 
     def test_takes_the_best_case_given_the_valid_blocks(self) -> None:
         dqm = dimod.DiscreteQuadraticModel()
