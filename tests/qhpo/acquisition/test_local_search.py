@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from qhpo.acquisition.local_search import LogEI, Region, climb
+from qhpo.acquisition.novelty import Novelty
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 
@@ -38,16 +39,18 @@ def _single_changes(space: Space, model: AnovaGP, row: np.ndarray) -> np.ndarray
 
 
 class TestScore:
-    def test_is_log_ei_on_the_best_smooth_mean_at_a_visited_point(
+    def test_is_log_ei_on_the_best_smooth_mean_at_a_visited_point_times_novelty(
         self, mixed_space: Space, observe: Any, model: AnovaGP, score: LogEI
     ) -> None:
-        rows = model.bank.rows_of(observe(mixed_space, 20, 31, inactive=0.2))
+        coordinates = observe(mixed_space, 20, 31, inactive=0.2)
+        rows = model.bank.rows_of(coordinates)
         mean, variance = model.predict(rows)
         best = model.observed_mean.min(axis=1)
         deviation = np.sqrt(variance)
         z = (best[:, None] - mean) / deviation
-        ei = deviation * (norm.pdf(z) + z * norm.cdf(z))
-        np.testing.assert_allclose(score(rows), np.log(ei.mean(axis=0)), atol=1e-7)
+        ei = (deviation * (norm.pdf(z) + z * norm.cdf(z))).mean(axis=0)
+        expected = np.log(ei) + Novelty(model).log_of(coordinates)
+        np.testing.assert_allclose(score(rows), expected, atol=1e-7)
 
     def test_of_changes_is_the_score_of_each_changed_configuration(
         self, mixed_space: Space, observe: Any, model: AnovaGP, score: LogEI

@@ -81,6 +81,14 @@ def test_successes_grow_it_and_stop_at_all_axes(n_axes: int) -> None:
     assert course[0] < course[-1] == n_axes
 
 
+def test_a_success_between_failures_does_not_grow_it() -> None:
+    failures = np.ones(60)
+    alternating = np.column_stack([np.ones(30), -np.arange(1.0, 31.0)]).ravel()
+    course = _course(np.concatenate([[0.0], failures, alternating]), 60, 1)[61:]
+    assert course[0] < 60
+    assert max(course) == course[0]
+
+
 def test_only_a_new_best_is_a_success() -> None:
     base = np.concatenate([[0.0], np.ones(50)])
     equal = np.concatenate([[0.0], np.zeros(50)])

@@ -77,6 +77,19 @@ def test_broken_reads_become_local_minima(random_dqm: Any, rows: list[list[int]]
                 assert dqm.energy({**sample, variable: case}) >= energy - 1e-9
 
 
+def test_columns_may_come_in_any_order() -> None:
+    flat = dimod.DiscreteQuadraticModel()
+    flat.add_variable(2, label="a")
+    flat.add_variable(3, label="b")
+
+    def backwards(bqm: dimod.BinaryQuadraticModel) -> dimod.SampleSet:
+        # a = 0, b = 1, read from the last variable to the first.
+        return dimod.SampleSet.from_samples_bqm(([[0, 1, 0, 0, 1]], [4, 3, 2, 1, 0]), bqm)
+
+    samples = make_solver(Recorder((), backwards)).sample(flat, 0)
+    assert dict(samples.first.sample) == {"a": 0, "b": 1}
+
+
 def test_equal_reads_are_counted(random_dqm: Any) -> None:
     samples = make_solver(Recorder((), _bits([[1, 0, 0, 1, 0]] * 4))).sample(random_dqm([2, 3]), 0)
     assert samples.record.num_occurrences.tolist() == [4]

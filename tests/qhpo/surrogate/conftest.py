@@ -80,10 +80,11 @@ class Textbook:
     def strains(
         self, space: Space, x: FloatArray, y: FloatArray, h: Hyperparameters
     ) -> list[float]:
-        """t_i m_i of every axis."""
+        """-log of every axis's factor of N."""
+        mismatches = [self.mismatch(axis, x[i], y[i]) for i, axis in enumerate(space.axes)]
         return [
-            float(h.tension[i]) * self.mismatch(axis, x[i], y[i])
-            for i, axis in enumerate(space.axes)
+            -math.log(1.0 - mismatch + mismatch * math.exp(-tension))
+            for mismatch, tension in zip(mismatches, h.tension.tolist(), strict=True)
         ]
 
     def kernel(self, space: Space, x: FloatArray, y: FloatArray, h: Hyperparameters) -> float:
