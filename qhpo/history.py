@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,13 @@ class HistoryReader:
                 trial.number,
             ),
         )
-        complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
-        median = float(np.median([sign * v for v in complete if v is not None] or [-math.inf]))
+        complete = [
+            sign * trial.value
+            for trial in finished
+            if trial.state == TrialState.COMPLETE and trial.value is not None
+        ]
+        # One of the values: the mean of two may not exist between infinite ones.
+        median = median_low(complete) if complete else -math.inf
         coordinates, values, taken = [], [], []
         for trial in finished:
             place = self._coordinates(trial)

@@ -282,20 +282,6 @@ class TestDeclaredSpace:
         study.optimize(objective, n_trials=30)
         assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
 
-    def test_conditional_configurations_are_not_repeated(self) -> None:
-        space: Space = {
-            "deep": CategoricalDistribution([True, False]),
-            "units_2": IntDistribution(1, 10),
-        }
-        study = _study(search_space=space, n_startup_trials=3)
-
-        def objective(trial: optuna.Trial) -> float:
-            deep = trial.suggest_categorical("deep", [True, False])
-            return 5.0 - trial.suggest_int("units_2", 1, 10) if deep else 0.0
-
-        study.optimize(objective, n_trials=11)
-        assert len(set(_keys(study))) == 11
-
 
 class TestExhaustion:
     @pytest.mark.parametrize("space", [GRID, None], ids=["declared", "inferred"])
