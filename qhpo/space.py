@@ -141,7 +141,9 @@ class Axis:
         if isinstance(dist, CategoricalDistribution):
             return dist.choices[round(coordinate)]
         assert isinstance(dist, (FloatDistribution, IntDistribution))
-        if dist.log:
+        if coordinate >= 1.0:
+            number: float = dist.high  # exactly, where the scale would round
+        elif dist.log:
             number = dist.low * math.exp(coordinate * math.log(dist.high / dist.low))
         elif dist.step is not None and not dist.single():
             number = dist.low + round(coordinate * (self.n_values - 1)) * dist.step
