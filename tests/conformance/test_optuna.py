@@ -289,3 +289,13 @@ class TestThreads:
         batch = [study.ask(self.SPACE) for _ in range(21)]
         assert len({tuple(sorted(params.items())) for params in _params(study)}) == 24
         assert {trial.number for trial in batch} == set(range(3, 24))
+
+    def test_running_trials_are_known_before_they_ask_for_everything(self) -> None:
+        study = optuna.create_study(sampler=QUBOSampler(self.SPACE, seed=0, n_startup_trials=2))
+        trials = [study.ask() for _ in range(24)]
+        for trial in trials:
+            trial.suggest_categorical("a", list("abcd"))
+        for trial in trials:
+            trial.suggest_categorical("b", list("xyz"))
+            trial.suggest_int("c", 0, 1)
+        assert len({tuple(sorted(params.items())) for params in _params(study)}) == 24

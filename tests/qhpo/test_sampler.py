@@ -362,6 +362,14 @@ class TestFixedParameters:
         assert all(trial.params["b"] == 0 for trial in study.trials[n_before:])
         assert len(set(_keys(study))) == n_before + 4
 
+    @pytest.mark.parametrize("n_startup_trials", [0, 10])
+    def test_partly_enqueued_trials_do_not_repeat_each_other(self, n_startup_trials: int) -> None:
+        study = _study(search_space=GRID, n_startup_trials=n_startup_trials)
+        for _ in range(4):
+            study.enqueue_trial({"a": "x", "b": 0})
+        study.optimize(_grid, n_trials=4)
+        assert {trial.params["c"] for trial in study.trials} == {0.0, 0.25, 0.5, 0.75}
+
     def test_the_rest_is_chosen_given_what_is_fixed(self) -> None:
         best = {"left": 20, "right": 80}
 
