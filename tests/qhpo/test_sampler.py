@@ -430,7 +430,7 @@ class TestSolvers:
             dimod.NullSampler(),
             dimod.TrackingComposite(SimulatedAnnealingSampler()),
         ],
-        ids=str,
+        ids=lambda solver: solver if isinstance(solver, str) else type(solver).__name__,
     )
     def test_any_of_them_solves_a_study(self, solver: Any) -> None:
         study = _study(solver=solver)
