@@ -103,11 +103,6 @@ class HistoryReader:
             np.array(taken + pending).reshape(-1, d),
         )
 
-    def pending(self, study: Study, current: FrozenTrial) -> list[FloatArray]:
-        """Configurations of other running trials as they are now, each of shape (d,)."""
-        running = study._get_trials(deepcopy=False, states=(TrialState.RUNNING,), use_cache=False)
-        return self._pending(running, current)
-
     def _pending(self, trials: list[FrozenTrial], current: FrozenTrial) -> list[FloatArray]:
         found = []
         for trial in trials:

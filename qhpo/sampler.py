@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space import IntersectionSearchSpace
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
@@ -93,11 +95,13 @@ class QUBOSampler(BaseSampler):
         self._search_space: dict[str, BaseDistribution] = {}
         self._reader = HistoryReader(self._space)
         self._lock = threading.RLock()
+        self._storage: weakref.ref[BaseStorage] | None = None
         self._warned_exhausted = False
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["_lock"]
+        state["_storage"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -143,7 +147,10 @@ class QUBOSampler(BaseSampler):
     def _suggest(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if search_space != self._search_space:
+        storage = None if self._storage is None else self._storage()
+        if search_space != self._search_space or storage is not study._storage:
+            # Trials of different storages share their identifiers.
+            self._storage = weakref.ref(study._storage)
             self._search_space = dict(search_space)
             self._space = Space(search_space)
             self._reader = HistoryReader(self._space)
@@ -156,10 +163,10 @@ class QUBOSampler(BaseSampler):
             publish(
                 study, trial, {k: search_space[k].to_internal_repr(v) for k, v in params.items()}
             )
-            # Another process may have chosen the same at the same time. Whoever publishes last
-            # sees the other's choice here, and then among the pending ones, and chooses again.
-            rivals = self._reader.pending(study, trial)
-            if not is_new or self._space.key(chosen) not in {self._space.key(c) for c in rivals}:
+            # Another process may have chosen the same at the same time, and may even be done with
+            # it. Whoever publishes last sees the other's choice here and chooses again.
+            others = self._reader.read(study, trial).taken
+            if not is_new or self._space.key(chosen) not in {self._space.key(c) for c in others}:
                 return params
 
     def _frozen(self, trial: FrozenTrial) -> FloatArray:
