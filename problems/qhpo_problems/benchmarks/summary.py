@@ -217,7 +217,7 @@ def _summarize_samplers(blocks: Blocks, checkpoints: tuple[int, ...]) -> tuple[S
     repeats = blocks.repeated.sum(axis=(1, 2, 3))
 
     def by_checkpoint(row: npt.NDArray[np.float64]) -> dict[int, float]:
-        return dict(zip(checkpoints, row.tolist(), strict=True))
+        return dict(zip(checkpoints, _rounded(row), strict=True))
 
     summaries = []
     for s, sampler in enumerate(blocks.samplers):
@@ -235,14 +235,19 @@ def _summarize_samplers(blocks: Blocks, checkpoints: tuple[int, ...]) -> tuple[S
                 hits=int(hits[s]),
                 repeats=int(repeats[s]),
                 cpu_seconds_median=float(np.median(blocks.cpu_seconds[s])),
-                cpu_seconds_mean=float(blocks.cpu_seconds[s].mean()),
+                cpu_seconds_mean=round(float(blocks.cpu_seconds[s].mean()), 12),
             )
         )
     return tuple(summaries)
 
 
 def _by_sampler(blocks: Blocks, values: npt.NDArray[np.float64]) -> dict[str, float]:
-    return dict(zip(blocks.samplers, values.tolist(), strict=True))
+    return dict(zip(blocks.samplers, _rounded(values), strict=True))
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
+    # The last digits depend on the order in which the runs were added up.
+    return [round(value, 12) for value in values.tolist()]
 
 
 def _versions(records: Sequence[RunRecord]) -> dict[str, str]:
