@@ -49,7 +49,7 @@ class QUBOSampler(BaseSampler):
     first two orders are a quadratic model over one-hot levels, which a solver anneals for
     candidates; local search, off-grid polish and expected improvement under the whole model choose
     among them. No finished or running trial is repeated while the space holds another
-    configuration.
+    configuration; where a trial leaves parameters out, what is left of it may repeat.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 

@@ -9,8 +9,8 @@ h, J
     Linear biases, shape (D,), and symmetric quadratic biases, shape (D, D), zero inside a block.
     The energy of a one-hot x is h'x + x'Jx/2 + offset.
 P
-    Penalty: the encoded energy adds P (sum of a block - 1)^2 per block, so that every read that
-    breaks a block by one costs P more than its DQM part.
+    Penalty: the encoded energy adds P (sum of a block - 1)^2 per block. A shift of each block's
+    biases balances the two ways to break it: two ones cost P + shift, none costs P - shift.
 """
 
 from __future__ import annotations
