@@ -92,7 +92,6 @@ class QUBOSampler(BaseSampler):
         self._proposer = Proposer(make_solver(solver), n_startup_trials, self._settings)
         self._intersection = IntersectionSearchSpace(include_pruned=True)
         self._space = Space({})
-        self._search_space: dict[str, BaseDistribution] = {}
         self._reader = HistoryReader(self._space)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
@@ -148,10 +147,9 @@ class QUBOSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         storage = None if self._storage is None else self._storage()
-        if search_space != self._search_space or storage is not study._storage:
+        if search_space != self._space.search_space or storage is not study._storage:
             # Trials of different storages share their identifiers.
             self._storage = weakref.ref(study._storage)
-            self._search_space = dict(search_space)
             self._space = Space(search_space)
             self._reader = HistoryReader(self._space)
         rng = np.random.default_rng([self._seed, trial.number])

@@ -21,7 +21,6 @@ from qhpo.surrogate.anova_gp import AnovaGP
 __all__ = ["Novelty", "log_novelty"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 _LEAST = 1e-12
 

@@ -13,7 +13,6 @@ from qhpo.surrogate.kernel import combine, linear_in_axis
 __all__ = ["polish"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 _ROUNDS = 3
 _POINTS = 12
