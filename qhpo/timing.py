@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.delegate import DelegatingSampler
 
 __all__ = ["CPU_SECONDS", "WALL_SECONDS", "TimedSampler"]
 
@@ -21,7 +21,7 @@ WALL_SECONDS = "qhpo:suggest_wall_seconds"
 """System attribute of a trial: wall-clock seconds its suggestion took."""
 
 
-class TimedSampler(BaseSampler):
+class TimedSampler(DelegatingSampler):
     """Passes every call on to another sampler and records what it cost.
 
     When a trial ends, its system attributes `CPU_SECONDS` and `WALL_SECONDS` hold the time spent
@@ -32,14 +32,11 @@ class TimedSampler(BaseSampler):
     """
 
     def __init__(self, sampler: BaseSampler) -> None:
-        self.sampler = sampler
+        super().__init__(sampler)
         self._seconds: dict[int, tuple[float, float]] = {}
 
-    def __str__(self) -> str:
-        return str(self.sampler)
-
     @contextmanager
-    def _timed(self, trial: FrozenTrial) -> Iterator[None]:
+    def _around(self, trial: FrozenTrial) -> Iterator[None]:
         cpu_start, wall_start = time.thread_time(), time.perf_counter()
         try:
             yield
@@ -50,35 +47,6 @@ class TimedSampler(BaseSampler):
                 wall + time.perf_counter() - wall_start,
             )
 
-    def reseed_rng(self) -> None:
-        self.sampler.reseed_rng()
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        with self._timed(trial):
-            return self.sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        with self._timed(trial):
-            return self.sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        with self._timed(trial):
-            return self.sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        with self._timed(trial):
-            self.sampler.before_trial(study, trial)
-
     def after_trial(
         self,
         study: Study,
@@ -86,8 +54,7 @@ class TimedSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        with self._timed(trial):
-            self.sampler.after_trial(study, trial, state, values)
+        super().after_trial(study, trial, state, values)
         cpu, wall = self._seconds.pop(trial._trial_id)
         study._storage.set_trial_system_attr(trial._trial_id, CPU_SECONDS, cpu)
         study._storage.set_trial_system_attr(trial._trial_id, WALL_SECONDS, wall)

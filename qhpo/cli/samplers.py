@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from qhpo.delegate import DelegatingSampler
 from qhpo.errors import MissingExtraError, SolverError
 
 __all__ = ["WorkerSampler", "build_sampler", "check_sampler"]
@@ -60,7 +59,7 @@ def build_sampler(name: str, solver: str, seed: int, first_number: int) -> BaseS
     return RandomSampler(seed=seed)
 
 
-class WorkerSampler(BaseSampler):
+class WorkerSampler(DelegatingSampler):
     """Makes the sampler when it sees its first trial, whose number no other process has.
 
     Args:
@@ -68,46 +67,15 @@ class WorkerSampler(BaseSampler):
     """
 
     def __init__(self, build: Callable[[int], BaseSampler]) -> None:
+        super().__init__(RandomSampler())
         self._build = build
-        self._sampler: BaseSampler = RandomSampler()
         self._built = False
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         if not self._built:
-            self._sampler = self._build(trial.number)
+            self.sampler = self._build(trial.number)
             self._built = True
-        self._sampler.before_trial(study, trial)
-
-    def reseed_rng(self) -> None:
-        self._sampler.reseed_rng()
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        self._sampler.after_trial(study, trial, state, values)
+        super().before_trial(study, trial)
 
 
 def _check_solver(name: str) -> None:
