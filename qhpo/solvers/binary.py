@@ -53,7 +53,7 @@ class BinarySolver:
         tables = PairTables.from_dqm(dqm)
         encoding = OneHotEncoding(tables, _PENALTY * tables.field_scale)
         reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
-        return sample_set(dqm, tables, tables.descend(encoding.decode(_in_order(reads))))
+        return sample_set(dqm, tables, tables.descend(encoding.decode(_bits(reads))))
 
     @classmethod
     def wrap(cls, sampler: dimod.Sampler) -> BinarySolver:
@@ -92,8 +92,10 @@ def _reads(encoding: OneHotEncoding) -> int:
     return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // one))
 
 
-def _in_order(reads: dimod.SampleSet) -> NDArray[np.int8]:
-    """Samples with the columns in the order 0..D-1."""
+def _bits(reads: dimod.SampleSet) -> NDArray[np.int8]:
+    """Samples as 0 and 1, with the columns in the order 0..D-1."""
+    if reads.vartype is dimod.SPIN:
+        reads = reads.change_vartype(dimod.BINARY, inplace=False)
     columns = np.argsort(np.fromiter(reads.variables, dtype=np.intp, count=len(reads.variables)))
     samples: NDArray[np.int8] = np.asarray(reads.record.sample)[:, columns]
     return samples

@@ -90,6 +90,16 @@ def test_columns_may_come_in_any_order() -> None:
     assert dict(samples.first.sample) == {"a": 0, "b": 1}
 
 
+def test_reads_may_be_spins() -> None:
+    flat = dimod.DiscreteQuadraticModel()
+    flat.add_variable(2, label="a")
+    flat.add_variable(3, label="b")
+    spins = dimod.SampleSet.from_samples([[-1, 1, -1, -1, 1], [1, -1, -1, 1, -1]], "SPIN", [0, 0])
+    samples = make_solver(Recorder((), lambda bqm: spins)).sample(flat, 0)
+    assert [dict(sample) for sample in samples.samples()] == [{"a": 0, "b": 1}, {"a": 1, "b": 2}]
+    assert spins.vartype is dimod.SPIN  # it is the sampler's own
+
+
 def test_equal_reads_are_counted(random_dqm: Any) -> None:
     samples = make_solver(Recorder((), _bits([[1, 0, 0, 1, 0]] * 4))).sample(random_dqm([2, 3]), 0)
     assert samples.record.num_occurrences.tolist() == [4]
