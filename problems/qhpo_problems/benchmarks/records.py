@@ -9,27 +9,25 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from qhpo.errors import QhpoError
 
-__all__ = ["RunCache", "RunRecord"]
+__all__ = ["Run", "RunCache", "RunRecord"]
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One sampler on one table with one seed, trial by trial.
+class Run:
+    """One sampler on one problem with one seed, trial by trial.
 
     Attributes:
         sampler: Its name in the comparison.
-        table: Name of the table.
-        family: Family of the table.
+        table: Name of the table, or of the problem.
         seed: Seed of the sampler.
-        optimum: Smallest value of the table.
-        median: Median value of the table.
+        optimum: Smallest value that there is.
         values: Objective value of every trial, minimized.
         cpu_seconds: CPU seconds of the suggesting thread for every trial's suggestion.
         repeated: For every trial, whether an earlier trial had the same configuration.
@@ -39,15 +37,15 @@ class RunRecord:
 
     sampler: str
     table: str
-    family: str
     seed: int
     optimum: float
-    median: float
     values: tuple[float, ...]
     cpu_seconds: tuple[float, ...]
     repeated: tuple[bool, ...]
     versions: dict[str, str]
     fingerprint: str
+
+    _by_trial: ClassVar[tuple[str, ...]] = ("values", "cpu_seconds", "repeated")
 
     @property
     def trials(self) -> int:
@@ -59,6 +57,40 @@ class RunRecord:
         """Best value up to and including each trial, shape (trials,)."""
         return np.minimum.accumulate(np.array(self.values))
 
+    def prefix(self, trials: int) -> Self:
+        """The record that a run of only so many trials would have left.
+
+        The samplers are sequential and do not know how many trials will follow, so the first
+        trials of a longer run are the trials of a shorter one.
+        """
+        shorter: dict[str, Any] = {name: getattr(self, name)[:trials] for name in self._by_trial}
+        return replace(self, **shorter)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, as types that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record of which `to_json` gave these fields."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if name in cls._by_trial else value for name, value in data.items()
+        }
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class RunRecord(Run):
+    """A run on a table of recorded trainings.
+
+    Attributes:
+        family: Family of the table.
+        median: Median value of the table.
+    """
+
+    family: str
+    median: float
+
     @property
     def regret(self) -> npt.NDArray[np.float64]:
         """Normalized regret of `best_so_far`, shape (trials,): 0 optimum, 1 the table's median."""
@@ -67,32 +99,11 @@ class RunRecord:
         )
         return regret
 
-    def prefix(self, trials: int) -> RunRecord:
-        """The record that a run of only so many trials would have left.
 
-        The samplers are sequential and do not know how many trials will follow, so the first
-        trials of a longer run are the trials of a shorter one.
-        """
-        return replace(
-            self,
-            values=self.values[:trials],
-            cpu_seconds=self.cpu_seconds[:trials],
-            repeated=self.repeated[:trials],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields, as types that JSON knows."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> RunRecord:
-        """The record of which `to_json` gave these fields."""
-        sequences = ("values", "cpu_seconds", "repeated")
-        fields: dict[str, Any] = {k: tuple(v) if k in sequences else v for k, v in data.items()}
-        return cls(**fields)
+RunT = TypeVar("RunT", bound=Run)
 
 
-class RunCache:
+class RunCache(Generic[RunT]):
     """Finished runs, one JSON file each: ``<sampler>/<table>/<seed>-<fingerprint>-<trials>.json``.
 
     A file appears complete or not at all, so a comparison may be killed at any moment, and two of
@@ -100,14 +111,16 @@ class RunCache:
 
     Args:
         directory: Created when the first record is stored.
+        kind: Class of the records.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kind: type[RunT]) -> None:
         self.directory = directory
+        self._kind = kind
 
     def load(
         self, *, sampler: str, table: str, seed: int, trials: int, fingerprint: str
-    ) -> RunRecord | None:
+    ) -> RunT | None:
         """The run with these properties, if need be as the beginning of a longer one, or None.
 
         Raises:
@@ -119,7 +132,7 @@ class RunCache:
             return None
         path = folder / f"{stem}{min(lengths)}.json"
         try:
-            record = RunRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
+            record = self._kind.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise QhpoError(
                 f"a file of the benchmark cache must hold the record of one run; {path} does not "
@@ -127,7 +140,7 @@ class RunCache:
             ) from error
         return record.prefix(trials)
 
-    def store(self, record: RunRecord) -> Path:
+    def store(self, record: RunT) -> Path:
         """Write a record; returns its file."""
         folder = self._folder(record.sampler, record.table)
         folder.mkdir(parents=True, exist_ok=True)

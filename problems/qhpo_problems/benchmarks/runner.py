@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -13,28 +10,14 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from qhpo.errors import QhpoError
 from qhpo.timing import CPU_SECONDS, TimedSampler
+from qhpo_problems.benchmarks.grid import WARM_UP_TRIALS, Task, run_tasks
 from qhpo_problems.benchmarks.provenance import fingerprint, package_versions
 from qhpo_problems.benchmarks.records import RunCache, RunRecord
 from qhpo_problems.benchmarks.samplers import SamplerFactory
 from qhpo_problems.benchmarks.tabular import TabularProblem, load_table, table_names
-from qhpo_problems.benchmarks.workers import run_in_workers
 
 __all__ = ["run_grid", "run_trials"]
-
-# Two more than the random startup trials of the samplers.
-_WARM_UP_TRIALS = 12
-
-
-@dataclass(frozen=True)
-class _Task:
-    sampler: str
-    factory: SamplerFactory
-    fingerprint: str
-    table: str
-    seed: int
-    trials: int
 
 
 def run_grid(
@@ -68,47 +51,21 @@ def run_grid(
             worker dies.
         MissingExtraError: If a table or a sampler needs a package that is not installed.
     """
-    if trials < 1:
-        raise QhpoError(f"a run needs at least one trial; got trials={trials}")
     for table in set(tables).difference(table_names()):
         load_table(table)  # raises, naming the tables that there are
-    store = RunCache(cache)
     prints = {name: fingerprint(name, factory) for name, factory in samplers.items()}
-    grid = [
-        _Task(name, samplers[name], prints[name], table, seed, trials)
-        for seed, table, name in product(seeds, tables, samplers)
-    ]
-    done: dict[_Task, RunRecord] = {}
-
-    def take(task: _Task, record: RunRecord) -> None:
-        done[task] = record
-        if on_record is not None:
-            on_record(record)
-
-    missing = []
-    for task in grid:
-        record = store.load(
-            sampler=task.sampler,
-            table=task.table,
-            seed=task.seed,
-            trials=trials,
-            fingerprint=task.fingerprint,
-        )
-        if record is None:
-            missing.append(task)
-        else:
-            take(task, record)
-
-    # What a sampler lacks is better reported now than from a worker.
-    for factory in {task.factory for task in missing}:
-        factory(0)
-
-    prepare = partial(_warm_up, tuple(dict.fromkeys(task.factory for task in missing)))
-    with closing(run_in_workers(_run, missing, jobs=jobs, prepare=prepare)) as results:
-        for task, record in results:
-            store.store(record)
-            take(task, record)
-    return [done[task] for task in grid]
+    return run_tasks(
+        [
+            Task(name, samplers[name], prints[name], table, seed, trials)
+            for seed, table, name in product(seeds, tables, samplers)
+        ],
+        _run,
+        cache=RunCache(cache, RunRecord),
+        check=_make_once,
+        warm_up=_warm_up,
+        jobs=jobs,
+        on_record=on_record,
+    )
 
 
 def run_trials(
@@ -155,10 +112,14 @@ def run_trials(
     )
 
 
-def _run(task: _Task) -> RunRecord:
+def _make_once(factory: SamplerFactory) -> None:
+    factory(0)
+
+
+def _run(task: Task[SamplerFactory]) -> RunRecord:
     return run_trials(
         load_table(task.table),
-        task.factory,
+        task.maker,
         name=task.sampler,
         seed=task.seed,
         trials=task.trials,
@@ -182,4 +143,4 @@ def _warm_up(factories: Sequence[SamplerFactory]) -> None:
         values=np.arange(30.0).reshape(10, 3),
     )
     for factory in factories:
-        run_trials(problem, factory, name="warm-up", seed=0, trials=_WARM_UP_TRIALS)
+        run_trials(problem, factory, name="warm-up", seed=0, trials=WARM_UP_TRIALS)

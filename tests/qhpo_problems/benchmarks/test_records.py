@@ -19,7 +19,7 @@ MakeRecord = Callable[..., RunRecord]
 VALUES = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8)
 
 
-def _load(cache: RunCache, **changes: Any) -> RunRecord | None:
+def _load(cache: RunCache[RunRecord], **changes: Any) -> RunRecord | None:
     key = {"sampler": "tpe", "table": "small", "seed": 0, "trials": 3, "fingerprint": "f00d"}
     return cache.load(**{**key, **changes})
 
@@ -66,7 +66,7 @@ def test_cache_gives_back_what_was_stored(
     sampler: str,
     seed: int,
 ) -> None:
-    cache = RunCache(tmp_path_factory.mktemp("cache"))
+    cache = RunCache(tmp_path_factory.mktemp("cache"), RunRecord)
     record = make_record(values, sampler=sampler, seed=seed)
     path = cache.store(record)
     assert cache.directory in path.parents
@@ -75,7 +75,7 @@ def test_cache_gives_back_what_was_stored(
 
 
 def test_longer_run_answers_for_its_beginning_only(make_record: MakeRecord, tmp_path: Path) -> None:
-    cache = RunCache(tmp_path / "cache")
+    cache = RunCache(tmp_path / "cache", RunRecord)
     assert _load(cache) is None
     cache.store(make_record([4.0, 3.0, 2.0, 1.0]))
     cache.store(make_record([4.0, 3.0]))
@@ -92,7 +92,7 @@ def test_longer_run_answers_for_its_beginning_only(make_record: MakeRecord, tmp_
 def test_other_runs_are_not_mistaken(
     make_record: MakeRecord, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    cache = RunCache(tmp_path)
+    cache = RunCache(tmp_path, RunRecord)
     cache.store(make_record([4.0, 3.0, 2.0]))
     assert _load(cache) is not None
     assert _load(cache, **change) is None
@@ -100,7 +100,7 @@ def test_other_runs_are_not_mistaken(
 
 @pytest.mark.parametrize("content", ["", "[]", '{"sampler": "tpe"}', '{"values": 1}'])
 def test_damaged_file_is_named(make_record: MakeRecord, tmp_path: Path, content: str) -> None:
-    cache = RunCache(tmp_path)
+    cache = RunCache(tmp_path, RunRecord)
     path = cache.store(make_record([4.0, 3.0, 2.0]))
     path.write_text(content)
     with pytest.raises(QhpoError, match="must hold the record of one run") as caught:
@@ -117,5 +117,5 @@ def test_interrupted_store_leaves_nothing(
 
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        RunCache(tmp_path).store(make_record([1.0]))
+        RunCache(tmp_path, RunRecord).store(make_record([1.0]))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

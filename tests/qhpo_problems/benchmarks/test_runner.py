@@ -17,7 +17,7 @@ from optuna.samplers import BruteForceSampler, GPSampler, RandomSampler, TPESamp
 
 from qhpo import QUBOSampler
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks import runner, samplers
+from qhpo_problems.benchmarks import grid, runner, samplers
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.runner import run_grid, run_trials
 from qhpo_problems.benchmarks.samplers import SAMPLERS, SamplerFactory
@@ -46,7 +46,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
             runs.append((task.sampler, task.table, task.seed))
             yield task, function(task)
 
-    monkeypatch.setattr(runner, "run_in_workers", in_this_process)
+    monkeypatch.setattr(grid, "run_in_workers", in_this_process)
     return runs
 
 
