@@ -64,7 +64,8 @@ class Axis:
         """The axis of a parameter.
 
         Raises:
-            QhpoError: If the distribution is none of Optuna's float, int and categorical ones.
+            QhpoError: If the distribution is none of Optuna's float, int and categorical ones, or
+                a range beyond what floats can hold.
         """
         if isinstance(distribution, CategoricalDistribution):
             indices = np.arange(len(distribution.choices), dtype=float)
@@ -76,6 +77,12 @@ class Axis:
             )
         if distribution.single():
             return cls(name, distribution, False, np.zeros(1), True)
+        if not _fits_floats(distribution):
+            raise QhpoError(
+                "a range must have ends and a width (high - low, or high / low if it is "
+                f"logarithmic) that a float can hold; got {distribution!r} for the parameter "
+                f"{name!r}; narrow it"
+            )
         axis = cls(name, distribution, False, np.empty(0), False)
         if axis.n_values <= MAX_LEVELS:
             return cls(name, distribution, False, axis.every_coordinate(), True)
@@ -158,6 +165,16 @@ class Axis:
             return np.clip(coordinates, 0.0, 1.0)
         flat = [self.coordinate(self.value(c)) for c in coordinates.ravel().tolist()]
         return np.array(flat).reshape(coordinates.shape)
+
+
+def _fits_floats(distribution: FloatDistribution | IntDistribution) -> bool:
+    try:
+        low, high = float(distribution.low), float(distribution.high)
+    except OverflowError:
+        return False
+    width = high / low if distribution.log else high - low
+    # Optuna stores an integer as the nearest float, which must not fall outside of the range.
+    return math.isfinite(width) and distribution.low <= low and high <= distribution.high
 
 
 def _count_values(distribution: FloatDistribution | IntDistribution) -> int | None:

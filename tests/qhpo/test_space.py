@@ -375,3 +375,41 @@ class TestErrors:
             Space({"rate": wrong})
         assert repr(wrong) in str(error.value)
         assert "float, int or categorical" in str(error.value)
+
+    @pytest.mark.parametrize(
+        "distribution",
+        [
+            FloatDistribution(-1.7e308, 1.7e308),
+            FloatDistribution(-1.7e308, 1.7e308, step=1e307),
+            FloatDistribution(1e-300, 1e300, log=True),
+            FloatDistribution(0, math.inf),
+            FloatDistribution(1, math.inf, log=True),
+            FloatDistribution(math.nan, 1),
+            IntDistribution(0, 10**400),
+            IntDistribution(1, 10**400, log=True),
+            IntDistribution(-17 * 10**307, 17 * 10**307, step=10**307),
+            IntDistribution(0, 2**63 - 1),  # Optuna would store 2**63
+            IntDistribution(2**53 + 1, 2**60),  # and 2**53
+        ],
+    )
+    def test_a_range_beyond_floats_is_named_at_once(self, distribution: BaseDistribution) -> None:
+        with pytest.raises(QhpoError, match=r"(?s)a float can hold.*'rate'.*narrow it") as error:
+            Space({"rate": distribution})
+        assert repr(distribution) in str(error.value)
+
+    @pytest.mark.parametrize(
+        "distribution",
+        [
+            FloatDistribution(-8e307, 8e307),
+            FloatDistribution(-8e307, 8e307, step=2e307),
+            FloatDistribution(1.0, 1.7e308, log=True),
+            FloatDistribution(math.inf, math.inf),
+            IntDistribution(-(10**307), 10**307),
+            IntDistribution(0, 2**63),
+        ],
+    )
+    def test_the_widest_ranges_are_no_error(self, distribution: BaseDistribution) -> None:
+        axis = Axis.from_distribution("rate", distribution)
+        assert axis.coordinates.tolist() == pytest.approx(
+            np.linspace(0.0, 1.0, axis.n_levels).tolist()
+        )
