@@ -8,8 +8,8 @@ level
     One of the finite values an axis can take in a QUBO.
 coordinate
     A parameter's place on its axis, a float. For a number it lies in [0, 1], on the log scale where
-    the distribution says log; for a category it is the index of the choice. NaN means that the
-    parameter is inactive.
+    the distribution says log; for a category it is the index of the choice, of the first one where
+    choices are equal. NaN means that the parameter is inactive.
 configuration
     One coordinate per axis, an array of shape (d,).
 """
@@ -68,8 +68,7 @@ class Axis:
                 a range beyond what floats can hold.
         """
         if isinstance(distribution, CategoricalDistribution):
-            indices = np.arange(len(distribution.choices), dtype=float)
-            return cls(name, distribution, True, indices, True)
+            return cls(name, distribution, True, _distinct_choices(distribution), True)
         if not isinstance(distribution, (FloatDistribution, IntDistribution)):
             raise QhpoError(
                 "a parameter must have one of Optuna's float, int or categorical distributions; "
@@ -122,7 +121,7 @@ class Axis:
         """Number of values the parameter can take; infinity for a float without step."""
         dist = self.distribution
         if isinstance(dist, CategoricalDistribution):
-            return len(dist.choices)
+            return self.n_levels
         assert isinstance(dist, (FloatDistribution, IntDistribution))
         return 1 if dist.single() else _count_values(dist) or math.inf
 
@@ -165,6 +164,15 @@ class Axis:
             return np.clip(coordinates, 0.0, 1.0)
         flat = [self.coordinate(self.value(c)) for c in coordinates.ravel().tolist()]
         return np.array(flat).reshape(coordinates.shape)
+
+
+def _distinct_choices(distribution: CategoricalDistribution) -> FloatArray:
+    """Indices of the choices that Optuna tells apart, shape (L,).
+
+    It stores the first choice that is equal to what it is given: 1, 1.0 and True are one to it.
+    """
+    stored = {distribution.to_internal_repr(choice) for choice in distribution.choices}
+    return np.array(sorted(stored), dtype=float)
 
 
 def _fits_floats(distribution: FloatDistribution | IntDistribution) -> bool:

@@ -225,6 +225,23 @@ class TestSpaces:
             study.optimize(objective, n_trials=20)
         assert len({str(trial.params) for trial in study.trials}) == 20
 
+    def test_equal_choices_are_one(self, caplog: pytest.LogCaptureFixture) -> None:
+        # Optuna stores the first of them, so a trial given another would never be recognized.
+        study = _study(n_startup_trials=2)
+
+        def objective(trial: optuna.Trial) -> float:
+            given = trial.suggest_categorical("flag", [0, False, "a", 0.0])
+            assert type(given) in (int, str)
+            single = trial.suggest_categorical("single", [1, True])
+            return single + float(given == 0) + trial.suggest_int("x", 0, 3)
+
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(objective, n_trials=8)
+            assert len(set(_keys(study))) == 8
+            assert _messages(caplog) == []
+            study.optimize(objective, n_trials=2)
+        assert len(_messages(caplog)) == 1
+
     def test_changing_ranges(self) -> None:
         study = _study(n_startup_trials=2)
 

@@ -167,6 +167,18 @@ class TestRoundTrip:
         assert axis.is_category
         assert [axis.coordinate(choice) for choice in ("a", None, 3)] == [0.0, 1.0, 2.0]
 
+    def test_equal_categories_are_the_first_of_them(self) -> None:
+        # Optuna stores what it is given as the first choice that is equal.
+        distribution = CategoricalDistribution([0, "a", False, 0.0, "a", 1, True])
+        axis = Axis.from_distribution("x", distribution)
+        assert axis.coordinates.tolist() == axis.every_coordinate().tolist() == [0.0, 1.0, 5.0]
+        assert axis.n_values == 3
+        for choice in distribution.choices:
+            stored = distribution.to_internal_repr(choice)
+            assert axis.coordinate(choice) == stored
+            space = Space({"x": distribution})
+            assert space.key(space.encode({"x": choice})) == (stored,)
+
 
 class TestLevels:
     @given(distributions)
