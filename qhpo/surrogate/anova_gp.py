@@ -43,7 +43,6 @@ class AnovaGP:
         others: Further configurations that will be looked up by row number, shape (q, d).
 
     Attributes:
-        coordinates: Observed configurations, shape (n, d).
         places: Places of the observed coordinates in the support, shape (n, d).
         covariance: Prior covariance of the observations, without the noise, shape (M, n, n).
         inverse: (covariance + noise I)^-1, shape (M, n, n).
@@ -61,7 +60,6 @@ class AnovaGP:
     ) -> None:
         self.space = space
         self.members = members
-        self.coordinates = coordinates
         self.y = np.broadcast_to(y, (len(members), len(coordinates)))
         known = coordinates if others is None else np.concatenate([coordinates, others])
         self.support = Support(space, known)

@@ -43,7 +43,7 @@ def test_observed_mean_is_that_of_the_smooth_part(
 ) -> None:
     model = make_model(mixed_space, 8, inactive=0.2)
     x = observe(mixed_space, 8, 0, inactive=0.2)
-    np.testing.assert_array_equal(model.coordinates, x)
+    np.testing.assert_array_equal(model.bank.coordinates_of(model.bank.rows_at(model.places)), x)
     for m, h in enumerate(model.members):
         gram = textbook.matrix(mixed_space, x, x, h) + h.noise * np.eye(8)
         smooth = textbook.smooth_matrix(mixed_space, x, x, h)
