@@ -21,9 +21,10 @@ from qhpo.cli.report import output
 from qhpo_problems.benchmarks.ablation import ABLATIONS
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
 from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.report import check_report_path, print_report, write_report
+from qhpo_problems.benchmarks.report import print_report, write_report
 from qhpo_problems.benchmarks.runner import run_grid
 from qhpo_problems.benchmarks.samplers import SAMPLERS
+from qhpo_problems.benchmarks.sheets import check_report_path
 from qhpo_problems.benchmarks.summary import summarize
 from qhpo_problems.benchmarks.tabular import table_names
 

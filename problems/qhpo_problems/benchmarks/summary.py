@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from qhpo.errors import QhpoError
+from qhpo_problems.benchmarks.arrangement import arrange, common_trials, merged_versions
 from qhpo_problems.benchmarks.records import RunRecord
 
 __all__ = [
@@ -118,40 +118,21 @@ def collect(records: Sequence[RunRecord]) -> Blocks:
     """Put records side by side.
 
     Raises:
-        QhpoError: If there are none, if two are of the same run, if a sampler lacks a table or seed
-            that another has, or if their numbers of trials differ.
+        QhpoError: If the records are no complete comparison, or their numbers of trials differ.
     """
-    if not records:
-        raise QhpoError("a comparison needs the records of at least one run; got none")
-    samplers = tuple(dict.fromkeys(record.sampler for record in records))
-    tables = tuple(dict.fromkeys(record.table for record in records))
-    seeds = tuple(sorted({record.seed for record in records}))
-    runs = {(record.sampler, record.table, record.seed): record for record in records}
-    expected = len(samplers) * len(tables) * len(seeds)
-    if not len(records) == len(runs) == expected:
-        raise QhpoError(
-            "a comparison needs every sampler on every table with every seed, once; got "
-            f"{len(records)} records of {len(runs)} runs where {len(samplers)} samplers, "
-            f"{len(tables)} tables and {len(seeds)} seeds make {expected}; use `run_grid`"
-        )
-    lengths = sorted({record.trials for record in records})
-    if len(lengths) > 1:
-        raise QhpoError(
-            f"runs to compare must have the same number of trials; got {lengths}; "
-            f"cut them with record.prefix({lengths[0]})"
-        )
-
-    ordered = [runs[key] for key in product(samplers, tables, seeds)]
-    shape = (len(samplers), len(tables), len(seeds), lengths[0])
+    grid = arrange(records)
+    trials = common_trials(records)
+    ordered = [grid.runs[key] for key in product(grid.samplers, grid.tables, grid.seeds)]
+    shape = (len(grid.samplers), len(grid.tables), len(grid.seeds), trials)
     return Blocks(
-        samplers=samplers,
-        tables=tables,
+        samplers=grid.samplers,
+        tables=grid.tables,
         families={record.table: record.family for record in records},
-        seeds=seeds,
+        seeds=grid.seeds,
         regret=np.array([record.regret for record in ordered]).reshape(shape),
         cpu_seconds=np.array([record.cpu_seconds for record in ordered]).reshape(shape),
         repeated=np.array([record.repeated for record in ordered]).reshape(shape),
-        versions=_versions(records),
+        versions=merged_versions(records),
     )
 
 
@@ -248,11 +229,3 @@ def _by_sampler(blocks: Blocks, values: npt.NDArray[np.float64]) -> dict[str, fl
 def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
     # The last digits depend on the order in which the runs were added up.
     return [round(value, 12) for value in values.tolist()]
-
-
-def _versions(records: Sequence[RunRecord]) -> dict[str, str]:
-    found: dict[str, set[str]] = {}
-    for record in records:
-        for package, version in record.versions.items():
-            found.setdefault(package, set()).add(version)
-    return {package: " and ".join(sorted(versions)) for package, versions in found.items()}

@@ -13,12 +13,8 @@ from rich.console import Console
 
 from qhpo.errors import QhpoError
 from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.report import (
-    check_report_path,
-    print_report,
-    to_markdown,
-    write_report,
-)
+from qhpo_problems.benchmarks.report import print_report, to_markdown, write_report
+from qhpo_problems.benchmarks.sheets import check_report_path
 from qhpo_problems.benchmarks.summary import summarize
 
 MakeRecord = Callable[..., RunRecord]
