@@ -8,22 +8,40 @@ Example:
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from qhpo.errors import MissingExtraError, QhpoError, SolverError
 
 if TYPE_CHECKING:
+    from qhpo import constraints
     from qhpo.sampler import QUBOSampler
+    from qhpo.structures import Permutation, Subset
 
-__all__ = ["MissingExtraError", "QUBOSampler", "QhpoError", "SolverError", "__version__"]
+__all__ = [
+    "MissingExtraError",
+    "Permutation",
+    "QUBOSampler",
+    "QhpoError",
+    "SolverError",
+    "Subset",
+    "__version__",
+    "constraints",
+]
+
+# The command line shows its help without paying for the sampler's imports.
+_LAZY = {
+    "QUBOSampler": "qhpo.sampler",
+    "Permutation": "qhpo.structures",
+    "Subset": "qhpo.structures",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The command line shows its help without paying for the sampler's imports.
-    if name == "QUBOSampler":
-        from qhpo.sampler import QUBOSampler
-
-        return QUBOSampler
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name == "constraints":
+        return importlib.import_module("qhpo.constraints")
     if name == "__version__":
         from importlib.metadata import version
 

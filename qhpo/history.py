@@ -69,14 +69,7 @@ class HistoryReader:
         """
         sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
         trials = study._get_trials(deepcopy=False, use_cache=False)
-        finished = sorted(
-            (trial for trial in trials if trial.state.is_finished()),
-            key=lambda trial: (
-                trial.datetime_complete is None,
-                trial.datetime_complete,
-                trial.number,
-            ),
-        )
+        finished = _by_completion(trials)
         complete = [
             sign * trial.value
             for trial in finished
@@ -95,20 +88,38 @@ class HistoryReader:
                 coordinates.append(place)
                 values.append(value)
         pending = self._pending(trials, current)
-        d = len(self._space)
         return History(
-            np.array(coordinates).reshape(-1, d),
+            self._stacked(coordinates),
             np.array(values, dtype=float),
-            np.array(pending).reshape(-1, d),
-            np.array(taken + pending).reshape(-1, d),
+            self._stacked(pending),
+            self._stacked(taken + pending),
         )
+
+    def finished(self, study: Study) -> FloatArray:
+        """Configurations of trials that finished with a value, or were pruned, shape (n, d)."""
+        wanted = (TrialState.COMPLETE, TrialState.PRUNED)
+        trials = study._get_trials(deepcopy=False, states=wanted, use_cache=False)
+        places = [self._coordinates(trial) for trial in _by_completion(trials)]
+        return self._stacked([place for place in places if place is not None])
+
+    def taken(self, study: Study, current: FrozenTrial) -> FloatArray:
+        """Configurations of all finished and other running trials, shape (t, d)."""
+        trials = study._get_trials(deepcopy=False, use_cache=False)
+        places = [self._coordinates(trial) for trial in trials if trial.state.is_finished()]
+        known = [place for place in places if place is not None]
+        return self._stacked(known + self._pending(trials, current))
+
+    def _stacked(self, places: list[FloatArray]) -> FloatArray:
+        return np.array(places).reshape(-1, len(self._space))
 
     def _pending(self, trials: list[FrozenTrial], current: FrozenTrial) -> list[FloatArray]:
         found = []
         for trial in trials:
             if trial.state == TrialState.RUNNING and trial.number != current.number:
                 place = self._encode(published_params(trial, self._space.search_space))
-                if place is not None and not np.isnan(place).any():
+                # What is missing before anything is published may still be asked for.
+                is_known = f"{_PARAMS}:0" in trial.system_attrs
+                if place is not None and (is_known or not np.isnan(place).any()):
                     found.append(place)
         return found
 
@@ -124,6 +135,18 @@ class HistoryReader:
         except QhpoError:
             return None
         return None if np.isnan(coordinates).all() else coordinates
+
+
+def _by_completion(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """The finished ones, in order of completion."""
+    return sorted(
+        (trial for trial in trials if trial.state.is_finished()),
+        key=lambda trial: (
+            trial.datetime_complete is None,
+            trial.datetime_complete,
+            trial.number,
+        ),
+    )
 
 
 def _value(trial: FrozenTrial, sign: float, median: float) -> float | None:

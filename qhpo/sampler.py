@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import threading
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import dimod
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
-from optuna.search_space import IntersectionSearchSpace
+from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
-from qhpo.acquisition import (
-    Proposer,
-    Settings,
-    design_coordinate,
-    design_row,
-    free_configurations,
-    random_coordinate,
-)
+from qhpo.acquisition import Chooser, Domain, Settings, design_coordinate, random_coordinate
+from qhpo.conditions import declared_conditions
+from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
-from qhpo.history import History, HistoryReader, publish
+from qhpo.history import HistoryReader, publish, published_params
+from qhpo.joint import JointDomain, union_search_space
 from qhpo.solvers import make_solver
 from qhpo.space import Axis, Space
 
@@ -39,7 +33,8 @@ __all__ = ["QUBOSampler"]
 
 FloatArray = NDArray[np.float64]
 
-_logger = logging.getLogger(__name__)
+_MAX_RIVALS = 100
+"""Bound on choosing again because another process has just chosen the same."""
 
 
 class QUBOSampler(BaseSampler):
@@ -48,8 +43,9 @@ class QUBOSampler(BaseSampler):
     A Gaussian process with main effects and interactions is fitted to the finished trials. Its
     first two orders are a quadratic model over one-hot levels, which a solver anneals for
     candidates; local search, off-grid polish and expected improvement under the whole model choose
-    among them. No finished or running trial is repeated while the space holds another
-    configuration; where a trial leaves parameters out, what is left of it may repeat.
+    among them. Every suggestion keeps the constraints, and no finished or running trial is repeated
+    while the space holds another configuration. Which parameters exist under which values of
+    others is learnt from the finished trials, so that conditional spaces are one model.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 
@@ -62,40 +58,58 @@ class QUBOSampler(BaseSampler):
         {'x': 0}
 
     Args:
-        search_space: Optuna distributions by parameter name. If None, the parameters that all
-            finished trials have in common are suggested jointly, and others at random.
+        search_space: Optuna distributions by parameter name. If None, the parameters that finished
+            trials had are suggested jointly, and others at random.
+        constraints: What every trial must keep; see `qhpo.constraints`. Needs ``search_space``.
+        conditions: Which parameters exist only under some values of others, such as
+            ``{"units_3": {"n_layers": [3, 4]}}``; of several parents all must have one of theirs.
+            Needs ``search_space``. What is not declared is learnt.
         seed: Seed of everything left to chance. None draws one.
         solver: Name of a registered solver (see `qhpo solvers`), or any `dimod.Sampler`.
         n_startup_trials: Trials of the first, balanced design, before the model is used.
+        avoid_repeats: Whether finished and running trials are not repeated. Turn it off where the
+            same configuration has another value the next time.
 
     Raises:
-        QhpoError: If an argument is not of the form above.
+        QhpoError: If an argument is not of the form above, a constraint does not fit the search
+            space, or no configuration keeps all constraints.
     """
 
     def __init__(
         self,
         search_space: Mapping[str, BaseDistribution] | None = None,
         *,
+        constraints: Iterable[Constraint] = (),
+        conditions: Mapping[str, Mapping[str, Any]] | None = None,
         seed: int | None = None,
         solver: str | dimod.Sampler = "neal",
         n_startup_trials: int = 10,
+        avoid_repeats: bool = True,
         _settings: Settings | None = None,
     ) -> None:
         _check_whole("n_startup_trials", n_startup_trials)
         if seed is not None:
             _check_whole("seed", seed)
         self._declared = None if search_space is None else _checked_space(search_space)
+        self._constraints = _checked_constraints(constraints, self._declared)
+        if conditions and self._declared is None:
+            raise QhpoError(
+                "conditions need the declared search_space that they speak of; got none; without "
+                "it conditions are learnt from the trials"
+            )
+        self._conditions = declared_conditions(conditions or {}, self._declared or {})
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
+        self._avoid_repeats = avoid_repeats
         self._settings = _settings or Settings()
-        self._proposer = Proposer(make_solver(solver), n_startup_trials, self._settings)
-        self._intersection = IntersectionSearchSpace(include_pruned=True)
-        self._space = Space({})
-        self._reader = HistoryReader(self._space)
+        self._chooser = Chooser(make_solver(solver), n_startup_trials, self._seed, self._settings)
+        self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
-        self._warned_exhausted = False
+        if self._constraints:
+            nothing = np.full(len(self._joint.domain.space), np.nan)
+            self._joint.domain.check(nothing, np.random.default_rng(self._seed))
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -113,12 +127,46 @@ class QUBOSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        if self._declared is not None:
-            space = self._declared
-        else:
-            with self._lock:
-                space = self._intersection.calculate(study)
+        space = self._search_space(study)
         return {name: dist for name, dist in space.items() if not dist.single()}
+
+    def _search_space(self, study: Study) -> dict[str, BaseDistribution]:
+        if self._declared is not None:
+            return self._declared
+        return {n: d for n, d in union_search_space(study).items() if not d.single()}
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        # A trial that is fixed in advance asks for nothing: this is the only place to check it.
+        fixed = _fixed_params(study, trial, self)
+        if not self._constraints or not fixed:
+            return
+        with self._lock:
+            space = Space(self._declared or {})
+            try:
+                frozen = _frozen(space, fixed, is_strict=True)
+                domain = Domain(space, self._constraints, self._conditions)
+                domain.check(frozen, np.random.default_rng([self._seed, trial.number]))
+            except QhpoError:
+                # The trial would stay "running" for ever.
+                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                raise
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        if state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            return
+        for constraint in self._constraints:
+            if not constraint.satisfied(trial.params):
+                raise QhpoError(
+                    f"a trial must keep every constraint; trial {trial.number} breaks {constraint} "
+                    f"with {trial.params}; the objective must ask for each parameter with its "
+                    "declared distribution"
+                )
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -127,7 +175,8 @@ class QUBOSampler(BaseSampler):
         if not search_space:
             return {}
         with self._lock, _single_threaded():
-            return self._suggest(study, trial, search_space)
+            params = self._suggest(study, trial)
+        return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(
         self,
@@ -138,90 +187,115 @@ class QUBOSampler(BaseSampler):
     ) -> Any:
         self._raise_error_if_multi_objective(study)
         axis = Axis.from_distribution(param_name, param_distribution)
+        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
+        if self._constraints:
+            return self._keeping_constraints(trial, axis, rng)
         if trial.number < self._n_startup and self._settings.balanced_design:
             return axis.value(design_coordinate(axis, trial.number, self._n_startup, self._seed))
-        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
-        return axis.value(random_coordinate(axis, rng))
+        return axis.value(self._alone(study, trial, axis, rng))
 
-    def _suggest(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        storage = None if self._storage is None else self._storage()
-        if search_space != self._space.search_space or storage is not study._storage:
-            # Trials of different storages share their identifiers.
-            self._storage = weakref.ref(study._storage)
-            self._space = Space(search_space)
-            self._reader = HistoryReader(self._space)
-        rng = np.random.default_rng([self._seed, trial.number])
-        frozen = self._frozen(trial)
-        while True:
-            history = self._reader.read(study, trial)
-            chosen, is_new = self._choose(history, frozen, trial.number, rng)
-            params = self._space.decode(chosen)
-            publish(
-                study, trial, {k: search_space[k].to_internal_repr(v) for k, v in params.items()}
+    def _keeping_constraints(self, trial: FrozenTrial, axis: Axis, rng: np.random.Generator) -> Any:
+        """A value for a declared parameter that was not expected to be asked for."""
+        declared = self._declared or {}
+        if declared.get(axis.name) != axis.distribution:
+            raise QhpoError(
+                "with constraints, an objective must ask for the parameters of the search space "
+                f"with their declared distributions; got {axis.name!r} with {axis.distribution}; "
+                f"declared: {declared.get(axis.name, 'nothing of that name')}"
             )
+        known = published_params(trial, declared)
+        known.pop(axis.name, None)
+        for coordinate in rng.permutation(axis.coordinates).tolist():
+            value = axis.value(coordinate)
+            if all(c.satisfied({**known, axis.name: value}) for c in self._constraints):
+                return value
+        raise QhpoError(
+            f"the parameter {axis.name!r} was asked for although it was not expected to be active, "
+            f"and none of its values keeps all constraints beside {known}; declare when it is "
+            "active with conditions"
+        )
+
+    def _alone(
+        self, study: Study, trial: FrozenTrial, axis: Axis, rng: np.random.Generator
+    ) -> float:
+        """A coordinate of a parameter that no joint model has: from a model of its own."""
+        if axis.distribution.single():
+            return float(axis.coordinates[0])
+        with self._lock, _single_threaded():
+            space = Space({axis.name: axis.distribution})
+            history = HistoryReader(space).read(study, trial)
+            if len(history.values) < max(self._n_startup, 1):
+                return random_coordinate(axis, rng)
+            nothing = np.full(1, np.nan)
+            # What else differs between trials makes the same value worth another.
+            history = replace(history, pending=history.pending[:0], taken=history.taken[:0])
+            chosen, _ = self._chooser.choose(Domain(space), history, nothing, trial.number, rng)
+        return float(chosen[0])
+
+    def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        joint = self._updated(study)
+        space = joint.domain.space
+        frozen = _frozen(space, _fixed_params(study, trial, self))
+        rng = np.random.default_rng([self._seed, trial.number])
+        params: dict[str, Any] = {}
+        for _ in range(_MAX_RIVALS):
+            history = joint.reader.read(study, trial)
+            if not self._avoid_repeats:
+                history = replace(history, taken=history.taken[:0])
+            chosen, is_new = self._chooser.choose(joint.domain, history, frozen, trial.number, rng)
+            params = space.decode(chosen)
+            internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
+            publish(study, trial, internal)
+            if not is_new or not self._avoid_repeats:
+                break
             # Another process may have chosen the same at the same time, and may even be done with
             # it. Whoever publishes last sees the other's choice here and chooses again.
-            others = self._reader.read(study, trial).taken
-            if not is_new or self._space.key(chosen) not in {self._space.key(c) for c in others}:
-                return params
+            others = joint.reader.taken(study, trial)
+            if space.key(chosen) not in {space.key(c) for c in others}:
+                break
+        return params
 
-    def _frozen(self, trial: FrozenTrial) -> FloatArray:
-        fixed = trial.system_attrs.get("fixed_params", {})
-        frozen = np.full(len(self._space), np.nan)
-        for i, axis in enumerate(self._space.axes):
-            if axis.name in fixed and axis.contains(fixed[axis.name]):
-                frozen[i] = axis.coordinate(fixed[axis.name])
-        return frozen
+    def _updated(self, study: Study) -> JointDomain:
+        storage = None if self._storage is None else self._storage()
+        space = self._search_space(study)
+        if space != self._joint.search_space or storage is not study._storage:
+            # Trials of different storages share their identifiers.
+            self._storage = weakref.ref(study._storage)
+            self._joint = JointDomain(space, self._constraints, self._conditions)
+        self._joint.update(study)
+        return self._joint
 
-    def _first_configuration(self, number: int, n_rows: int) -> FloatArray:
-        space = self._space
-        if self._settings.balanced_design:
-            return design_row(space, number, n_rows, self._seed)
-        rng = np.random.default_rng([self._seed, number])
-        return np.array([random_coordinate(axis, rng) for axis in space.axes])
 
-    def _choose(
-        self, history: History, frozen: FloatArray, number: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, bool]:
-        """Coordinates of the next configuration, shape (d,), and whether it is a new one."""
-        space = self._space
-        n_rows = max(self._n_startup, 1)
-        if len(history.values) < n_rows:
-            row = self._first_configuration(number, n_rows)
-            candidates = np.where(np.isnan(frozen), row, frozen)[None, :]
+def _fixed_params(study: Study, trial: FrozenTrial, sampler: BaseSampler) -> dict[str, Any]:
+    """What is fixed for a trial in advance: enqueued, or by samplers around this one."""
+    fixed: dict[str, Any] = {}
+    around: Any = study.sampler
+    while around is not None and around is not sampler:
+        if isinstance(around, PartialFixedSampler):
+            fixed = {**around._fixed_params, **fixed}
+            around = around._base_sampler
         else:
-            candidates = self._proposer.ranked(space, history, frozen, rng)
-        taken = {space.key(configuration) for configuration in history.taken}
-        options: Iterator[FloatArray] = itertools.chain(
-            candidates, free_configurations(space, frozen, rng)
+            around = getattr(around, "sampler", None)
+    return {**fixed, **trial.system_attrs.get("fixed_params", {})}
+
+
+def _frozen(space: Space, fixed: Mapping[str, Any], is_strict: bool = False) -> FloatArray:
+    """Coordinates that are fixed in advance, shape (d,); NaN where free.
+
+    Raises:
+        QhpoError: If strict and a value is not in the space.
+    """
+    frozen = np.full(len(space), np.nan)
+    for i, axis in enumerate(space.axes):
+        if axis.name in fixed and (is_strict or axis.contains(fixed[axis.name])):
+            frozen[i] = axis.coordinate(fixed[axis.name])
+    unknown = set(fixed).difference(space.search_space)
+    if is_strict and unknown:
+        raise QhpoError(
+            "with constraints, only parameters of the search space can be fixed in advance; got "
+            f"{', '.join(sorted(unknown))}; the space has: {', '.join(sorted(space.search_space))}"
         )
-        for configuration in options:
-            if space.key(configuration) not in taken:
-                return configuration, True
-        if np.isnan(frozen).all() and not self._warned_exhausted:
-            self._warned_exhausted = True
-            _logger.warning(
-                "every configuration of the search space has been tried; "
-                "from here on the best ones are suggested again"
-            )
-        return _best_again(history, frozen, candidates[0], number), False
-
-
-_BEST_AGAIN = 5
-
-
-def _best_again(
-    history: History, frozen: FloatArray, otherwise: FloatArray, number: int
-) -> FloatArray:
-    """One of the best configurations so far that agree with what is fixed, in turns."""
-    agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)
-    order = np.argsort(history.values[agrees], kind="stable")[:_BEST_AGAIN]
-    if not len(order):
-        return otherwise
-    chosen: FloatArray = history.coordinates[agrees][order[number % len(order)]]
-    return chosen
+    return frozen
 
 
 def _check_whole(name: str, value: object) -> None:
@@ -236,6 +310,27 @@ def _checked_space(search_space: object) -> dict[str, BaseDistribution]:
             f"got {search_space!r}"
         )
     return dict(Space(search_space).search_space)
+
+
+def _checked_constraints(
+    constraints: Iterable[Constraint], declared: Mapping[str, BaseDistribution] | None
+) -> tuple[Constraint, ...]:
+    if isinstance(constraints, Constraint) or not isinstance(constraints, Iterable):
+        raise QhpoError(f"constraints must be a list of constraints; got {constraints!r}")
+    checked = tuple(constraints)
+    for constraint in checked:
+        if not isinstance(constraint, Constraint):
+            raise QhpoError(
+                "constraints are made with qhpo.constraints, such as constraints.forbid(...); "
+                f"got {constraint!r}; wrap a function in constraints.predicate"
+            )
+        if declared is None:
+            raise QhpoError(
+                "constraints need the declared search_space, so that the first trial can keep them "
+                "too; got search_space=None; pass QUBOSampler({...}, constraints=[...])"
+            )
+        constraint.check(declared)
+    return checked
 
 
 _controller: ThreadpoolController | None = None

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from qhpo.acquisition.design import (
-    design_coordinate,
-    design_row,
-    free_configurations,
-    random_coordinate,
-)
-from qhpo.acquisition.proposal import Proposer
+from qhpo.acquisition.choice import Chooser
+from qhpo.acquisition.design import design_coordinate, random_coordinate
+from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.settings import Settings
 
-__all__ = [
-    "Proposer",
-    "Settings",
-    "design_coordinate",
-    "design_row",
-    "free_configurations",
-    "random_coordinate",
-]
+__all__ = ["Chooser", "Domain", "Settings", "design_coordinate", "random_coordinate"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dimod
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from qhpo.encoding.one_hot import PairTables
 from qhpo.solvers import Solver
 
-__all__ = ["annealed_levels", "restrict"]
+__all__ = ["annealed_levels", "restrict", "with_toll"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -48,13 +50,35 @@ def annealed_levels(
     return _pull_back(tables, levels, centre, radius)
 
 
-def restrict(
+def with_toll(
     tables: PairTables, centre: IntArray, frozen: NDArray[np.bool_], radius: int
-) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
-    """The model over the free axes, with the trust region as a linear term.
+) -> PairTables:
+    """The model with the trust region as a linear term.
 
     Leaving the centre costs the same on every axis: the gain of the axis that ranks just behind
     the ``radius`` most gainful single changes, so that about ``radius`` axes are worth it.
+
+    Args:
+        tables: Model over all axes.
+        centre: Level of every axis at the centre, shape (d,).
+        frozen: Axes that stay at the centre's level, shape (d,), bool.
+        radius: Largest number of axes that may differ from the centre.
+    """
+    free = np.flatnonzero(~frozen)
+    if radius >= len(free):
+        return tables
+    selected = centre + tables.starts[:-1]
+    fields = tables.local_fields(centre[None, :])[0]
+    gains = fields[selected] - np.minimum.reduceat(fields, tables.starts[:-1])
+    linear = tables.linear.copy()
+    linear[selected] -= np.sort(gains[free])[::-1][radius]
+    return replace(tables, linear=linear)
+
+
+def restrict(
+    tables: PairTables, centre: IntArray, frozen: NDArray[np.bool_], radius: int
+) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
+    """The model over the free axes, with the trust region's toll.
 
     Args:
         tables: Model over all axes.
@@ -68,14 +92,8 @@ def restrict(
     free = np.flatnonzero(~frozen)
     selected = centre + tables.starts[:-1]
     keep = ~frozen[tables.block]
-    linear = tables.linear + tables.quadratic[:, selected[frozen]].sum(axis=1)
-    if radius < len(free):
-        fields = tables.local_fields(centre[None, :])[0]
-        gains = fields[selected] - np.minimum.reduceat(fields, tables.starts[:-1])
-        toll = np.sort(gains[free])[::-1][radius]
-        at_centre = np.zeros(len(linear))
-        at_centre[selected] = toll
-        linear = linear - at_centre
+    linear = with_toll(tables, centre, frozen, radius).linear
+    linear = linear + tables.quadratic[:, selected[frozen]].sum(axis=1)
     sizes = np.diff(tables.starts)[free]
     block = np.repeat(np.arange(len(free)), sizes)
     rows, columns = np.nonzero(block[:, None] < block[None, :])

@@ -21,7 +21,7 @@ from qhpo.acquisition.novelty import Novelty
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import linear_in_axis
 
-__all__ = ["LogEI", "Region", "climb"]
+__all__ = ["LogEI", "Region", "climb", "forbid_taken"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -163,7 +163,7 @@ def climb(score: LogEI, starts: IntArray, region: Region) -> tuple[IntArray, Flo
         distance = off_centre.sum(axis=1)[:, None] - off_centre[:, axis]
         distance = distance + (level_rows != region.centre[axis])
         scores[stays | (distance > region.radius) | region.frozen[axis]] = -np.inf
-        _forbid_taken(scores, here, region.taken, score)
+        forbid_taken(scores, here, region.taken, score)
         chosen = scores.argmax(axis=1)
         value = scores[np.arange(len(here)), chosen]
         better = value > best[active] + 1e-9
@@ -175,8 +175,15 @@ def climb(score: LogEI, starts: IntArray, region: Region) -> tuple[IntArray, Flo
     return current, best
 
 
-def _forbid_taken(scores: FloatArray, here: IntArray, taken: IntArray, score: LogEI) -> None:
-    """Minus infinity where one change leads to a taken configuration; scores (S, D) in place."""
+def forbid_taken(scores: FloatArray, here: IntArray, taken: IntArray, score: LogEI) -> None:
+    """Minus infinity where one change leads to a taken configuration.
+
+    Args:
+        scores: Scores of all single changes, shape (S, D); changed in place.
+        here: Row numbers of the configurations that change, shape (S, d).
+        taken: Row numbers of taken configurations, shape (t, d).
+        score: Whose levels the columns are.
+    """
     level_rows = score.model.bank.level_rows
     differs = here[:, None, :] != taken[None, :, :]
     which, whom = np.nonzero(differs.sum(axis=2) == 1)

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.annealed import annealed_levels
-from qhpo.acquisition.local_search import LogEI, Region, climb
+from qhpo.acquisition.candidates import Candidates, FeasibleCandidates, PlainCandidates
+from qhpo.acquisition.domain import Domain
+from qhpo.acquisition.local_search import LogEI, Region
 from qhpo.acquisition.polish import polish
 from qhpo.acquisition.settings import Settings
 from qhpo.acquisition.trust_region import trust_radius
@@ -17,18 +18,13 @@ from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.ensemble import EnsembleFitter, representatives
-from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
 
 __all__ = ["Proposer"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 _MAX_OBSERVATIONS = 400
 """Most finished trials in the posterior; of more, the best half and an even rest are kept."""
-
-_MAX_STEP_OPERATIONS = 100_000_000
-_MIN_STARTS = 3
 
 _LOG_NOTHING_TO_GAIN = math.log(0.01)
 """If less improvement than this is expected, in deviations of the transformed values, the model is
@@ -36,9 +32,6 @@ content with what it knows, and a configuration far from that is tried, the one 
 be lowest: `_OPTIMISM` deviations below its mean."""
 
 _OPTIMISM = 2.0
-
-_MANY_LEVELS = 256
-"""With more levels than this only one mean and one draw are annealed, each takes too long."""
 
 
 class Proposer:
@@ -57,37 +50,41 @@ class Proposer:
         self._fitter = EnsembleFitter(settings.priors, settings.transform)
 
     def ranked(
-        self, space: Space, history: History, frozen: FloatArray, rng: np.random.Generator
+        self, domain: Domain, history: History, frozen: FloatArray, rng: np.random.Generator
     ) -> FloatArray:
         """Configurations worth a trial, the most promising first.
 
         Args:
-            space: The search space, at least one axis.
+            domain: The search space, at least one axis, with its constraints and conditions.
             history: At least one configuration with a value.
             frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
             rng: Decides everything that is left to chance.
 
         Returns:
-            Shape (q, d). None is taken unless the search finds no other; q >= 1.
+            Shape (q, d), NaN where inactive. None is taken unless the search finds no other. Of a
+            plain domain q >= 1; otherwise q may be 0, and constraints between numbers should be
+            checked once more.
         """
-        model = self._posterior(space, history, frozen)
+        extra = self._between_levels(domain, frozen, rng)
+        model = self._posterior(domain.space, history, frozen, extra)
         score = LogEI(model)
         region = self._region(model, history, frozen)
-        starts = np.concatenate(
-            [
-                self._annealed(model, region, rng),
-                self._random(model, score, region, rng),
-                self._incumbents(model, region),
-            ]
-        )
-        rows, scores = climb(score, self._affordable(score, starts), region)
+        if domain.is_plain:
+            candidates: Candidates = PlainCandidates(score, region, self._settings)
+        else:
+            candidates = FeasibleCandidates(
+                score, region, self._settings, domain, model.bank.rows_of(extra)
+            )
+        rows, scores = candidates.climb(self._solver, rng)
+        if not len(rows):
+            return np.empty((0, len(domain.space)))
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
         configurations = model.bank.coordinates_of(rows)
         expected = scores[0]
         if model.support.is_off_grid.any():
             polished = [
-                polish(score, configuration, region.frozen, rng)
+                polish(score, configuration, region.frozen, rng, domain)
                 for configuration in configurations[: self._settings.polished]
             ]
             polished.sort(key=lambda pair: -pair[1])
@@ -95,28 +92,27 @@ class Proposer:
             configurations = np.concatenate([[c for c, _ in polished], configurations])
         # Every other trial at most: fine tuning expects little too, and should go on.
         if expected < _LOG_NOTHING_TO_GAIN and len(history.values) % 2 == 0:
-            elsewhere = model.bank.coordinates_of(self._optimistic(model, region, rng))
+            elsewhere = _optimistic(model, candidates.drawn(rng))
             configurations = np.concatenate([elsewhere, configurations])
         return configurations
 
-    def _affordable(self, score: LogEI, starts: IntArray) -> IntArray:
-        """The distinct starts, or as many of the best as can be climbed from in bounded time."""
-        distinct = np.unique(starts, axis=0)
-        n = len(score.model.places)
-        n_levels = int(score.model.space.starts[-1])
-        # One step of one start predicts all its single-axis changes.
-        step = len(score.model.members) * n_levels * n * (n + 100)
-        budget = max(_MIN_STARTS, _MAX_STEP_OPERATIONS // step)
-        if len(distinct) <= budget:
-            return distinct
-        return distinct[np.argsort(-score(distinct), kind="stable")[:budget]]
+    def _between_levels(
+        self, domain: Domain, frozen: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """Configurations that keep linear constraints between floats, which no level need keep."""
+        if not domain.numbers.floats.any():
+            return np.empty((0, len(domain.space)))
+        drawn = domain.draws(self._settings.random_candidates // 4, frozen, rng)
+        return np.array(drawn).reshape(-1, len(domain.space))
 
-    def _posterior(self, space: Space, history: History, frozen: FloatArray) -> AnovaGP:
+    def _posterior(
+        self, space: Space, history: History, frozen: FloatArray, extra: FloatArray
+    ) -> AnovaGP:
         members = self._fitter.fit(space, history.coordinates, history.values)
         kept = representatives(history.values, _MAX_OBSERVATIONS)
         coordinates = history.coordinates[kept]
         y = self._settings.transform(history.values)[kept]
-        others = np.concatenate([history.pending, history.taken, frozen[None, :]])
+        others = np.concatenate([history.pending, history.taken, frozen[None, :], extra])
         model = AnovaGP(space, coordinates, y, members, others)
         if not len(history.pending):
             return model
@@ -143,65 +139,9 @@ class Proposer:
             radius = trust_radius(history.values, radius, self._n_startup)
         return Region(bank.rows_of(history.taken), is_frozen, centre, radius)
 
-    def _annealed(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
-        """Row numbers of low-energy configurations of the mean of every member, and of draws."""
-        settings = self._settings
-        members = range(len(model.members))
-        is_large = model.space.starts[-1] > _MANY_LEVELS
-        averaged = rng.permutation(members)[: 1 if is_large else None]
-        drawn = rng.integers(len(members), size=settings.draws)[: 1 if is_large else None]
-        models = [posterior_mean(model, int(m)) for m in averaged if settings.anneal_means]
-        models += [posterior_draw(model, int(m), rng) for m in drawn]
-        centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
-        levels = np.concatenate(
-            [
-                np.empty((0, len(model.space)), dtype=np.intp),
-                *(
-                    annealed_levels(
-                        dqm,
-                        self._solver,
-                        centre,
-                        region.frozen,
-                        region.radius,
-                        settings.reads,
-                        int(rng.integers(2**31)),
-                    )
-                    for dqm in models
-                ),
-            ]
-        )
-        # What stays at the centre keeps the centre's own value, which may lie between levels.
-        rows = model.bank.level_rows[levels + model.space.starts[:-1]]
-        return np.where(levels == centre, region.centre, rows)
 
-    def _random(
-        self, model: AnovaGP, score: LogEI, region: Region, rng: np.random.Generator
-    ) -> IntArray:
-        """Row numbers of the best of uniformly drawn configurations of levels."""
-        rows = self._drawn(model, region, rng)
-        return rows[np.argsort(-score(rows), kind="stable")[: self._settings.random_starts]]
-
-    def _optimistic(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
-        """Row numbers of the uniformly drawn configuration that could be best, one of them."""
-        rows = self._drawn(model, region, rng)
-        mean, variance = model.predict(rows)
-        optimistic = (mean - _OPTIMISM * np.sqrt(variance)).mean(axis=0)
-        return rows[[optimistic.argmin()]]
-
-    def _drawn(self, model: AnovaGP, region: Region, rng: np.random.Generator) -> IntArray:
-        """Row numbers of uniformly drawn configurations of levels within the region."""
-        space = model.space
-        levels = rng.integers(space.n_levels, size=(self._settings.random_candidates, len(space)))
-        rows = model.bank.level_rows[levels + space.starts[:-1]]
-        stay = rng.random(rows.shape).argsort(axis=1) >= region.radius
-        drawn: IntArray = np.where(stay | region.frozen, region.centre, rows)
-        return drawn
-
-    def _incumbents(self, model: AnovaGP, region: Region) -> IntArray:
-        """Row numbers of the observed configurations of lowest mean within the region."""
-        order = np.argsort(model.observed_mean.mean(axis=0), kind="stable")
-        rows = model.bank.rows_at(model.places[order])
-        rows = np.where(region.frozen, region.centre, rows)
-        inside = (rows != region.centre).sum(axis=1) <= region.radius
-        chosen: IntArray = rows[inside][: self._settings.incumbents]
-        return chosen
+def _optimistic(model: AnovaGP, rows: NDArray[np.intp]) -> FloatArray:
+    """The candidate that could be best, of row numbers (q, d), as coordinates, (1, d) or (0, d)."""
+    mean, variance = model.predict(rows)
+    optimistic = (mean - _OPTIMISM * np.sqrt(variance)).mean(axis=0)
+    return model.bank.coordinates_of(rows[np.argsort(optimistic)[:1]])

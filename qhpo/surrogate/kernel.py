@@ -135,6 +135,11 @@ class Support:
             [self.mismatch_of(i, values) for i, values in enumerate(self.values)]
         )
 
+    @property
+    def coordinates(self) -> list[FloatArray]:
+        """Coordinates per axis, the levels first, without the padding."""
+        return [row[:size] for row, size in zip(self.values, self._sizes.tolist(), strict=True)]
+
     def place(self, coordinates: FloatArray) -> IntArray:
         """Places of coordinates in ``values``, both of shape (q, d); -1 where inactive.
 

@@ -147,10 +147,16 @@ class TestRunning:
         publish(study, current, {"kind": 0, "x": 2.5})
         assert len(_read(study, current).taken) == 0
 
-    def test_unpublished_and_partial_ones_are_unknown(self, study: optuna.Study) -> None:
-        other, _, current = _start(study), _start(study), _start(study)
-        publish(study, other, {"kind": 0})
+    def test_unpublished_ones_are_unknown(self, study: optuna.Study) -> None:
+        study.enqueue_trial({"x": 7.0})
+        _, current = _start(study), _start(study)
         assert len(_read(study, current).taken) == 0
+
+    def test_what_a_publication_leaves_out_is_inactive(self, study: optuna.Study) -> None:
+        other, current = _start(study), _start(study)
+        publish(study, other, {"kind": 0})
+        (taken,) = _read(study, current).taken
+        assert Space(DISTRIBUTIONS).decode(taken) == {"kind": "a"}
 
     def test_what_was_asked_for_overrides_what_was_published(self, study: optuna.Study) -> None:
         study.enqueue_trial({"x": 7.0})

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.local_search import LogEI
 from qhpo.acquisition.polish import polish
 from qhpo.space import Space
@@ -52,7 +53,9 @@ def test_keeps_the_rules_and_never_lowers_the_score(
     assume(any(not axis.is_exhaustive for axis, f in zip(space.axes, frozen, strict=True) if not f))
     start = observe(space, 1, seed)[0]
     given_start = start.copy()
-    polished, value = polish(score, start, frozen, np.random.default_rng(seed))
+    polished, value = polish(
+        score, start, frozen, np.random.default_rng(seed), Domain(score.model.space)
+    )
     np.testing.assert_array_equal(start, given_start)
     for axis, before, after, is_frozen in zip(space.axes, start, polished, frozen, strict=True):
         if is_frozen or axis.is_exhaustive:
@@ -69,7 +72,9 @@ def test_gains_between_the_levels(space: Space, observe: Any, score: LogEI) -> N
     gains = []
     for start in observe(space, 10, 5):
         levels = space.at_levels(space.nearest_levels(start))
-        polished, value = polish(score, levels, free, np.random.default_rng(0))
+        polished, value = polish(
+            score, levels, free, np.random.default_rng(0), Domain(score.model.space)
+        )
         gains.append(value - _score_at(score, levels))
         assert (polished != levels).any()
     assert np.mean(gains) > 0.01
@@ -84,7 +89,13 @@ def test_finds_the_top_of_a_smooth_score(hyperparameters: Any) -> None:
     wider = AnovaGP(space, x, y, score.model.members, grid)
     best = LogEI(wider)(wider.bank.rows_of(grid)).max()
     tops = [
-        polish(score, start, np.zeros(1, dtype=bool), np.random.default_rng(0))[1]
+        polish(
+            score,
+            start,
+            np.zeros(1, dtype=bool),
+            np.random.default_rng(0),
+            Domain(score.model.space),
+        )[1]
         for start in space.axes[0].coordinates[:, None]
     ]
     assert max(tops) == pytest.approx(best, abs=1e-2)
@@ -95,7 +106,9 @@ def test_nothing_to_polish_returns_the_configuration_and_its_score(
 ) -> None:
     start = observe(space, 1, 0)[0]
     frozen = np.ones(len(space), dtype=bool)
-    polished, value = polish(score, start, frozen, np.random.default_rng(0))
+    polished, value = polish(
+        score, start, frozen, np.random.default_rng(0), Domain(score.model.space)
+    )
     np.testing.assert_array_equal(polished, start)
     assert value == pytest.approx(_score_at(score, start), abs=1e-7)
 
@@ -103,7 +116,8 @@ def test_nothing_to_polish_returns_the_configuration_and_its_score(
 def test_is_decided_by_the_generator(space: Space, observe: Any, score: LogEI) -> None:
     start, free = observe(space, 1, 0)[0], np.zeros(len(space), dtype=bool)
     one, other, third = (
-        polish(score, start, free, np.random.default_rng(seed))[0] for seed in (1, 1, 2)
+        polish(score, start, free, np.random.default_rng(seed), Domain(score.model.space))[0]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, other)
     assert (one != third).any()
@@ -115,6 +129,8 @@ def test_leaves_inactive_parameters_inactive(space: Space, observe: Any, score: 
     for i, axis in enumerate(space.axes):
         partial = start.copy()
         partial[i] = np.nan
-        polished, _ = polish(score, partial, free, np.random.default_rng(0))
+        polished, _ = polish(
+            score, partial, free, np.random.default_rng(0), Domain(score.model.space)
+        )
         assert np.isnan(polished[i]), axis.name
         assert np.isnan(polished).sum() == 1

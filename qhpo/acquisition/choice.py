@@ -1,0 +1,133 @@
+"""The next configuration: a design first, then the proposals, and never one that is taken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition.design import design_row, free_configurations, random_coordinate
+from qhpo.acquisition.domain import Domain
+from qhpo.acquisition.proposal import Proposer
+from qhpo.acquisition.settings import Settings
+from qhpo.history import History
+from qhpo.solvers import Solver
+from qhpo.space import Space
+
+__all__ = ["Chooser"]
+
+FloatArray = NDArray[np.float64]
+
+_BEST_AGAIN = 5
+_RANDOM_DRAWS = 200
+
+_logger = logging.getLogger("qhpo")
+
+
+class Chooser:
+    """Chooses configurations from histories.
+
+    Args:
+        solver: Samples the quadratic models.
+        n_startup: Trials of the first, balanced design.
+        seed: Seed of the design.
+        settings: What a proposal is made of.
+    """
+
+    def __init__(self, solver: Solver, n_startup: int, seed: int, settings: Settings) -> None:
+        self._n_startup = n_startup
+        self._seed = seed
+        self._settings = settings
+        self._proposer = Proposer(solver, n_startup, settings)
+        self._warned_exhausted = False
+
+    def choose(
+        self,
+        domain: Domain,
+        history: History,
+        frozen: FloatArray,
+        number: int,
+        rng: np.random.Generator,
+    ) -> tuple[FloatArray, bool]:
+        """The next configuration.
+
+        Args:
+            domain: The search space with its constraints and conditions.
+            history: What is known.
+            frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            number: Number of the trial.
+            rng: Decides what is left to chance.
+
+        Returns:
+            Coordinates, shape (d,), NaN where inactive, and whether they are new: not taken.
+
+        Raises:
+            QhpoError: If no configuration keeps the constraints; names those in conflict.
+        """
+        space = domain.space
+        taken = {space.key(configuration) for configuration in history.taken}
+        candidates = self._candidates(domain, history, frozen, number, rng)
+        for configuration in candidates:
+            if space.key(configuration) not in taken and domain.satisfied(configuration):
+                return configuration, True
+        again = _best_again(domain, history, frozen, number)
+        if again is None:
+            again = domain.check(frozen, rng)
+        if np.isnan(frozen).all() and not self._warned_exhausted:
+            self._warned_exhausted = True
+            _logger.warning(
+                "every configuration of the search space%s has been tried; "
+                "from here on the best ones are suggested again",
+                " that keeps the constraints" if domain.constraints else "",
+            )
+        return again, False
+
+    def _candidates(
+        self,
+        domain: Domain,
+        history: History,
+        frozen: FloatArray,
+        number: int,
+        rng: np.random.Generator,
+    ) -> Iterator[FloatArray]:
+        """Configurations in the order in which they are wanted, down to whatever is left."""
+        n_rows = max(self._n_startup, 1)
+        if len(history.values) < n_rows:
+            row = self._first_configuration(domain.space, number, n_rows)
+            if domain.is_plain:
+                yield np.where(np.isnan(frozen), row, frozen)
+            else:
+                nearest = domain.nearest(row, frozen, rng)
+                if nearest is not None:
+                    yield nearest
+        else:
+            yield from self._proposer.ranked(domain, history, frozen, rng)
+        if domain.is_plain:
+            yield from free_configurations(domain.space, frozen, rng)
+            return
+        yield from domain.draws(_RANDOM_DRAWS, frozen, rng)
+        left = domain.unseen(frozen, history.taken, rng).coordinates
+        if left is not None:
+            yield left
+
+    def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
+        if self._settings.balanced_design:
+            return design_row(space, number, n_rows, self._seed)
+        rng = np.random.default_rng([self._seed, number])
+        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+
+
+def _best_again(
+    domain: Domain, history: History, frozen: FloatArray, number: int
+) -> FloatArray | None:
+    """One of the best configurations so far that agree with what is fixed, in turns."""
+    agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)
+    order = np.argsort(history.values[agrees], kind="stable")
+    kept: list[FloatArray] = [c for c in history.coordinates[agrees][order] if domain.satisfied(c)][
+        :_BEST_AGAIN
+    ]
+    if not kept:
+        return None
+    return kept[number % len(kept)]

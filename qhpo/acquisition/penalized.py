@@ -1,0 +1,212 @@
+"""Annealing under constraints: penalties, multipliers, repair and descent.
+
+Glossary
+--------
+P
+    Penalty weight: the energy that one conflict, or one unit of a squared sum, costs.
+lambda
+    Multiplier of a sum that would need a large slack: its contributions are added as they are,
+    lambda times, and lambda grows while the reads break the bound (Lagrangian relaxation).
+
+Penalties alone promise nothing. What is annealed is repaired, and descends through changes that
+keep the constraints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import dimod
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition.feasible import Feasible
+from qhpo.constraints.compiled import Conflicts, SumForm, TableForm
+from qhpo.constraints.penalty import (
+    PenaltyBuilder,
+    WholeSum,
+    add_sum,
+    allowed_tuples,
+    axis_slices,
+    integer_contributions,
+)
+from qhpo.encoding.one_hot import PairTables
+from qhpo.solvers import Solver
+
+__all__ = ["PenaltyWeights", "constrained_samples"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+
+_MAX_SLACK = 8
+_MAX_TUPLES = 64
+_ROUNDS = 3
+_GROWTH = 3.0
+
+
+@dataclass
+class PenaltyWeights:
+    """Weights that grow as long as no read keeps the constraints.
+
+    One object serves all models of a suggestion, so that only the first has to find them.
+
+    Attributes:
+        penalty: P, in units of the model's field scale.
+        multipliers: lambda by number of the form, in the same units per contribution.
+    """
+
+    penalty: float = 2.0
+    multipliers: dict[int, float] = field(default_factory=dict)
+
+
+def constrained_samples(
+    tables: PairTables,
+    solver: Solver,
+    feasible: Feasible,
+    centre: IntArray,
+    frozen: BoolArray,
+    weights: PenaltyWeights,
+    n_best: int,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Configurations of low energy that keep the constraints.
+
+    Args:
+        tables: Energies over the levels, a trust region's tolls included.
+        solver: Samples the penalized model.
+        feasible: Constraints and conditions over nothing but the levels.
+        centre: Level of every axis where frozen or inactive, shape (d,).
+        frozen: Axes that keep the centre's level, shape (d,), bool.
+        weights: Weights to start with; in place, what they have grown to.
+        n_best: How many of the solver's samples to use, lowest energy first.
+        rng: Seeds the solver and breaks ties.
+
+    Returns:
+        Shadows of levels, shape (q, d), q <= n_best; q is 0 if no sample could be repaired.
+    """
+    shadow = centre[None, :]
+    if frozen.all():
+        return feasible.draw(shadow, frozen, rng)
+    for attempt in range(_ROUNDS):
+        dqm, axes = _penalized(tables, feasible, centre, frozen, weights)
+        samples = np.asarray(solver.sample(dqm, int(rng.integers(2**31))).record.sample)[:n_best]
+        shadow = np.tile(centre, (len(samples), 1))
+        chosen = samples[:, : len(axes)]
+        # A case behind the levels means inactive: the shadow keeps the centre's level.
+        inside = chosen < feasible.space.n_levels[axes]
+        shadow[:, axes] = np.where(inside, chosen, shadow[:, axes])
+        if (feasible.violation(shadow) == 0.0).any():
+            break
+        if attempt < _ROUNDS - 1:
+            _raise(weights, feasible, feasible.activity.apply(shadow))
+    repaired = feasible.draw(shadow, frozen, rng)
+    return feasible.descend(tables, repaired, frozen, rng)
+
+
+def _raise(weights: PenaltyWeights, feasible: Feasible, places: IntArray) -> None:
+    """More weight for what the reads broke; in place."""
+    weights.penalty *= _GROWTH
+    for k, form in enumerate(feasible.rules.forms):
+        if k in weights.multipliers and isinstance(form, SumForm):
+            totals = form.totals(places)
+            direction = float((totals > form.upper).mean() - (totals < form.lower).mean())
+            if direction:
+                before = weights.multipliers[k]
+                step = max(abs(before) * (_GROWTH - 1.0), 0.5)
+                weights.multipliers[k] = before + float(np.sign(direction)) * step
+
+
+def _penalized(
+    tables: PairTables,
+    feasible: Feasible,
+    centre: IntArray,
+    frozen: BoolArray,
+    weights: PenaltyWeights,
+) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
+    """The energies with penalties over the free axes, and the numbers of these axes."""
+    scale = tables.field_scale
+    builder = PenaltyBuilder(feasible.space.starts)
+    _add_forms(builder, feasible, weights, scale)
+    n = len(tables.linear)
+    builder.linear[:n] += tables.linear
+    builder.quadratic[:n, :n] += tables.quadratic
+    linear, quadratic, variable = _with_inactive_cases(builder, feasible, weights.penalty * scale)
+    selected = centre + feasible.space.starts[:-1]
+    # The levels come first, then auxiliary cases, then inactive ones: frozen axes are fixed.
+    linear = linear + quadratic[:, selected[frozen]].sum(axis=1)
+    is_fixed = np.append(frozen, np.zeros(int(variable.max()) + 1 - len(frozen), dtype=bool))
+    order = np.argsort(variable, kind="stable")
+    order = order[~is_fixed[variable[order]]]
+    labels, starts = np.unique(variable[order], return_index=True)
+    linear, quadratic = linear[order], quadratic[np.ix_(order, order)]
+    rows, columns = np.nonzero(np.triu(quadratic))
+    dqm = dimod.DiscreteQuadraticModel.from_numpy_vectors(
+        starts,
+        linear,
+        (rows, columns, quadratic[rows, columns]),
+        labels=labels.tolist(),
+        offset=tables.offset + builder.offset,
+    )
+    return dqm, np.flatnonzero(~frozen)
+
+
+def _add_forms(
+    builder: PenaltyBuilder, feasible: Feasible, weights: PenaltyWeights, scale: float
+) -> None:
+    axes = axis_slices(feasible.rules)
+    penalty = weights.penalty * scale
+    for k, form in enumerate(feasible.rules.forms):
+        if isinstance(form, Conflicts):
+            add_sum(builder, axes, form, penalty)
+        elif isinstance(form, TableForm):
+            allowed = allowed_tuples(axes, form)
+            if len(allowed) <= _MAX_TUPLES:
+                builder.add_tuples([axes[i] for i in form.axes], allowed, penalty)
+        elif isinstance(form, SumForm):
+            whole = None if form.pairs else integer_contributions(form)
+            if whole is not None and _slack_of(builder, whole) <= _MAX_SLACK:
+                builder.add_bounded(whole[0], whole[2], whole[3], penalty)
+            else:
+                multiplier = weights.multipliers.setdefault(k, 0.0)
+                add_sum(builder, axes, form, multiplier * scale / form.scale)
+
+
+def _slack_of(builder: PenaltyBuilder, whole: WholeSum) -> float:
+    least, most = builder.range_of(whole[0])
+    return min(whole[3], most) - max(whole[2], least)
+
+
+def _with_inactive_cases(
+    builder: PenaltyBuilder, feasible: Feasible, penalty: float
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """One more case per child, which is on if and only if the child is inactive.
+
+    Returns:
+        Linear and quadratic biases with the new cases at the end, and the variable of every case.
+    """
+    children = np.flatnonzero(feasible.activity.children)
+    n, n_more = len(builder.linear), len(children)
+    variable = np.append(np.repeat(np.arange(len(builder.sizes)), builder.sizes), children)
+    linear = np.pad(builder.linear, (0, n_more))
+    quadratic = np.pad(builder.quadratic, (0, n_more))
+    inactive = dict(zip(children.tolist(), range(n, n + n_more), strict=True))
+    starts = feasible.space.starts
+
+    def forbid(rows: IntArray, columns: IntArray) -> None:
+        quadratic[np.ix_(rows, columns)] += penalty
+        quadratic[np.ix_(columns, rows)] += penalty
+
+    for child, parents in feasible.activity.enabled:
+        active = np.arange(starts[child], starts[child + 1])
+        for parent, enabled in parents:
+            levels = np.arange(starts[parent], starts[parent + 1])
+            is_enabling = enabled[: len(levels)]
+            off = levels[~is_enabling]
+            if parent in inactive:
+                off = np.append(off, inactive[parent])
+            forbid(active, off)
+            # With several parents, no single one tells that the child must be active.
+            if len(parents) == 1:
+                forbid(np.array([inactive[child]]), levels[is_enabling])
+    return linear, quadratic, variable

@@ -1,0 +1,184 @@
+"""What a constraint is, and the two forms that every kind of constraint is made of.
+
+Glossary
+--------
+params
+    A configuration as Optuna writes it: a value for every active parameter. A parameter that a
+    configuration does not have breaks nothing: sums leave it out, relations hold.
+Sum
+    lower <= sum_i f_i(x_i) + sum_{i<j} g_ij(x_i, x_j) <= upper. Counts, linear and quadratic
+    constraints and forbidden tuples are sums.
+Relation
+    A predicate of a few named parameters, a truth table once they have levels.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
+from qhpo.errors import QhpoError
+
+__all__ = ["Constraint", "Form", "Predicate", "Relation", "Sum"]
+
+_EQUALITY_TOLERANCE = 1e-9
+"""Numbers are equal if they differ by no more than this, relative to their size (at least 1)."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """lower <= the sum of terms and products <= upper.
+
+    Attributes:
+        terms: Parameter names with what their value contributes.
+        products: Pairs of parameter names with what their two values contribute together.
+        lower: Least allowed sum; minus infinity for none.
+        upper: Largest allowed sum; infinity for none.
+    """
+
+    terms: tuple[tuple[str, Callable[[Any], float]], ...]
+    products: tuple[tuple[str, str, Callable[[Any, Any], float]], ...]
+    lower: float
+    upper: float
+
+    @property
+    def tolerance(self) -> float:
+        """How far an equality may be off; 0 for inequalities, which hold as Python computes."""
+        if self.lower < self.upper:
+            return 0.0
+        return _EQUALITY_TOLERANCE * max(1.0, abs(self.upper))
+
+    def total(self, params: Mapping[str, Any]) -> float:
+        """The sum over the parameters that the configuration has."""
+        total = 0.0
+        for name, term in self.terms:
+            if name in params:
+                total += term(params[name])
+        for first, second, product in self.products:
+            if first in params and second in params:
+                total += product(params[first], params[second])
+        return total
+
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether the sum is within its bounds."""
+        total = self.total(params)
+        return self.lower - self.tolerance <= total <= self.upper + self.tolerance
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A predicate of some parameters.
+
+    Attributes:
+        names: The parameters, in the order of the predicate's arguments.
+        accepts: The predicate.
+    """
+
+    names: tuple[str, ...]
+    accepts: Callable[..., object]
+
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether the predicate accepts the configuration, or one of its parameters is absent."""
+        if any(name not in params for name in self.names):
+            return True
+        return bool(self.accepts(*(params[name] for name in self.names)))
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A predicate of a whole configuration, which nothing but calling it tells anything about.
+
+    Attributes:
+        accepts: The predicate; gets a mapping of parameter names to values.
+    """
+
+    accepts: Callable[[Mapping[str, Any]], object]
+
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether the predicate accepts the configuration."""
+        return bool(self.accepts(params))
+
+
+Form = Sum | Relation | Predicate
+
+
+class Constraint(ABC):
+    """A rule that every configuration must keep; immutable.
+
+    The truth is `satisfied`; everything else is made from `forms`.
+    """
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters that take part; empty if all may."""
+
+    @property
+    @abstractmethod
+    def forms(self) -> tuple[Form, ...]:
+        """What must hold, all of it."""
+
+    @property
+    def values(self) -> tuple[tuple[str, Any], ...]:
+        """Names and values that the constraint speaks of, which the search space must have."""
+        return ()
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the parameters must be numbers."""
+        return False
+
+    def satisfied(self, params: Mapping[str, Any]) -> bool:
+        """Whether a configuration keeps this rule.
+
+        Args:
+            params: Values by parameter name. Parameters that are absent break nothing.
+        """
+        return all(form.holds(params) for form in self.forms)
+
+    def check(self, search_space: Mapping[str, BaseDistribution]) -> None:
+        """Raises an error if the constraint does not fit a search space.
+
+        Args:
+            search_space: Optuna distributions by parameter name.
+
+        Raises:
+            QhpoError: If a parameter is not in the space, cannot take a value that the constraint
+                names, or is no number where numbers are summed.
+        """
+        for name in self.names:
+            if name not in search_space:
+                raise QhpoError(
+                    f"every parameter of a constraint must be in the search space; got {name!r} in "
+                    f"{self}; the space has: {', '.join(sorted(search_space)) or 'none'}"
+                )
+            if self.is_numeric and not _is_numeric(search_space[name]):
+                raise QhpoError(
+                    f"the parameters of {self} must be numbers; got {search_space[name]} for "
+                    f"{name!r}; use a relation or a predicate for choices"
+                )
+        for name, value in self.values:
+            if not _contains(search_space[name], value):
+                raise QhpoError(
+                    f"a constraint must name values that the parameter can take; got {name!r} = "
+                    f"{value!r} in {self}; the parameter has {search_space[name]}"
+                )
+
+
+def _is_numeric(distribution: BaseDistribution) -> bool:
+    choices = getattr(distribution, "choices", None)
+    if choices is None:
+        return True
+    return all(isinstance(c, (int, float)) and math.isfinite(c) for c in choices)
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,353 @@
+"""Whether any configuration is left: an exact search by mixed-integer programming (HiGHS).
+
+Glossary
+--------
+x_c
+    1 if case c is chosen. The cases of an axis sum to 1, those of a child to its activity.
+v_i
+    The number that a float without step, or a range of too many values, takes: a column of its own
+    where nothing but linear constraints speak of it. Elsewhere only its levels are searched, and
+    finding nothing proves nothing.
+y_ab
+    x_a x_b, by y >= x_a + x_b - 1, y <= x_a, y <= x_b.
+cut
+    A configuration that is out of the question: of its active cases at least one must go.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution, IntDistribution
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+from qhpo.conditions import Activity, Condition
+from qhpo.constraints.arithmetic import Linear
+from qhpo.constraints.base import Constraint
+from qhpo.constraints.compiled import Conflicts, Rules, SumForm, TableForm
+from qhpo.constraints.numbers import LinearNumbers
+from qhpo.space import Space
+
+__all__ = ["ExactSearch", "Found", "smallest_conflict"]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_MAX_VALUES = 512
+"""An axis with at most so many values has a case for each."""
+
+_MAX_ROWS = 20_000
+"""Most rows that one constraint may bring; a larger one is checked and cut instead."""
+
+_MAX_CUTS = 200
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer of a search.
+
+    Attributes:
+        coordinates: A configuration, shape (d,), or None.
+        is_proof: Where there is none, whether that is proven, or only the budget spent.
+    """
+
+    coordinates: FloatArray | None
+    is_proof: bool
+
+
+@dataclass
+class _Rows:
+    """Rows of a linear program under construction."""
+
+    rows: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    entries: list[float] = field(default_factory=list)
+    lower: list[float] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+
+    def add(self, terms: Iterable[tuple[int, float]], lower: float, upper: float) -> None:
+        """Lower <= sum of coefficient x column <= upper."""
+        for column, entry in terms:
+            self.rows.append(len(self.lower))
+            self.columns.append(column)
+            self.entries.append(entry)
+        self.lower.append(lower)
+        self.upper.append(upper)
+
+    def constraint(self, n_columns: int) -> LinearConstraint:
+        """All rows as one constraint."""
+        shape = (len(self.lower), n_columns)
+        matrix = coo_array((self.entries, (self.rows, self.columns)), shape=shape).tocsr()
+        return LinearConstraint(matrix, self.lower, self.upper)
+
+
+class ExactSearch:
+    """Finds a configuration that keeps all constraints, or proves that there is none.
+
+    Args:
+        space: The search space.
+        constraints: What must hold.
+        conditions: Which parameters are active when.
+
+    Attributes:
+        is_finite: Whether the space has so few values per axis that every one is searched.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        constraints: Sequence[Constraint],
+        conditions: Sequence[Condition] = (),
+    ) -> None:
+        self.space = space
+        self._constraints = tuple(constraints)
+        self._numbers = LinearNumbers(space, constraints)
+        spoken_of = {n for c in constraints if not isinstance(c, Linear) for n in c.names}
+        if any(not c.names for c in constraints):
+            spoken_of.update(axis.name for axis in space.axes)
+        spoken_of.update(e.parent for c in conditions for e in c.parents)
+        spoken_of.update(c.child for c in conditions)
+        is_large = [axis.n_values > _MAX_VALUES for axis in space.axes]
+        is_free = [axis.name not in spoken_of for axis in space.axes]
+        self.is_finite = not any(is_large)
+        self._is_number = np.array(is_large) & np.array(is_free)
+        self._is_complete = not (np.array(is_large) & ~np.array(is_free)).any()
+        self._coordinates = [
+            axis.coordinates if large else axis.every_coordinate()
+            for large, axis in zip(is_large, space.axes, strict=True)
+        ]
+        numbers = {space.axes[i].name for i in np.flatnonzero(self._is_number).tolist()}
+        on_numbers = [c for c in constraints if numbers.intersection(c.names)]
+        others = [c for c in constraints if not numbers.intersection(c.names)]
+        self._rules = Rules(space, others, self._coordinates)
+        self._activity = Activity(space, conditions, self._coordinates)
+        self._starts = self._rules.starts.tolist()
+        # Columns: cases, numbers, activities, products.
+        self._first_number = self._starts[-1]
+        self._first_activity = self._first_number + len(space)
+        self._n_columns = self._first_activity + len(space)
+        self._rows = _Rows()
+        self._add_activities()
+        for form in self._rules.forms:
+            if isinstance(form, Conflicts):
+                self._add_conflicts(form)
+            elif isinstance(form, SumForm):
+                self._add_sum(form)
+            elif isinstance(form, TableForm):
+                self._add_table(form)
+        for constraint in on_numbers:
+            assert isinstance(constraint, Linear)
+            self._add_linear(constraint)
+
+    def _add_activities(self) -> None:
+        """The cases of every axis sum to its activity, which its parents decide."""
+        starts = self._starts
+        parents = dict(self._activity.enabled)
+        for i in range(len(self.space)):
+            active = self._first_activity + i
+            cases = [(c, 1.0) for c in range(starts[i], starts[i + 1])]
+            self._rows.add([*cases, (active, -1.0)], 0.0, 0.0)
+            enabling = [
+                [(starts[p] + int(u), -1.0) for u in np.flatnonzero(places[:-1])]
+                for p, places in parents.get(i, [])
+            ]
+            for terms in enabling:
+                self._rows.add([*terms, (active, 1.0)], -np.inf, 0.0)
+            together = [term for terms in enabling for term in terms]
+            self._rows.add([*together, (active, 1.0)], 1.0 - len(enabling), np.inf)
+
+    def _add_conflicts(self, form: Conflicts) -> None:
+        starts = self._starts
+        for case in np.flatnonzero(form.linear[:-1] > 0.0).tolist():
+            self._rows.add([(case, 1.0)], 0.0, 0.0)
+        for (i, j), table in form.pairs.items():
+            for u, row in enumerate(table > 0.0):
+                others = [(starts[j] + int(v), 1.0) for v in np.flatnonzero(row)]
+                if others:
+                    self._rows.add([(starts[i] + u, 1.0), *others], -np.inf, 1.0)
+
+    def _add_sum(self, form: SumForm) -> None:
+        terms = [(int(c), float(form.linear[c])) for c in np.flatnonzero(form.linear[:-1])]
+        if sum(np.count_nonzero(table) for table in form.pairs.values()) > _MAX_ROWS:
+            return
+        for (i, j), table in form.pairs.items():
+            for u, v in np.argwhere(table != 0.0).tolist():
+                a, b, y = self._starts[i] + u, self._starts[j] + v, self._n_columns
+                self._n_columns += 1
+                self._rows.add([(y, 1.0), (a, -1.0), (b, -1.0)], -1.0, np.inf)
+                self._rows.add([(y, 1.0), (a, -1.0)], -np.inf, 0.0)
+                self._rows.add([(y, 1.0), (b, -1.0)], -np.inf, 0.0)
+                terms.append((y, float(table[u, v])))
+        self._rows.add(terms, form.lower, form.upper)
+
+    def _add_table(self, form: TableForm) -> None:
+        inner = form.forbidden[tuple(slice(0, -1) for _ in form.axes)]
+        forbidden = np.argwhere(inner > 0.0)
+        if len(forbidden) > _MAX_ROWS:
+            return
+        for places in forbidden.tolist():
+            cases = [(self._starts[i] + u, 1.0) for i, u in zip(form.axes, places, strict=True)]
+            self._rows.add(cases, -np.inf, len(cases) - 1.0)
+
+    def _add_linear(self, constraint: Linear) -> None:
+        """A linear constraint of which some axes are numbers."""
+        index = {axis.name: i for i, axis in enumerate(self.space.axes)}
+        terms = []
+        for name, a in constraint.coefficients:
+            i = index[name]
+            axis = self.space.axes[i]
+            if self._is_number[i]:
+                terms.append((self._first_number + i, a * self._unit(i)))
+            else:
+                values = [axis.value(c) for c in self._coordinates[i].tolist()]
+                terms += [(self._starts[i] + u, a * float(v)) for u, v in enumerate(values)]
+        shift = sum(
+            a * self._low(index[name])
+            for name, a in constraint.coefficients
+            if self._is_number[index[name]]
+        )
+        lower = -np.inf if constraint.sense == "<=" else constraint.bound - shift
+        upper = np.inf if constraint.sense == ">=" else constraint.bound - shift
+        self._rows.add(terms, lower, upper)
+
+    def _low(self, i: int) -> float:
+        dist = self.space.axes[i].distribution
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        return float(dist.low)
+
+    def _unit(self, i: int) -> float:
+        """What one unit of a number's column stands for: its step, or its whole range."""
+        dist = self.space.axes[i].distribution
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        return float(dist.step or dist.high - dist.low)
+
+    def find(self, frozen: FloatArray, taken: FloatArray, rng: np.random.Generator) -> Found:
+        """A configuration that keeps all constraints, which one is drawn.
+
+        Args:
+            frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            taken: Configurations that it must not be, shape (t, d), NaN where inactive; they count
+                only if the space is finite.
+            rng: Draws the linear objective that decides which configuration is found.
+        """
+        columns = self._n_columns
+        upper = np.ones(columns)
+        lower = np.zeros(columns)
+        integrality = np.zeros(columns)
+        integrality[: self._first_number] = 1
+        for i in np.flatnonzero(self._is_number).tolist():
+            column = self._first_number + i
+            axis = self.space.axes[i]
+            if math.isfinite(axis.n_values):
+                upper[column], integrality[column] = axis.n_values - 1, 1
+            if not math.isnan(frozen[i]):
+                at = (float(axis.value(float(frozen[i]))) - self._low(i)) / self._unit(i)
+                lower[column] = upper[column] = at
+        for i in np.flatnonzero(~np.isnan(frozen) & ~self._is_number).tolist():
+            distance = np.abs(self._coordinates[i] - frozen[i])
+            upper[self._starts[i] : self._starts[i + 1]] = 0.0
+            upper[self._starts[i] + int(distance.argmin())] = 1.0
+        cost = np.zeros(columns)
+        cost[: self._first_activity] = rng.random(self._first_activity) / np.maximum(
+            upper[: self._first_activity], 1.0
+        )
+        rows = _Rows(*(list(part) for part in vars(self._rows).values()))
+        for configuration in taken if self.is_finite else ():
+            self._cut(rows, configuration, range(len(self.space)))
+        for _ in range(_MAX_CUTS):
+            result = milp(
+                cost,
+                integrality=integrality,
+                bounds=Bounds(lower, upper),
+                constraints=rows.constraint(columns),
+                # The first configuration that comes along will do.
+                options={"time_limit": _SECONDS, "mip_rel_gap": 1e6},
+            )
+            if result.x is None:
+                return Found(None, bool(result.status == 2) and self._is_complete)
+            coordinates = self._decode(result.x, frozen)
+            params = self.space.decode(coordinates)
+            broken = [c for c in self._constraints if not c.satisfied(params)]
+            if not broken:
+                return Found(coordinates, False)
+            if not self._cut_for(rows, coordinates, broken[0]):
+                return Found(None, False)
+        return Found(None, False)
+
+    def _cut_for(self, rows: _Rows, coordinates: FloatArray, broken: Constraint) -> bool:
+        """Exclude what breaks a constraint, if it can be excluded by its cases."""
+        index = {axis.name: i for i, axis in enumerate(self.space.axes)}
+        axes = [index[name] for name in broken.names] or list(index.values())
+        if self._is_number[axes].any():
+            return False
+        self._cut(rows, coordinates, axes)
+        return True
+
+    def _cut(self, rows: _Rows, coordinates: FloatArray, axes: Iterable[int]) -> None:
+        cases = [
+            (self._starts[i] + int(np.abs(self._coordinates[i] - coordinates[i]).argmin()), 1.0)
+            for i in axes
+            if not math.isnan(coordinates[i])
+        ]
+        rows.add(cases, -np.inf, len(cases) - 1.0)
+
+    def _decode(self, columns: FloatArray, frozen: FloatArray) -> FloatArray:
+        coordinates = np.full(len(self.space), np.nan)
+        for i, axis in enumerate(self.space.axes):
+            cases = columns[self._starts[i] : self._starts[i + 1]]
+            if self._is_number[i]:
+                number = columns[self._first_number + i]
+                dist = axis.distribution
+                assert isinstance(dist, (FloatDistribution, IntDistribution))
+                steps = number if dist.step is None else round(number)
+                value = min(max(self._low(i) + steps * self._unit(i), dist.low), dist.high)
+                whole = isinstance(dist, IntDistribution)
+                coordinates[i] = axis.coordinate(round(value) if whole else value)
+            elif cases.max(initial=0.0) > 0.5:
+                coordinates[i] = self._coordinates[i][int(cases.argmax())]
+        is_frozen = ~np.isnan(frozen)
+        coordinates[is_frozen & ~np.isnan(coordinates)] = frozen[is_frozen & ~np.isnan(coordinates)]
+        return self._numbers.settle(coordinates, is_frozen)
+
+
+def smallest_conflict(
+    space: Space,
+    constraints: Sequence[Constraint],
+    conditions: Sequence[Condition],
+    frozen: FloatArray,
+) -> tuple[Constraint, ...]:
+    """A smallest set of constraints that cannot hold together.
+
+    Pairs are tried before larger sets; beyond three, constraints are dropped one by one as long as
+    the rest is still in conflict, which leaves a set of which every member is needed.
+
+    Args:
+        space: The search space.
+        constraints: A set that is in conflict.
+        conditions: Which parameters are active when.
+        frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+    """
+
+    def conflict(chosen: Sequence[Constraint]) -> bool:
+        search = ExactSearch(space, chosen, conditions)
+        none = np.empty((0, len(space)))
+        return search.find(frozen, none, np.random.default_rng(0)).coordinates is None
+
+    for size in (1, 2):
+        if size == 1 or len(constraints) <= 12:
+            for chosen in combinations(constraints, size):
+                if conflict(chosen):
+                    return chosen
+    left = list(constraints)
+    for constraint in constraints:
+        rest = [c for c in left if c is not constraint]
+        if rest and conflict(rest):
+            left = rest
+    return tuple(left)

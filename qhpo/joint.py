@@ -1,0 +1,103 @@
+"""Which parameters are suggested jointly, and when each of them is active."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from qhpo.acquisition import Domain
+from qhpo.conditions import Condition, learn_conditions
+from qhpo.constraints import Constraint
+from qhpo.history import HistoryReader
+from qhpo.space import Space
+
+__all__ = ["JointDomain", "union_search_space"]
+
+FloatArray = NDArray[np.float64]
+
+_logger = logging.getLogger("qhpo")
+
+
+def union_search_space(study: Study) -> dict[str, BaseDistribution]:
+    """Every parameter that a complete or pruned trial had, with its distribution.
+
+    A parameter whose distribution differs from trial to trial is left out.
+    """
+    trials = study._get_trials(
+        deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=False
+    )
+    found: dict[str, BaseDistribution] = {}
+    changing = set()
+    for trial in trials:
+        for name, distribution in trial.distributions.items():
+            known = found.setdefault(name, distribution)
+            if known is not distribution and known != distribution:
+                changing.add(name)
+    return {name: found[name] for name in sorted(found) if name not in changing}
+
+
+class JointDomain:
+    """The domain of a study's joint suggestions, as far as its trials tell.
+
+    Args:
+        search_space: Distributions of the parameters.
+        constraints: What must hold.
+        conditions: Conditions that are taken as given.
+    """
+
+    def __init__(
+        self,
+        search_space: Mapping[str, BaseDistribution],
+        constraints: Sequence[Constraint] = (),
+        conditions: Sequence[Condition] = (),
+    ) -> None:
+        self.search_space = dict(search_space)
+        self._constraints = constraints
+        self._declared = conditions
+        self._everything = HistoryReader(Space(search_space))
+        self._space = Space(search_space)
+        self._n_known = -1
+        self._told: set[str] = set()
+        self.domain = Domain(self._space, constraints, conditions)
+        self.reader = self._everything
+
+    def update(self, study: Study) -> None:
+        """Learns conditions from trials that have finished since the last time.
+
+        ``domain`` and ``reader`` then leave out parameters that no condition explains: they are
+        suggested on their own.
+
+        Args:
+            study: The study.
+        """
+        known = self._everything.finished(study)
+        if len(known) == self._n_known:
+            return
+        self._n_known = len(known)
+        conditions, unexplained = learn_conditions(self._space, known, self._declared)
+        # A parameter of which constraints speak must stay with them.
+        spoken = {name for constraint in self._constraints for name in constraint.names}
+        alone = set(unexplained) - spoken
+        for name in sorted(alone - self._told):
+            _logger.info(
+                "no value of one or two other parameters explains which trials have the parameter "
+                "%r; it is suggested on its own",
+                name,
+            )
+        self._told |= alone
+        joint = {n: dist for n, dist in self.search_space.items() if n not in alone}
+        if joint != self.domain.space.search_space:
+            space = self._space if not alone else Space(joint)
+            self.reader = self._everything if not alone else HistoryReader(space)
+            self.domain = Domain(space, self._constraints, ())
+        kept = tuple(
+            c for c in conditions if c.child in joint and all(p.parent in joint for p in c.parents)
+        )
+        if kept != self.domain.conditions:
+            self.domain = Domain(self.domain.space, self._constraints, kept)
