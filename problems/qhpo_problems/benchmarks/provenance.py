@@ -7,12 +7,13 @@ import hashlib
 import inspect
 import pickle
 import platform
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import qhpo
 from qhpo_problems.benchmarks import tabular
-from qhpo_problems.benchmarks.samplers import PEERS, SamplerFactory
+from qhpo_problems.benchmarks.samplers import PEERS
 
 __all__ = ["fingerprint", "package_versions"]
 
@@ -26,16 +27,19 @@ def package_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **_installed(*_QHPO_ONLY, *_EVERYONE)}
 
 
-def fingerprint(name: str, factory: SamplerFactory) -> str:
+def fingerprint(
+    name: str, factory: Callable[..., object], problem: Sequence[Path] | None = None
+) -> str:
     """Hash of everything, apart from table, seed and trials, that decides a run's values.
 
-    That is the factory with its arguments, the versions of the packages involved, the module that
-    reads the tables and, for every sampler but `PEERS`, the source of qhpo without its command
-    line, which a sampler cannot see.
+    That is the factory with its arguments, the versions of the packages involved, the source of
+    the problem and, for every sampler but `PEERS`, the source of qhpo without its command line,
+    which a sampler cannot see.
 
     Args:
         name: What the sampler is called in the comparison.
         factory: Makes it; must be picklable.
+        problem: Files whose code is the problem; None for that which reads the tables.
     """
     digest = hashlib.sha256()
 
@@ -49,8 +53,12 @@ def fingerprint(name: str, factory: SamplerFactory) -> str:
     # A pickle holds a function's name only; a class of qhpo is covered by the sources below.
     if inspect.isfunction(function):
         add("function", inspect.getsource(function).encode())
-    add("tables", Path(tabular.__file__).read_bytes())
-    own = () if factory in PEERS else _QHPO_ONLY
+    if problem is None:
+        add("tables", Path(tabular.__file__).read_bytes())
+    else:
+        for path in problem:
+            add(path.name, path.read_bytes())
+    own = () if factory in PEERS.values() else _QHPO_ONLY
     for distribution, number in _installed(*_EVERYONE, *own).items():
         add(distribution, number.encode())
     if own:

@@ -6,7 +6,13 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    GPSampler,
+    NSGAIISampler,
+    RandomSampler,
+    TPESampler,
+)
 
 from qhpo.errors import MissingExtraError
 
@@ -34,14 +40,20 @@ def _gp(seed: int) -> BaseSampler:
     return GPSampler(seed=seed)
 
 
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed)
+
+
 def _random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-SAMPLERS: Mapping[str, SamplerFactory] = MappingProxyType(
-    {"qubo": _qubo, "tpe": _tpe, "gp": _gp, "random": _random}
+PEERS: Mapping[str, SamplerFactory] = MappingProxyType(
+    {"tpe": _tpe, "gp": _gp, "nsga2": _nsga2, "random": _random}
 )
-"""Name that the user types -> factory."""
+"""Name -> factory of the samplers whose suggestions cannot depend on qhpo's own code."""
 
-PEERS: frozenset[SamplerFactory] = frozenset({_tpe, _gp, _random})
-"""Factories whose suggestions cannot depend on qhpo's own code."""
+SAMPLERS: Mapping[str, SamplerFactory] = MappingProxyType(
+    {"qubo": _qubo, **{name: PEERS[name] for name in ("tpe", "gp", "random")}}
+)
+"""Name that the user types -> factory, for tables."""
