@@ -1,8 +1,11 @@
-"""`qhpo bench`: samplers compared on tables of recorded trainings."""
+"""`qhpo bench`: samplers compared on recorded trainings, or on problems with constraints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -19,8 +22,16 @@ from qhpo.cli.app import Interrupted
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import output
 from qhpo_problems.benchmarks.ablation import ABLATIONS
+from qhpo_problems.benchmarks.constrained import (
+    CONTESTANTS,
+    print_constrained,
+    problem_names,
+    run_constrained,
+    summarize_constrained,
+    write_constrained,
+)
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
-from qhpo_problems.benchmarks.records import RunRecord
+from qhpo_problems.benchmarks.records import Run
 from qhpo_problems.benchmarks.report import print_report, write_report
 from qhpo_problems.benchmarks.runner import run_grid
 from qhpo_problems.benchmarks.samplers import SAMPLERS
@@ -32,42 +43,53 @@ __all__ = ["bench"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
+_TRIALS = 100
+_SEEDS = 10
+_SEEDS_CONSTRAINED = 5
+
+ValueT = TypeVar("ValueT")
+
 
 @click.command(
     epilog=examples(
         "qhpo bench --samplers qubo,random --tables car,cifar10 --trials 30 --seeds 2",
         "qhpo bench --out bench.md --plot bench.png",
+        "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
     )
 )
 @click.option(
-    "--samplers",
-    default=",".join(SAMPLERS),
+    "--suite",
+    type=click.Choice(["tables", "constrained"]),
+    default="tables",
     show_default=True,
+    help="Tables of recorded trainings, or combinatorial problems with constraints.",
+)
+@click.option(
+    "--samplers",
     metavar="NAME,...",
-    help="What to compare: qubo, tpe, gp, random; or ablation, for qubo with parts changed.",
+    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}",
+    help="What to compare; ablation, on tables: qubo, and qubo with parts changed.",
 )
 @click.option(
     "--tables",
     default="all",
     show_default=True,
     metavar="all|NAME,...",
-    help="The tables to compare on; a wrong name lists them.",
+    help="The tables, or the problems, to compare on; a wrong name lists them.",
 )
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    default=100,
-    show_default=True,
+    show_default=f"{_TRIALS}; constrained: each problem's own",
     help="Trials per run.",
 )
 @click.option(
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    default=10,
-    show_default=True,
-    help="Runs of each sampler on each table.",
+    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}",
+    help="Runs of each sampler on each table or problem.",
 )
 @click.option(
     "--first-seed",
@@ -94,19 +116,20 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Where finished runs are kept. A run made by other code or versions is not used.",
 )
 @click.option("--out", type=_FILE, help="Write the tables (.md), or everything (.json).")
-@click.option("--plot", type=_FILE, help="Draw the regret curves (.png).")
+@click.option("--plot", type=_FILE, help="Draw the regret curves of the tables (.png).")
 def bench(
-    samplers: str,
+    suite: str,
+    samplers: str | None,
     tables: str,
-    trials: int,
-    seeds: int,
+    trials: int | None,
+    seeds: int | None,
     first_seed: int,
     jobs: int,
     cache: Path,
     out: Path | None,
     plot: Path | None,
 ) -> None:
-    """Compare samplers on 15 tables of recorded trainings.
+    """Compare samplers on 15 tables of recorded trainings, or on problems with constraints.
 
     Every sampler gets the same tables, seeds and number of trials. An interrupted comparison
     continues where it stopped, and one with more seeds or tables reuses the runs that exist.
@@ -114,16 +137,92 @@ def bench(
     if out is not None:
         check_report_path(out)
     if plot is not None:
+        if suite != "tables":
+            raise click.UsageError(
+                f"--plot draws the regret curves of the suite tables; got --suite {suite}"
+            )
         check_plot_path(plot)
+    console = Console(stderr=True)
+    if suite == "tables":
+        _bench_tables(
+            ",".join(SAMPLERS) if samplers is None else samplers,
+            tables,
+            trials=trials or _TRIALS,
+            seeds=range(first_seed, first_seed + (seeds or _SEEDS)),
+            jobs=jobs,
+            cache=cache,
+            out=out,
+            plot=plot,
+            console=console,
+        )
+    else:
+        _bench_constrained(
+            ",".join(CONTESTANTS) if samplers is None else samplers,
+            tables,
+            trials=trials,
+            seeds=range(first_seed, first_seed + (seeds or _SEEDS_CONSTRAINED)),
+            jobs=jobs,
+            cache=cache,
+            out=out,
+            console=console,
+        )
+    for path in (out, plot):
+        if path is not None:
+            console.print(f"Wrote {path}", highlight=False)
+
+
+def _bench_tables(
+    samplers: str,
+    tables: str,
+    *,
+    trials: int,
+    seeds: range,
+    jobs: int,
+    cache: Path,
+    out: Path | None,
+    plot: Path | None,
+    console: Console,
+) -> None:
     if samplers == "ablation":
         samplers = ",".join(["qubo", *ABLATIONS])
-    known = {**SAMPLERS, **ABLATIONS}
-    chosen_samplers = _names("--samplers", samplers, tuple(known))
-    available = table_names()
-    chosen_tables = available if tables == "all" else _names("--tables", tables, available)
+    chosen = _samplers(samplers, {**SAMPLERS, **ABLATIONS})
+    names = _tables(tables, table_names())
+    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
+        records = run_grid(
+            chosen, names, seeds=seeds, trials=trials, cache=cache, jobs=jobs, on_record=count
+        )
+    print_report(summarize(records), output())
+    if out is not None:
+        write_report(records, out)
+    if plot is not None:
+        plot_regret(records, plot)
 
-    console = Console(stderr=True)
-    total = len(chosen_samplers) * len(chosen_tables) * seeds
+
+def _bench_constrained(
+    samplers: str,
+    problems: str,
+    *,
+    trials: int | None,
+    seeds: range,
+    jobs: int,
+    cache: Path,
+    out: Path | None,
+    console: Console,
+) -> None:
+    chosen = _samplers(samplers, CONTESTANTS)
+    names = _tables(problems, problem_names())
+    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
+        records = run_constrained(
+            chosen, names, seeds=seeds, trials=trials, cache=cache, jobs=jobs, on_record=count
+        )
+    print_constrained(summarize_constrained(records), output())
+    if out is not None:
+        write_constrained(records, out)
+
+
+@contextmanager
+def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[Run], None]]:
+    """Shows a bar that is moved on by calls with a finished run; says how to continue a break."""
     finished = 0
     with Progress(
         TextColumn("{task.description}"),
@@ -135,35 +234,27 @@ def bench(
     ) as progress:
         bar = progress.add_task("runs", total=total)
 
-        def count(record: RunRecord) -> None:
+        def count(record: Run) -> None:
             nonlocal finished
             finished += 1
             where = f"{record.sampler} on {record.table}, seed {record.seed}"
             progress.update(bar, advance=1, description=where)
 
         try:
-            records = run_grid(
-                {name: known[name] for name in chosen_samplers},
-                chosen_tables,
-                seeds=range(first_seed, first_seed + seeds),
-                trials=trials,
-                cache=cache,
-                jobs=jobs,
-                on_record=count,
-            )
+            yield count
         except KeyboardInterrupt:
             raise Interrupted(
                 f"{finished} of {total} runs are kept in {cache}; "
                 "the same command continues with the others"
             ) from None
 
-    print_report(summarize(records), output())
-    if out is not None:
-        write_report(records, out)
-        console.print(f"Wrote {out}", highlight=False)
-    if plot is not None:
-        plot_regret(records, plot)
-        console.print(f"Wrote {plot}", highlight=False)
+
+def _samplers(text: str, known: Mapping[str, ValueT]) -> dict[str, ValueT]:
+    return {name: known[name] for name in _names("--samplers", text, tuple(known))}
+
+
+def _tables(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    return known if text == "all" else _names("--tables", text, known)
 
 
 def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:

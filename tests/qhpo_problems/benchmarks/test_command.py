@@ -113,6 +113,109 @@ def test_mistakes_are_one_line_before_anything_runs(
     assert calls == []
 
 
+@pytest.fixture
+def constrained_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Arguments of the comparisons on problems with constraints; none of them ends."""
+    asked: list[dict[str, Any]] = []
+
+    def run(contestants: Mapping[str, Any], problems: Sequence[str], **options: Any) -> None:
+        del options["on_record"]
+        asked.append({"samplers": tuple(contestants), "problems": problems, **options})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_constrained", run)
+    return asked
+
+
+def test_defaults_of_the_constrained_suite(
+    constrained_calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--suite", "constrained"]) == 130
+    assert constrained_calls == [
+        {
+            "samplers": ("qubo", "tpe", "gp", "nsga2", "random"),
+            "problems": ("cardinality", "knapsack", "ordering", "layers"),
+            "seeds": range(5),
+            "trials": None,
+            "cache": Path("bench-cache"),
+            "jobs": 1,
+        }
+    ]
+    assert "0 of 100 runs are kept in bench-cache" in capsys.readouterr().err
+
+
+def test_options_reach_the_constrained_suite(constrained_calls: list[dict[str, Any]]) -> None:
+    arguments = [
+        *("--suite", "constrained", "--samplers", "nsga2,random", "--tables", "layers,knapsack"),
+        *("--trials", "7", "--seeds", "2", "--first-seed", "5", "--jobs", "3", "--cache", "kept"),
+    ]
+    assert main(["bench", *arguments]) == 130
+    assert constrained_calls == [
+        {
+            "samplers": ("nsga2", "random"),
+            "problems": ("layers", "knapsack"),
+            "seeds": range(5, 7),
+            "trials": 7,
+            "cache": Path("kept"),
+            "jobs": 3,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samplers", "qubo,smac"], "--samplers must be among qubo, tpe, .*got 'smac'"),
+        (["--samplers", "ablation"], "got 'ablation'"),
+        (["--samplers", ""], "got ''"),
+        (["--tables", "car"], "--tables must be among cardinality, .*layers, .*got 'car'"),
+        (["--plot", "bench.png"], "--plot draws .* suite tables; got --suite constrained"),
+        (["--out", "bench.txt"], r"ending in \.json or \.md; got bench\.txt"),
+        (["--trials", "0"], "0 is not in the range"),
+    ],
+)
+def test_mistakes_with_the_constrained_suite_are_one_line(
+    constrained_calls: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert main(["bench", "--suite", "constrained", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert constrained_calls == []
+
+
+def test_unknown_suite_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--suite", "table"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'table' is not one of 'tables', 'constrained'" in line
+
+
+def test_constrained_suite_from_end_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    arguments = [
+        *("--suite", "constrained", "--samplers", "tpe,random", "--tables", "cardinality,layers"),
+        *("--trials", "3", "--seeds", "2", "--cache", str(tmp_path / "cache")),
+    ]
+    assert main(["bench", *arguments, "--out", str(tmp_path / "out.json")]) == 0
+    shown = capsys.readouterr()
+    assert "cardinality: 20 on/off parameters, exactly 4 on; 3 trials, 2 seeds" in shown.out
+    assert "layers: 1 to 4 layers" in shown.out
+    assert "8/8" in shown.err
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert [problem["problem"] for problem in data["problems"]] == ["cardinality", "layers"]
+    assert len(data["runs"]) == 8
+
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.json")}
+    assert len(kept) == 8
+    assert main(["bench", *arguments, "--out", str(tmp_path / "out.md")]) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.json")} == kept
+    assert (tmp_path / "out.md").read_text().count("### ") == 2
+
+
 def test_interruption_says_how_to_continue(
     monkeypatch: pytest.MonkeyPatch, make_record: MakeRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:
