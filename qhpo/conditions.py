@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from qhpo.errors import QhpoError
 from qhpo.space import Space
@@ -110,13 +110,14 @@ def declared_conditions(
                 tuple(values) if isinstance(values, (list, tuple, set, frozenset, range)) else None
             )
             chosen = (values,) if several is None else several
+            if not chosen:
+                raise QhpoError(
+                    f"a condition must name at least one enabling value of each parent; got "
+                    f"{values!r} of {parent!r} for {child!r}"
+                )
             dist = search_space[parent]
             for value in chosen:
-                try:
-                    known = dist._contains(dist.to_internal_repr(value))
-                except (TypeError, ValueError):
-                    known = False
-                if not known:
+                if not _can_take(dist, value):
                     raise QhpoError(
                         f"a condition must name values that the parent can take; got {value!r} of "
                         f"{parent!r} for {child!r}; {parent!r} has {dist}"
@@ -125,6 +126,16 @@ def declared_conditions(
         result.append(Condition(child, tuple(enabling)))
     _in_order({c.child: c for c in result}, list(search_space))
     return tuple(result)
+
+
+def _can_take(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        internal = distribution.to_internal_repr(value)
+        # Optuna reads numbers from strings, which no value of the parameter would equal.
+        is_text = isinstance(value, str) and not isinstance(distribution, CategoricalDistribution)
+        return bool(distribution._contains(internal)) and not is_text
+    except (TypeError, ValueError):
+        return False
 
 
 def _in_order(conditions: Mapping[str, Condition], names: Sequence[str]) -> list[str]:
@@ -173,7 +184,7 @@ def learn_conditions(
     for child, axis in enumerate(space.axes):
         if axis.name in given or active[:, child].all():
             continue
-        found = _explained(space, coordinates, active, child)
+        found = _explained(space, coordinates, active, child, _descendants(axis.name, conditions))
         if found is None:
             unexplained.append(axis.name)
         else:
@@ -181,62 +192,72 @@ def learn_conditions(
     return tuple(conditions), tuple(unexplained)
 
 
+def _descendants(name: str, conditions: Sequence[Condition]) -> set[str]:
+    """The parameters whose activity depends on one."""
+    found = {name}
+    while more := {
+        c.child for c in conditions if any(p.parent in found for p in c.parents)
+    }.difference(found):
+        found |= more
+    return found
+
+
 def _explained(
-    space: Space, coordinates: FloatArray, active: BoolArray, child: int
+    space: Space, coordinates: FloatArray, active: BoolArray, child: int, descendants: set[str]
 ) -> tuple[Enabling, ...] | None:
     has = active[:, child]
     if not has.any():
         return None
-    # A parent is active wherever the child is, and elsewhere too: so no two are each other's.
+    # A parent is active wherever the child is, and elsewhere too: so no two are each other's, but
+    # for what is declared and contradicts the trials.
     candidates = [
         p
-        for p in range(len(space))
-        if p != child and active[has, p].all() and (active[:, p] & ~has).any()
+        for p, axis in enumerate(space.axes)
+        if axis.name not in descendants and active[has, p].all() and (active[:, p] & ~has).any()
     ]
-    enabling = {p: _enabling(space, p, coordinates, active, has) for p in candidates}
+    found = {p: _enabling(space, p, coordinates[:, p], has) for p in candidates}
     # Few distinct values, each seen often, are better evidence than many seen once.
     n_values = {p: len(np.unique(coordinates[active[:, p], p])) for p in candidates}
-    rows = {p: _enabled_rows(space, p, rule, coordinates) for p, rule in enabling.items()}
     for size in (1, 2):
         exact = [
             parents
             for parents in combinations(candidates, size)
-            if (np.logical_and.reduce([rows[p] for p in parents]) == has).all()
+            if (np.logical_and.reduce([found[p][1] for p in parents]) == has).all()
         ]
         if exact:
             best = min(exact, key=lambda ps: (sum(n_values[p] for p in ps), ps))
-            return tuple(enabling[p] for p in best)
+            return tuple(found[p][0] for p in best)
     return None
 
 
 def _enabling(
-    space: Space, parent: int, coordinates: FloatArray, active: BoolArray, has: BoolArray
-) -> Enabling:
-    """The values of a parent that were seen with the child; for numbers, a range if one will do."""
+    space: Space, parent: int, column: FloatArray, has: BoolArray
+) -> tuple[Enabling, BoolArray]:
+    """The values of a parent that were seen with the child; for numbers, a range if one will do.
+
+    Args:
+        space: The search space.
+        parent: Number of the parent's axis.
+        column: Its coordinates, shape (n,).
+        has: Which trials have the child, shape (n,).
+
+    Returns:
+        The values, and which trials have one of them.
+    """
     axis = space.axes[parent]
-    with_child = np.unique(coordinates[has, parent])
-    without = np.unique(coordinates[active[:, parent] & ~has, parent])
-    seen = tuple(axis.value(c) for c in with_child.tolist())
-    if axis.is_category:
-        return Enabling(axis.name, seen)
+    with_child = np.unique(column[has])
+    without = column[~has & ~np.isnan(column)]
     low, high = float(with_child[0]), float(with_child[-1])
-    if ((without >= low) & (without <= high)).any() and axis.is_exhaustive:
-        return Enabling(axis.name, seen)
+    is_split = bool(((without >= low) & (without <= high)).any())
+    if axis.is_category or (is_split and axis.is_exhaustive):
+        seen = tuple(axis.value(c) for c in with_child.tolist())
+        return Enabling(axis.name, seen), np.isin(column, with_child)
     # What lies beyond every value without the child is taken to be as its neighbour.
     limits = (
         axis.value(low) if (without < low).any() else -math.inf,
         axis.value(high) if (without > high).any() else math.inf,
     )
-    return Enabling(axis.name, None, limits)
-
-
-def _enabled_rows(
-    space: Space, parent: int, enabling: Enabling, coordinates: FloatArray
-) -> BoolArray:
-    axis = space.axes[parent]
-    return np.array(
-        [not math.isnan(c) and enabling.holds(axis.value(c)) for c in coordinates[:, parent]]
-    )
+    return Enabling(axis.name, None, limits), (low <= column) & (column <= high)
 
 
 class Activity:
