@@ -6,7 +6,7 @@ with it, and brings the constraints that make those parameters what they stand f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -63,19 +63,19 @@ class Subset:
                 f"a Subset has a size k, or limits k_min and k_max; got k={k!r}, k_min={k_min!r}, "
                 f"k_max={k_max!r} for {name!r}"
             )
-        self.k_min, self.k_max = (k_min or 0, k_max) if k is None else (k, k)
-        most = len(self.items) if self.k_max is None else self.k_max
-        for size in (self.k_min, most):
-            if not 0 <= size <= len(items):
+        least, most = (k_min, k_max) if k is None else (k, k)
+        self.k_min = 0 if least is None else least
+        self.k_max = len(self.items) if most is None else most
+        for size in (self.k_min, self.k_max):
+            if not _is_whole(size) or not 0 <= size <= len(self.items):
                 raise QhpoError(
-                    f"the size of a Subset must be from 0 to its number of items, {len(items)}; "
-                    f"got {size!r} for {name!r}"
+                    "the size of a Subset must be a whole number from 0 to its number of items, "
+                    f"{len(self.items)}; got {size!r} for {name!r}"
                 )
-        if self.k_min > most:
+        if self.k_min > self.k_max:
             raise QhpoError(
-                f"k_min must be at most k_max; got {self.k_min} and {most} for {name!r}"
+                f"k_min must be at most k_max; got {self.k_min} and {self.k_max} for {name!r}"
             )
-        self.k_max = most
         self._names = {item: f"{name}[{item}]" for item in self.items}
         self.search_space: dict[str, BaseDistribution] = {
             parameter: CategoricalDistribution((False, True)) for parameter in self._names.values()
@@ -106,13 +106,14 @@ class Subset:
         params = _params(trial)
         return tuple(item for item, parameter in self._names.items() if params[parameter])
 
-    def params(self, chosen: Sequence[Any]) -> dict[str, bool]:
+    def params(self, chosen: Iterable[Any]) -> dict[str, bool]:
         """The parameters of a subset, to enqueue it.
 
         Raises:
             QhpoError: If an item is unknown.
         """
-        unknown = [item for item in chosen if item not in self._names]
+        chosen = tuple(chosen)
+        unknown = [item for item in chosen if item not in self.items]
         if unknown:
             raise QhpoError(
                 f"a Subset chooses among its items; got {unknown[0]!r} for {self.name!r}, which "
@@ -186,10 +187,15 @@ class Permutation:
         return dict(zip(self._names, order, strict=True))
 
 
-def _checked_items(what: str, name: object, items: Sequence[Any]) -> tuple[Any, ...]:
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def _checked_items(what: str, name: object, items: object) -> tuple[Any, ...]:
     if not isinstance(name, str) or not name:
         raise QhpoError(f"the name of a {what} must be a string that is not empty; got {name!r}")
-    if isinstance(items, str) or len(items) == 0:
+    # A set has another order in another process.
+    if not isinstance(items, Sequence) or isinstance(items, str) or len(items) == 0:
         raise QhpoError(f"a {what} needs a sequence of items; got {items!r} for {name!r}")
     known = tuple(items)
     for item in known:
@@ -198,7 +204,8 @@ def _checked_items(what: str, name: object, items: Sequence[Any]) -> tuple[Any, 
                 f"the items of a {what} must be strings or numbers, which storages keep; got "
                 f"{item!r} for {name!r}"
             )
-    if len(set(map(str, known))) < len(known):
+    # Names are made of strings, and Optuna takes equal choices for one: 1 and True.
+    if len(set(map(str, known))) < len(known) or len(set(known)) < len(known):
         raise QhpoError(f"the items of a {what} must differ; got {known!r} for {name!r}")
     return known
 
