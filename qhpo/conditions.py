@@ -165,7 +165,10 @@ def _in_order(conditions: Mapping[str, Condition], names: Sequence[str]) -> list
 
 
 def learn_conditions(
-    space: Space, coordinates: FloatArray, declared: Sequence[Condition] = ()
+    space: Space,
+    coordinates: FloatArray,
+    declared: Sequence[Condition] = (),
+    is_whole: BoolArray | None = None,
 ) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
     """The simplest conditions that explain which parameters finished trials had.
 
@@ -173,18 +176,23 @@ def learn_conditions(
         space: The search space, of all parameters that any trial had.
         coordinates: Finished trials, shape (n, d), NaN where a trial did not have the parameter.
         declared: Conditions that are taken as given.
+        is_whole: Trials that asked for all they wanted, shape (n,), all if None; what others lack
+            they may not have come to.
 
     Returns:
         The declared and the learnt conditions; and names of parameters that not all trials had and
         that one or two parents do not explain.
     """
     active = ~np.isnan(coordinates)
+    lacks = ~active if is_whole is None else ~active & is_whole[:, None]
     given = {condition.child for condition in declared}
     conditions, unexplained = list(declared), []
     for child, axis in enumerate(space.axes):
-        if axis.name in given or active[:, child].all():
+        if axis.name in given or not lacks[:, child].any():
             continue
-        found = _explained(space, coordinates, active, child, _descendants(axis.name, conditions))
+        known = active[:, child] | lacks[:, child]
+        later = _descendants(axis.name, conditions)
+        found = _explained(space, coordinates[known], active[known], child, later)
         if found is None:
             unexplained.append(axis.name)
         else:

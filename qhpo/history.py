@@ -21,6 +21,7 @@ from qhpo.space import Space
 __all__ = ["History", "HistoryReader", "publish", "published_params"]
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 _PARAMS = "qhpo:params"
 # RDB storages of older schemas hold at most 2,046 characters of an attribute's value.
@@ -95,12 +96,17 @@ class HistoryReader:
             self._stacked(taken + pending),
         )
 
-    def finished(self, study: Study) -> FloatArray:
-        """Configurations of trials that finished with a value, or were pruned, shape (n, d)."""
+    def finished(self, study: Study) -> tuple[FloatArray, BoolArray]:
+        """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
         wanted = (TrialState.COMPLETE, TrialState.PRUNED)
         trials = study._get_trials(deepcopy=False, states=wanted, use_cache=False)
-        places = [self._coordinates(trial) for trial in _by_completion(trials)]
-        return self._stacked([place for place in places if place is not None])
+        places, complete = [], []
+        for trial in _by_completion(trials):
+            place = self._coordinates(trial)
+            if place is not None:
+                places.append(place)
+                complete.append(trial.state == TrialState.COMPLETE)
+        return self._stacked(places), np.array(complete, dtype=bool)
 
     def taken(self, study: Study, current: FrozenTrial) -> FloatArray:
         """Configurations of all finished and other running trials, shape (t, d)."""

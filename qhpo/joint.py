@@ -76,21 +76,21 @@ class JointDomain:
         Args:
             study: The study.
         """
-        known = self._everything.finished(study)
+        known, is_complete = self._everything.finished(study)
         if len(known) == self._n_known:
             return
         self._n_known = len(known)
-        conditions, unexplained = learn_conditions(self._space, known, self._declared)
-        # A parameter of which constraints speak must stay with them.
+        conditions, unexplained = learn_conditions(self._space, known, self._declared, is_complete)
+        # What constraints and declared conditions speak of must stay with them.
         spoken = {name for constraint in self._constraints for name in constraint.names}
+        spoken.update(p.parent for condition in self._declared for p in condition.parents)
         alone = set(unexplained) - spoken
-        for name in sorted(alone - self._told):
-            _logger.info(
-                "no value of one or two other parameters explains which trials have the parameter "
-                "%r; it is suggested on its own",
-                name,
-            )
-        self._told |= alone
+        self._tell(alone.difference(self._never_seen(known)))
+        # Without its parent a child would be taken to be active always.
+        while more := {
+            c.child for c in conditions if any(p.parent in alone for p in c.parents)
+        }.difference(alone, spoken):
+            alone |= more
         joint = {n: dist for n, dist in self.search_space.items() if n not in alone}
         if joint != self.domain.space.search_space:
             space = self._space if not alone else Space(joint)
@@ -101,3 +101,17 @@ class JointDomain:
         )
         if kept != self.domain.conditions:
             self.domain = Domain(self.domain.space, self._constraints, kept)
+
+    def _never_seen(self, known: FloatArray) -> set[str]:
+        columns = zip(self._space.axes, known.T, strict=True)
+        return {axis.name for axis, column in columns if np.isnan(column).all()}
+
+    def _tell(self, names: set[str]) -> None:
+        """Logs, once, parameters that are suggested on their own."""
+        for name in sorted(names - self._told):
+            _logger.info(
+                "no value of one or two other parameters explains which trials have the parameter "
+                "%r; it is suggested on its own",
+                name,
+            )
+        self._told |= names

@@ -226,6 +226,13 @@ class TestLearnt:
         assert {c.child for c in conditions}.isdisjoint(unexplained)
         # An axis that is its own ancestor would be an error here.
         Activity(space, conditions, [axis.coordinates for axis in space.axes])
+        is_whole = rng.random(n) < 0.5
+        conditions, _ = learn_conditions(space, trials, is_whole=is_whole)
+        for condition in conditions:
+            child = int(condition.child[1])
+            known = trials[is_whole | ~np.isnan(trials[:, child])]
+            assert _explains(space, conditions, known, condition.child)
+        Activity(space, conditions, [axis.coordinates for axis in space.axes])
 
     def test_no_trials_teach_nothing(self) -> None:
         nothing = np.empty((0, len(self.SPACE)))
