@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Literal
+from itertools import product
+from typing import Any, Literal
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import BaseTrial
 
+from qhpo.constraints import Constraint, relation
 from qhpo.errors import MissingExtraError, QhpoError
+from qhpo.space import Axis
 
-__all__ = ["Objective", "Problem", "load_problem", "load_problems"]
+__all__ = [
+    "OVER_BUDGET",
+    "Objective",
+    "Problem",
+    "Size",
+    "load_problem",
+    "load_problems",
+    "suggest",
+]
 
 Objective = Callable[[optuna.Trial], float]
 
+OVER_BUDGET = "over_budget"
+"""User attribute of a trial that was not trained: the trainable parameters of its model."""
+
 _GROUP = "qhpo.problems"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the model of a configuration is, which `qhpo run --max-params` bounds.
+
+    Attributes:
+        names: The parameters of the search space that decide it, each with finitely many values.
+        count: Takes their values, in that order, and returns the number of the model's trainable
+            parameters. It is called for every combination, so it should not build the model.
+    """
+
+    names: tuple[str, ...]
+    count: Callable[..., int]
+
+    def of(self, params: Mapping[str, Any]) -> int:
+        """Trainable parameters of a configuration's model."""
+        return self.count(*(params[name] for name in self.names))
 
 
 @dataclass(frozen=True)
@@ -31,6 +70,12 @@ class Problem:
             here. The same seed gives the same data split and the same training.
         packages: Import names that ``make_objective`` needs, such as ``("torch", "sklearn")``.
         extra: The extra of the distribution that brings those packages.
+        search_space: What every trial asks for: distributions by parameter name, in the order in
+            which the objective asks, best by `suggest`. None if trials differ in that.
+        size: How large the models are; needs ``search_space``. None if nothing is to be bounded.
+
+    Raises:
+        QhpoError: If the size depends on a parameter that the search space does not have.
     """
 
     name: str
@@ -39,20 +84,118 @@ class Problem:
     make_objective: Callable[[int], Objective]
     packages: tuple[str, ...] = ()
     extra: str = ""
+    search_space: Mapping[str, BaseDistribution] | None = field(default=None, hash=False)
+    size: Size | None = None
+
+    def __post_init__(self) -> None:
+        space = self.search_space or {}
+        unknown = [name for name in self.size.names if name not in space] if self.size else []
+        if unknown:
+            raise QhpoError(
+                f"the size of a problem must depend on parameters of its search_space; {self.name} "
+                f"names {', '.join(unknown)}; the space has: {', '.join(space) or 'none'}"
+            )
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this problem needs and this environment lacks."""
         return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
 
-    def objective(self, seed: int) -> Objective:
+    def at_most(self, max_params: int) -> Constraint:
+        """The constraint that a configuration's model has at most so many trainable parameters.
+
+        Raises:
+            QhpoError: If the problem does not say how large its models are, or all are larger.
+        """
+        size, space = self._size(), self.search_space or {}
+        axes = [Axis.from_distribution(name, space[name]) for name in size.names]
+        values = [[axis.value(c) for c in axis.every_coordinate().tolist()] for axis in axes]
+        smallest = min(size.count(*each) for each in product(*values))
+        if max_params < smallest:
+            raise QhpoError(
+                f"a budget must hold the smallest model of {self.name}, which has {smallest} "
+                f"trainable parameters; got {max_params}; give {smallest} or more"
+            )
+        return relation(size.names, _AtMost(size.count, max_params))
+
+    def objective(self, seed: int, max_params: int | None = None) -> Objective:
         """The objective, ready for ``study.optimize``.
+
+        Args:
+            seed: Of the data split and the training.
+            max_params: A trial whose model has more trainable parameters is not trained: it is
+                pruned at once, without a report, and has their number as its user attribute
+                `OVER_BUDGET`. None for no such budget.
 
         Raises:
             MissingExtraError: If a package it needs is not installed.
+            QhpoError: As `at_most`.
         """
         for package in self.missing_packages():
             raise MissingExtraError(f"the problem {self.name}", package, self.extra)
-        return self.make_objective(seed)
+        if max_params is None:
+            return self.make_objective(seed)
+        self.at_most(max_params)
+        return self._within(max_params, self.make_objective(seed))
+
+    def _within(self, max_params: int, objective: Objective) -> Objective:
+        size, space = self._size(), self.search_space or {}
+
+        def within(trial: optuna.Trial) -> float:
+            # All of the configuration is asked for, so that the pruned trial shows it and samplers
+            # that draw one parameter after another draw the same as without a budget.
+            n = size.of(suggest(trial, space))
+            if n > max_params:
+                trial.set_user_attr(OVER_BUDGET, n)
+                raise optuna.TrialPruned(f"{n} trainable parameters; the budget is {max_params}")
+            return objective(trial)
+
+        return within
+
+    def _size(self) -> Size:
+        if self.size is None:
+            raise QhpoError(
+                f"a size budget needs a problem that says how large its models are; {self.name} "
+                "does not; leave the budget out"
+            )
+        return self.size
+
+
+@dataclass(frozen=True)
+class _AtMost:
+    """Whether a model is within the budget, by the parameters that decide its size."""
+
+    count: Callable[..., int]
+    max_params: int
+
+    def __call__(self, *values: Any) -> bool:
+        return self.count(*values) <= self.max_params
+
+    def __repr__(self) -> str:
+        return f"at most {self.max_params} trainable parameters"
+
+
+def suggest(trial: BaseTrial, search_space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Ask a trial for every parameter of a search space, in its order.
+
+    Objectives that do so ask for exactly what they declare.
+
+    Raises:
+        QhpoError: If a distribution is none of Optuna's float, int and categorical ones.
+    """
+    return {name: _suggest(trial, name, dist) for name, dist in search_space.items()}
+
+
+def _suggest(trial: BaseTrial, name: str, dist: BaseDistribution) -> Any:
+    if isinstance(dist, FloatDistribution):
+        return trial.suggest_float(name, dist.low, dist.high, step=dist.step, log=dist.log)
+    if isinstance(dist, IntDistribution):
+        return trial.suggest_int(name, dist.low, dist.high, step=dist.step, log=dist.log)
+    if isinstance(dist, CategoricalDistribution):
+        return trial.suggest_categorical(name, dist.choices)
+    raise QhpoError(
+        "a parameter must have one of Optuna's float, int or categorical distributions; "
+        f"got {dist!r} for the parameter {name!r}"
+    )
 
 
 def load_problems() -> dict[str, Problem]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import BaseTrial
 
-from qhpo.problem import Objective, Problem
+from qhpo.problem import Objective, Problem, Size, suggest
 from qhpo_problems.training.cnn_model import (
     ACTIVATIONS,
     KERNEL_SIZES,
@@ -15,35 +21,53 @@ from qhpo_problems.training.cnn_model import (
     build_cnn,
     count_parameters,
 )
-from qhpo_problems.training.settings import suggest_settings
+from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
 
-__all__ = ["EPOCHS", "PROBLEM", "make_objective", "suggest_cnn"]
+__all__ = ["CNN_SPACE", "EPOCHS", "PROBLEM", "make_objective", "network_size", "suggest_cnn"]
 
 EPOCHS = 40
 """Passes over the 256 training images in one trial."""
 
+_CHANNELS = tuple(f"channels_{block}" for block in range(1, MAX_BLOCKS + 1))
+
+CNN_SPACE: dict[str, BaseDistribution] = {
+    "blocks": IntDistribution(1, MAX_BLOCKS),
+    **{name: IntDistribution(8, 40, step=8) for name in _CHANNELS},
+    "kernel_size": CategoricalDistribution(KERNEL_SIZES),
+    "pooling": CategoricalDistribution(POOLINGS),
+    "batch_norm": CategoricalDistribution((True, False)),
+    "activation": CategoricalDistribution(ACTIVATIONS),
+    "dropout": FloatDistribution(0.0, 0.5, step=0.125),
+}
+"""What `suggest_cnn` asks a trial for.
+
+The space is static: every trial has the channels of all three blocks, and those of blocks that it
+does not have are ignored. Two trials that differ in an ignored one only train the same network and
+get the same value.
+"""
+
 
 def suggest_cnn(trial: BaseTrial) -> CNNConfig:
-    """The trial's architecture.
+    """The trial's architecture, by the parameters of `CNN_SPACE`."""
+    params = suggest(trial, CNN_SPACE)
+    blocks = params.pop("blocks")
+    channels = [params.pop(name) for name in _CHANNELS]
+    return CNNConfig(channels=tuple(channels[:blocks]), **params)
 
-    Parameters: ``blocks``, ``channels_1`` to ``channels_3`` (ordinal), ``kernel_size``,
-    ``pooling``, ``batch_norm``, ``activation`` and ``dropout``.
 
-    The space is static: every trial has all three ``channels``, and those of blocks that it does
-    not have are ignored. Two trials that differ in an ignored one only train the same network
-    and get the same value.
+def network_size(blocks: int, kernel_size: int, batch_norm: bool, *channels: int) -> int:
+    """Trainable numbers of the network that a trial describes.
+
+    What else a trial chooses has none: pooling, activation and dropout.
+
+    Args:
+        blocks: How many blocks the network has.
+        kernel_size: Height and width of every convolution.
+        batch_norm: Whether every convolution is batch-normalized.
+        *channels: Those of all `MAX_BLOCKS` blocks.
     """
-    blocks = trial.suggest_int("blocks", 1, MAX_BLOCKS)
-    channels = [
-        trial.suggest_int(f"channels_{block}", 8, 40, step=8) for block in range(1, MAX_BLOCKS + 1)
-    ]
-    return CNNConfig(
-        channels=tuple(channels[:blocks]),
-        kernel_size=trial.suggest_categorical("kernel_size", KERNEL_SIZES),
-        pooling=trial.suggest_categorical("pooling", POOLINGS),
-        batch_norm=trial.suggest_categorical("batch_norm", (True, False)),
-        activation=trial.suggest_categorical("activation", ACTIVATIONS),
-        dropout=trial.suggest_float("dropout", 0.0, 0.5, step=0.125),
+    return count_parameters(
+        CNNConfig(channels[:blocks], kernel_size, POOLINGS[0], batch_norm, ACTIVATIONS[0], 0.0)
     )
 
 
@@ -80,4 +104,6 @@ PROBLEM = Problem(
     make_objective=make_objective,
     packages=("torch", "sklearn"),
     extra="torch",
+    search_space={**CNN_SPACE, **SETTINGS_SPACE},
+    size=Size(("blocks", "kernel_size", "batch_norm", *_CHANNELS), network_size),
 )

@@ -5,17 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import BaseTrial
 
 from qhpo.errors import QhpoError
+from qhpo.problem import suggest
 
-__all__ = ["BATCH_SIZES", "OPTIMIZERS", "TrainingSettings", "suggest_settings"]
+__all__ = ["BATCH_SIZES", "OPTIMIZERS", "SETTINGS_SPACE", "TrainingSettings", "suggest_settings"]
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 """Names that `TrainingSettings.optimizer` can have; ``"sgd"`` has Nesterov momentum 0.9."""
 
 BATCH_SIZES = (16, 32, 64, 128)
 """Batch sizes that `suggest_settings` chooses from."""
+
+SETTINGS_SPACE: dict[str, BaseDistribution] = {
+    "optimizer": CategoricalDistribution(OPTIMIZERS),
+    "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
+    "weight_decay": FloatDistribution(1e-6, 1e-1, log=True),
+    "batch_size": CategoricalDistribution(BATCH_SIZES),
+}
+"""What `suggest_settings` asks a trial for."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +74,9 @@ class TrainingSettings:
 
 
 def suggest_settings(trial: BaseTrial, epochs: int) -> TrainingSettings:
-    """The trial's training settings.
+    """The trial's training settings, by the parameters of `SETTINGS_SPACE`.
 
-    Parameters: ``optimizer``, ``learning_rate`` (1e-4 to 1e-1, log), ``weight_decay`` (1e-6 to
-    1e-1, log) and ``batch_size``. The number of epochs is the problem's, not the trial's: trials
-    stay comparable epoch by epoch, which is what pruners compare.
+    The number of epochs is the problem's, not the trial's: trials stay comparable epoch by epoch,
+    which is what pruners compare.
     """
-    return TrainingSettings(
-        optimizer=trial.suggest_categorical("optimizer", OPTIMIZERS),
-        learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
-        weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
-        batch_size=trial.suggest_categorical("batch_size", BATCH_SIZES),
-        epochs=epochs,
-    )
+    return TrainingSettings(**suggest(trial, SETTINGS_SPACE), epochs=epochs)

@@ -1,13 +1,16 @@
 import subprocess
 import sys
+from itertools import product
 from typing import Any
 
 import optuna
 import pytest
+import torch
 from optuna.trial import FixedTrial
 
+from qhpo import QUBOSampler
 from qhpo.errors import QhpoError
-from qhpo.problem import Objective, load_problem
+from qhpo.problem import OVER_BUDGET, Objective, load_problem
 from qhpo_problems.training import cnn
 from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
 
@@ -34,6 +37,15 @@ def objective(monkeypatch: pytest.MonkeyPatch) -> Objective:
     return cnn.make_objective(0)
 
 
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials end where the training would begin; larger networks get better values."""
+    monkeypatch.setattr(
+        "qhpo_problems.training.tuning.validation_error",
+        lambda trial, *args, **kwargs: -trial.user_attrs["parameters"],
+    )
+
+
 def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
     study = optuna.create_study(pruner=optuna.pruners.NopPruner())
     study.enqueue_trial(params)
@@ -49,7 +61,8 @@ def test_entry_point_gives_this_problem() -> None:
 
 def test_listing_the_problem_imports_nothing_heavy() -> None:
     code = (
-        "import sys, qhpo_problems.training.cnn\n"
+        "import sys, qhpo_problems.training.cnn as cnn\n"
+        "cnn.PROBLEM.at_most(20_000)\n"
         "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -78,6 +91,60 @@ def test_space_is_static_and_mostly_discrete(objective: Objective) -> None:
         if isinstance(distribution, optuna.distributions.FloatDistribution) and distribution.log
     ]
     assert sorted(log_floats) == ["learning_rate", "weight_decay"]
+
+
+def test_a_trial_asks_for_exactly_what_is_declared(untrained: None) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(cnn.make_objective(0), n_trials=1)
+
+    assert cnn.PROBLEM.search_space is not None
+    assert study.trials[0].distributions == cnn.PROBLEM.search_space
+    assert list(PARAMS) == list(cnn.PROBLEM.search_space)
+
+
+def test_the_size_of_every_network_is_what_torch_counts() -> None:
+    widths = range(8, 41, 8)
+    counted: dict[CNNConfig, int] = {}
+    for blocks, size, norm, *channels in product((1, 2, 3), (3, 5), (True, False), *[widths] * 3):
+        config = CNNConfig(tuple(channels[:blocks]), size, "max", norm, "relu", 0.0)
+        if config not in counted:
+            with torch.device("meta"):
+                counted[config] = sum(p.numel() for p in build_cnn(config).parameters())
+        assert cnn.network_size(blocks, size, norm, *channels) == counted[config]
+        names = ("blocks", "kernel_size", "batch_norm", "channels_1", "channels_2", "channels_3")
+        params = dict(zip(names, (blocks, size, norm, *channels), strict=True))
+        assert cnn.PROBLEM.size is not None
+        assert cnn.PROBLEM.size.of(params) == counted[config]
+    assert len(counted) == (5 + 25 + 125) * 4
+    assert min(counted.values()) == 994
+
+
+@pytest.mark.parametrize("name", ["pooling", "activation", "dropout"])
+def test_other_choices_do_not_change_the_size(name: str) -> None:
+    distribution = cnn.CNN_SPACE[name]
+    values = getattr(distribution, "choices", (0.0, 0.25, 0.5))
+    with torch.device("meta"):
+        models = [build_cnn(cnn.suggest_cnn(FixedTrial(PARAMS | {name: v}))) for v in values]
+    assert len({sum(p.numel() for p in model.parameters()) for model in models}) == 1
+
+
+@pytest.mark.parametrize("sampler", ["qubo", "random"])
+def test_no_network_over_the_budget_is_trained(sampler: str, untrained: None) -> None:
+    budget = 20_000
+    space = cnn.PROBLEM.search_space
+    study = optuna.create_study(
+        sampler=QUBOSampler(space, constraints=[cnn.PROBLEM.at_most(budget)], seed=0)
+        if sampler == "qubo"
+        else optuna.samplers.RandomSampler(seed=0)
+    )
+    study.optimize(cnn.PROBLEM.objective(0, budget), n_trials=13)
+
+    sizes = [trial.user_attrs["parameters"] for trial in study.trials if trial.value is not None]
+    over = [trial.user_attrs[OVER_BUDGET] for trial in study.trials if trial.value is None]
+    assert len(sizes) + len(over) == 13
+    assert budget / 2 < max(sizes) <= budget
+    assert bool(over) == (sampler == "random")
+    assert min(over, default=budget + 1) > budget
 
 
 def test_learns_and_says_how(objective: Objective) -> None:

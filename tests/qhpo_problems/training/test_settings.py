@@ -7,6 +7,7 @@ from qhpo.errors import QhpoError
 from qhpo_problems.training.settings import (
     BATCH_SIZES,
     OPTIMIZERS,
+    SETTINGS_SPACE,
     TrainingSettings,
     suggest_settings,
 )
@@ -26,10 +27,11 @@ def test_suggested_settings_are_what_the_trial_says() -> None:
     assert settings == TrainingSettings("sgd", 0.02, 1e-4, 64, epochs=7)
 
 
-def test_every_choice_can_be_suggested() -> None:
+def test_a_trial_asks_for_exactly_what_is_declared() -> None:
     study = optuna.create_study()
     trial = study.ask()
     suggest_settings(trial, epochs=1)
+    assert trial.distributions == SETTINGS_SPACE
     assert trial.distributions["optimizer"].choices == OPTIMIZERS  # type: ignore[attr-defined]
     assert trial.distributions["batch_size"].choices == BATCH_SIZES  # type: ignore[attr-defined]
 
