@@ -38,6 +38,7 @@ _UNLIMITED = 10_000
 _STYLES = {
     Outcome.COMPLETE: "",
     Outcome.PRUNED: "yellow",
+    Outcome.OVER_BUDGET: "yellow",
     Outcome.FAILED: "red",
     Outcome.INTERRUPTED: "dim",
     Outcome.RUNNING: "cyan",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import click
 import optuna
+from optuna.samplers import BaseSampler
 from rich.console import Console
 
 from qhpo.cli.app import Interrupted
@@ -31,6 +32,7 @@ _MAX_SEED = 2**32 - 1
     epilog=examples(
         "qhpo run cnn-digits",
         "qhpo run cnn-digits --trials 100 --timeout 600",
+        "qhpo run cnn-digits --study small --max-params 20000",
         "qhpo run cnn-digits --study rival --sampler tpe --seed 1",
         "qhpo run cnn-digits --storage postgresql://user@host/tuning",
     )
@@ -63,6 +65,14 @@ _MAX_SEED = 2**32 - 1
     help="Seed of the training and of the sampler.  [default: the study's, or 0]",
 )
 @click.option(
+    "--max-params",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="Train no model with more trainable parameters. The sampler qubo suggests none; with "
+    "another one, such a trial ends at once as pruned, untrained, and counts as a trial.  "
+    "[default: the study's, or no limit]",
+)
+@click.option(
     "--timeout",
     type=Seconds(min=0, min_open=True),
     metavar="S",
@@ -78,6 +88,7 @@ def run(
     sampler: str | None,
     solver: str | None,
     seed: int | None,
+    max_params: int | None,
     timeout: float | None,
 ) -> None:
     """Tune PROBLEM, or continue where an earlier run stopped.
@@ -90,6 +101,8 @@ def run(
         raise click.UsageError(f"--solver belongs to --sampler qubo, not {sampler}; leave it out")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     task = _load(problem)
+    if max_params is not None:
+        task.at_most(max_params)
     if solver is not None:
         sampler = "qubo"
     if sampler is not None:
@@ -99,11 +112,18 @@ def run(
     try:
         with readable_errors(storage):
             opened, choices = enter_study(
-                open_storage(storage), name, task, sampler=sampler, solver=solver, seed=seed
+                open_storage(storage),
+                name,
+                task,
+                sampler=sampler,
+                solver=solver,
+                seed=seed,
+                max_params=max_params,
             )
             check_sampler(choices.sampler, choices.solver)
             with errors.status(f"preparing {task.name}"):
-                objective = _prepare(task, choices.seed)
+                objective = _prepare(task, choices)
+            opened.sampler = _sampler(task, choices)
             search = _search(opened, objective, choices, trials, timeout, errors)
     except KeyboardInterrupt:
         again = shlex.join(["qhpo", "run", *_given(ctx)])
@@ -128,15 +148,34 @@ def _load(name: str) -> Problem:
     return problem
 
 
-def _prepare(problem: Problem, seed: int) -> Objective:
+def _prepare(problem: Problem, choices: Choices) -> Objective:
     try:
-        return problem.objective(seed)
+        return problem.objective(choices.seed, choices.max_params)
     except QhpoError:
         raise
     except Exception as error:
         raise QhpoError(
             f"the problem {problem.name} cannot be prepared: {type(error).__name__}: {error}"
         ) from error
+
+
+def _sampler(problem: Problem, choices: Choices) -> BaseSampler:
+    budget = choices.max_params
+    constraints = [] if budget is None else [problem.at_most(budget)]
+    # Without constraints the space is learnt, as it always was: old studies continue the same.
+    space = problem.search_space if constraints else None
+    return TimedSampler(
+        WorkerSampler(
+            lambda first: build_sampler(
+                choices.sampler,
+                choices.solver,
+                choices.seed,
+                first,
+                search_space=space,
+                constraints=constraints,
+            )
+        )
+    )
 
 
 def _search(
@@ -147,11 +186,6 @@ def _search(
     timeout: float | None,
     errors: Console,
 ) -> Search:
-    study.sampler = TimedSampler(
-        WorkerSampler(
-            lambda first: build_sampler(choices.sampler, choices.solver, choices.seed, first)
-        )
-    )
     search = Search(study, objective, choices, total, timeout)
     with SearchProgress(errors, study.study_name, total) as progress:
         finished = sum(outcome(trial).finished for trial in study.get_trials(deepcopy=False))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from qhpo.constraints import Constraint
 from qhpo.delegate import DelegatingSampler
 from qhpo.errors import MissingExtraError, SolverError
 
@@ -30,7 +32,15 @@ def check_sampler(name: str, solver: str) -> None:
         _check_solver(solver)
 
 
-def build_sampler(name: str, solver: str, seed: int, first_number: int) -> BaseSampler:
+def build_sampler(
+    name: str,
+    solver: str,
+    seed: int,
+    first_number: int,
+    *,
+    search_space: Mapping[str, BaseDistribution] | None = None,
+    constraints: Iterable[Constraint] = (),
+) -> BaseSampler:
     """The sampler that `qhpo run --sampler` names.
 
     Args:
@@ -40,6 +50,8 @@ def build_sampler(name: str, solver: str, seed: int, first_number: int) -> BaseS
         first_number: Number of the first trial that the sampler will be asked for. Optuna's own
             samplers know only their seed: continued, or in a second process, they would repeat
             the trials that the study already has. They get another seed for another first trial.
+        search_space: Declared to ``"qubo"``; Optuna's own samplers learn it from the trials.
+        constraints: What ``"qubo"`` keeps; the others suggest what breaks them as well.
 
     Raises:
         SolverError: As `check_sampler`.
@@ -49,7 +61,7 @@ def build_sampler(name: str, solver: str, seed: int, first_number: int) -> BaseS
     if name == "qubo":
         from qhpo import QUBOSampler
 
-        return QUBOSampler(seed=seed, solver=solver)
+        return QUBOSampler(search_space, constraints=constraints, seed=seed, solver=solver)
     if first_number > 0:
         seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
     if name == "tpe":

@@ -22,7 +22,7 @@ from qhpo.cli.report import (
     trial_counts,
 )
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER, best_trial
+from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SAMPLER, SEED, SOLVER, best_trial
 from qhpo.errors import QhpoError
 
 __all__ = ["show"]
@@ -97,7 +97,9 @@ def _origin(study: optuna.Study) -> str:
     direction = study.direction.name.lower()
     if PROBLEM not in study.user_attrs:
         return f"{direction}, started by another program"
-    return f"{study.user_attrs[PROBLEM]}, {direction}, seed {study.user_attrs[SEED]}"
+    origin = f"{study.user_attrs[PROBLEM]}, {direction}, seed {study.user_attrs[SEED]}"
+    budget = study.user_attrs.get(MAX_PARAMS)
+    return origin if budget is None else f"{origin}, at most {budget} trainable parameters"
 
 
 def _samplers(study: optuna.Study) -> str:

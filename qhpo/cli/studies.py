@@ -11,12 +11,13 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.errors import QhpoError
-from qhpo.problem import Problem
+from qhpo.problem import OVER_BUDGET, Problem
 from qhpo.timing import WALL_SECONDS
 
 __all__ = [
     "DIRECTION",
     "ERROR",
+    "MAX_PARAMS",
     "PROBLEM",
     "SAMPLER",
     "SEED",
@@ -31,20 +32,26 @@ __all__ = [
     "training_seconds",
 ]
 
-# User attributes. The first three belong to a study, `ERROR` to a trial, the rest to both.
+# User attributes. The first four belong to a study, `ERROR` to a trial, the rest to both.
 PROBLEM = "qhpo:problem"
 DIRECTION = "qhpo:direction"
 SEED = "qhpo:seed"
+MAX_PARAMS = "qhpo:max_params"
 SAMPLER = "qhpo:sampler"
 SOLVER = "qhpo:solver"
 ERROR = "qhpo:error"
 
 
 class Outcome(Enum):
-    """What became of a trial. Interrupted: its process was stopped before the objective ended."""
+    """What became of a trial.
+
+    Interrupted: its process was stopped before the objective ended. Over budget: pruned without
+    training, because its model was larger than the study allows.
+    """
 
     COMPLETE = "complete"
     PRUNED = "pruned"
+    OVER_BUDGET = "over budget"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"
@@ -53,16 +60,29 @@ class Outcome(Enum):
     @property
     def finished(self) -> bool:
         """Whether the trial counts towards the total that `qhpo run --trials` asks for."""
-        return self in (Outcome.COMPLETE, Outcome.PRUNED, Outcome.FAILED)
+        return self in (
+            Outcome.COMPLETE,
+            Outcome.PRUNED,
+            Outcome.OVER_BUDGET,
+            Outcome.FAILED,
+        )
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the trials to come are made with. The solver only matters to the sampler qubo."""
+    """What the trials to come are made with.
+
+    Attributes:
+        sampler: Name of the sampler.
+        solver: Name of the solver; it only matters to the sampler qubo.
+        seed: Of the training and of the sampler.
+        max_params: Most trainable parameters of a model that is trained; None for no budget.
+    """
 
     sampler: str
     solver: str
     seed: int
+    max_params: int | None = None
 
 
 def outcome(trial: FrozenTrial) -> Outcome:
@@ -71,6 +91,8 @@ def outcome(trial: FrozenTrial) -> Outcome:
         # A trial of `qhpo run` that ended by itself says why; one that was cut off cannot.
         cut_off = SAMPLER in trial.user_attrs and ERROR not in trial.user_attrs
         return Outcome.INTERRUPTED if cut_off else Outcome.FAILED
+    if trial.state == TrialState.PRUNED and OVER_BUDGET in trial.user_attrs:
+        return Outcome.OVER_BUDGET
     return Outcome(trial.state.name.lower())
 
 
@@ -108,6 +130,7 @@ def enter_study(
     sampler: str | None = None,
     solver: str | None = None,
     seed: int | None = None,
+    max_params: int | None = None,
 ) -> tuple[optuna.Study, Choices]:
     """Start a study, or continue the one of that name.
 
@@ -116,8 +139,8 @@ def enter_study(
         was started with, else the defaults.
 
     Raises:
-        QhpoError: If the study belongs to another problem, direction or seed, or to a program
-            other than `qhpo run`.
+        QhpoError: If the study belongs to another problem, direction, seed or size budget, or to a
+            program other than `qhpo run`.
     """
     study = optuna.create_study(
         storage=storage,
@@ -129,7 +152,7 @@ def enter_study(
     )
     known = study.user_attrs
     if study.get_trials(deepcopy=False):
-        _check_same(study, problem, seed)
+        _check_same(study, problem, seed, max_params)
     else:
         # Nothing was tried yet: the choices are still free.
         known = {}
@@ -138,6 +161,7 @@ def enter_study(
         sampler=sampler or known.get(SAMPLER, "qubo"),
         solver=solver or known.get(SOLVER, "neal"),
         seed=int(known.get(SEED, 0)) if seed is None else seed,
+        max_params=known.get(MAX_PARAMS) if max_params is None else max_params,
     )
     if not known:
         study.set_user_attr(PROBLEM, problem.name)
@@ -146,10 +170,15 @@ def enter_study(
         study.set_user_attr(SAMPLER, chosen.sampler)
         if chosen.sampler == "qubo":
             study.set_user_attr(SOLVER, chosen.solver)
+        # An attribute cannot be removed, and one of an earlier attempt would count.
+        if chosen.max_params is not None or MAX_PARAMS in study.user_attrs:
+            study.set_user_attr(MAX_PARAMS, chosen.max_params)
     return study, chosen
 
 
-def _check_same(study: optuna.Study, problem: Problem, seed: int | None) -> None:
+def _check_same(
+    study: optuna.Study, problem: Problem, seed: int | None, max_params: int | None
+) -> None:
     known = study.user_attrs
     if PROBLEM not in known:
         raise QhpoError(
@@ -167,6 +196,16 @@ def _check_same(study: optuna.Study, problem: Problem, seed: int | None) -> None
             f"{study.study_name} has seed {known[SEED]}, got {seed}; leave --seed out, or choose "
             "another name with --study"
         )
+    if max_params not in (None, known.get(MAX_PARAMS)):
+        raise QhpoError(
+            f"a study keeps its size budget: {study.study_name} was started with "
+            f"{_budget(known.get(MAX_PARAMS))}, got {max_params}; leave --max-params out, or "
+            "choose another name with --study"
+        )
+
+
+def _budget(max_params: int | None) -> str:
+    return "no --max-params" if max_params is None else f"--max-params {max_params}"
 
 
 def _check_direction(study: optuna.Study, problem: Problem) -> None:

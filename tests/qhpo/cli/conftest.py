@@ -29,6 +29,7 @@ pruning = tiny_problems:PRUNING
 refusing = tiny_problems:REFUSING
 reporting = tiny_problems:REPORTING
 seeded = tiny_problems:SEEDED
+sized = tiny_problems:SIZED
 slow = tiny_problems:SLOW
 stopping = tiny_problems:STOPPING
 text = tiny_problems:TEXT

@@ -38,6 +38,19 @@ MISTAKES = {
         "'ten' is not a valid whole number",
     ),
     "negative seed": (["run", "parabola", "--seed", "-1"], "-1 is not in the range"),
+    "budget of a problem without sizes": (
+        ["run", "parabola", "--max-params", "100"],
+        "says how large its models are; parabola does not; leave the budget out",
+    ),
+    "impossible budget": (
+        ["run", "cnn-digits", "--max-params", "100"],
+        "smallest model of cnn-digits, which has 994 trainable parameters; got 100; give 994",
+    ),
+    "no budget": (["run", "sized", "--max-params", "0"], "0 is not in the range x>=1"),
+    "budget in words": (
+        ["run", "sized", "--max-params", "20k"],
+        "'20k' is not a valid whole number",
+    ),
     "negative timeout": (["run", "parabola", "--timeout", "-1"], "-1.0 is not in the range x>0"),
     "no number": (["run", "parabola", "--timeout", "nan"], "'nan' is not a valid number"),
     "path for URL": (["run", "parabola", "--storage", "a.db"], "such as sqlite:///qhpo.db"),

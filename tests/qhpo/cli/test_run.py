@@ -258,7 +258,7 @@ def test_ctrl_c_between_trials_leaves_none_running(
             if trial.number == 1:
                 signal.raise_signal(signal.SIGINT)
 
-    def build(*args: Any) -> BaseSampler:
+    def build(*args: Any, **kwargs: Any) -> BaseSampler:
         return Interrupting()
 
     signal.signal(signal.SIGINT, signal.default_int_handler)

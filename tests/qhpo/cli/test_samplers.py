@@ -67,6 +67,27 @@ def test_the_qubo_sampler_gets_the_study_s_seed() -> None:
     assert third(0) == third(2)
 
 
+def test_the_qubo_sampler_keeps_constraints_from_its_first_trial_on() -> None:
+    from optuna.distributions import IntDistribution
+
+    from qhpo.constraints import relation
+
+    sampler = build_sampler(
+        "qubo",
+        "neal",
+        seed=0,
+        first_number=0,
+        search_space={"a": IntDistribution(0, 3), "b": IntDistribution(0, 3)},
+        constraints=[relation(("a", "b"), lambda a, b: a + b == 3)],
+    )
+    study = optuna.create_study(sampler=sampler)
+
+    study.optimize(lambda trial: trial.suggest_int("a", 0, 3) - trial.suggest_int("b", 0, 3), 4)
+
+    assert sorted(trial.params["a"] for trial in study.trials) == [0, 1, 2, 3]
+    assert all(sum(trial.params.values()) == 3 for trial in study.trials)
+
+
 def test_an_unknown_solver() -> None:
     with pytest.raises(SolverError, match=r"neal.*got 'nael'; did you mean neal\?"):
         check_sampler("qubo", "nael")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from qhpo.errors import QhpoError
-from qhpo.problem import Objective, Problem
+from qhpo.problem import Objective, Problem, Size, suggest
 
 
 def _parabola(seed: int) -> Objective:
@@ -102,6 +103,23 @@ def _stopping(seed: int) -> Objective:
     return objective
 
 
+SIZED_SPACE: dict[str, BaseDistribution] = {
+    "x": FloatDistribution(-1.0, 1.0),
+    "width": IntDistribution(1, 6),
+    "layers": IntDistribution(1, 4),
+}
+
+
+def _sized(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, SIZED_SPACE)
+        size = int(params["layers"] * params["width"])
+        trial.set_user_attr("trained", size)
+        return float(params["x"]) ** 2 - size
+
+    return objective
+
+
 def _unprepared(seed: int) -> Objective:
     raise OSError("the data is not there")
 
@@ -118,6 +136,14 @@ PRUNING = Problem("pruning", "Prunes every trial.", "minimize", _pruning)
 REPORTING = Problem("reporting", "Gets worse, and says so.", "minimize", _reporting)
 REFUSING = Problem("refusing", "Refuses its input.", "minimize", _refusing)
 STOPPING = Problem("stopping", "Stops in trial 3.", "minimize", _stopping)
+SIZED = Problem(
+    "sized",
+    "The larger, the better.",
+    "minimize",
+    _sized,
+    search_space=SIZED_SPACE,
+    size=Size(("layers", "width"), lambda layers, width: int(layers * width)),
+)
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
 HUNGRY = Problem(
     "hungry", "Needs what is not there.", "minimize", _parabola, ("no_such_package",), "torch"
