@@ -26,13 +26,30 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from qhpo.errors import QhpoError
 from qhpo.space import Space
 
-__all__ = ["Activity", "Condition", "Enabling", "declared_conditions", "learn_conditions"]
+__all__ = [
+    "Activity",
+    "Condition",
+    "Enabling",
+    "declared_conditions",
+    "is_same",
+    "learn_conditions",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 _ANY = (-math.inf, math.inf)
+
+
+def is_same(value: Any, written: Any) -> bool:
+    """Whether a parameter's value is the one that a user has written.
+
+    The third value of a float with step 0.1 is 3 * 0.1, which is not 0.3.
+    """
+    if isinstance(value, float) and isinstance(written, (int, float)):
+        return math.isclose(value, written, rel_tol=1e-9, abs_tol=1e-14)
+    return bool(value == written)
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,7 @@ class Enabling:
     def holds(self, value: Any) -> bool:
         """Whether a value of the parent is an enabling one."""
         if self.values is not None:
-            return value in self.values
+            return any(is_same(value, enabling) for enabling in self.values)
         return bool(self.limits[0] <= value <= self.limits[1])
 
 

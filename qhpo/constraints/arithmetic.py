@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from qhpo.constraints.base import Constraint, Form, Sum
+from qhpo.constraints.base import Constraint, Form, Sum, is_finite_number
 from qhpo.errors import QhpoError
 
 __all__ = ["Linear", "Quadratic", "Sense", "linear", "quadratic"]
@@ -79,7 +79,10 @@ def linear(coefficients: Mapping[str, float], sense: Sense, bound: float) -> Lin
     _check("linear", coefficients, sense, bound)
     for name in coefficients:
         if not isinstance(name, str):
-            raise QhpoError(f"linear takes coefficients by parameter name; got {name!r}")
+            raise QhpoError(
+                f"linear takes coefficients by parameter name; got {name!r}; use quadratic for "
+                "products of two"
+            )
     return Linear(tuple(coefficients.items()), sense, bound)
 
 
@@ -137,10 +140,8 @@ def quadratic(
     _check("quadratic", coefficients, sense, bound)
     keys: list[object] = list(coefficients)
     for key in keys:
-        names = (key,) if isinstance(key, str) else key
-        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            names = ()
-        if len(names) not in (1, 2):
+        is_pair = isinstance(key, tuple) and [type(name) for name in key] == [str, str]
+        if not isinstance(key, str) and not is_pair:
             raise QhpoError(
                 "quadratic takes coefficients by pair of parameter names, or by one name for a "
                 f"linear term; got {key!r}"
@@ -152,7 +153,7 @@ def _check(what: str, coefficients: object, sense: object, bound: object) -> Non
     if not isinstance(coefficients, Mapping) or not coefficients:
         raise QhpoError(f"{what} takes a mapping with at least one term; got {coefficients!r}")
     for number in (*coefficients.values(), bound):
-        if not isinstance(number, (int, float)) or not math.isfinite(number):
+        if not is_finite_number(number):
             raise QhpoError(
                 f"{what} takes finite numbers as coefficients and bound; got {number!r}"
             )

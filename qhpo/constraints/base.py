@@ -18,13 +18,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 
 from qhpo.errors import QhpoError
 
-__all__ = ["Constraint", "Form", "Predicate", "Relation", "Sum"]
+__all__ = ["Constraint", "Form", "Predicate", "Relation", "Sum", "is_finite_number"]
 
 _EQUALITY_TOLERANCE = 1e-9
 """Numbers are equal if they differ by no more than this, relative to their size (at least 1)."""
@@ -170,11 +171,19 @@ class Constraint(ABC):
                 )
 
 
+def is_finite_number(value: object) -> bool:
+    """Whether a value is a number that a float can hold; truth values are 0 and 1."""
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _is_numeric(distribution: BaseDistribution) -> bool:
     choices = getattr(distribution, "choices", None)
     if choices is None:
         return True
-    return all(isinstance(c, (int, float)) and math.isfinite(c) for c in choices)
+    return all(map(is_finite_number, choices))
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:

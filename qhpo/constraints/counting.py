@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import Any
 
+from qhpo.conditions import is_same
 from qhpo.constraints.base import Constraint, Form, Relation, Sum
-from qhpo.constraints.logic import Alternatives, alternatives, is_one_of, written
+from qhpo.constraints.logic import (
+    Alternatives,
+    alternatives,
+    are_different_names,
+    is_one_of,
+    written,
+)
 from qhpo.errors import QhpoError
 
 __all__ = ["AllDifferent", "Cardinality", "all_different", "at_least", "at_most", "exactly"]
@@ -83,6 +89,10 @@ def _cardinality(kind: str, count: object, values: Mapping[str, Any]) -> Cardina
     return Cardinality(kind, count, counted)
 
 
+def _differ(first: Any, second: Any) -> bool:
+    return not is_same(first, second)
+
+
 @dataclass(frozen=True, repr=False)
 class AllDifferent(Constraint):
     """No two of the parameters have the same value. See `all_different`."""
@@ -98,7 +108,7 @@ class AllDifferent(Constraint):
 
     @property
     def forms(self) -> tuple[Form, ...]:
-        return tuple(Relation(pair, operator.ne) for pair in combinations(self.different, 2))
+        return tuple(Relation(pair, _differ) for pair in combinations(self.different, 2))
 
 
 def all_different(*names: str) -> AllDifferent:
@@ -111,6 +121,6 @@ def all_different(*names: str) -> AllDifferent:
         >>> all_different("first", "second", "third")
         all_different('first', 'second', 'third')
     """
-    if len(names) < 2 or len(set(names)) < len(names):
+    if len(names) < 2 or not are_different_names(names):
         raise QhpoError(f"all_different takes two or more different names; got {names!r}")
     return AllDifferent(names)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from qhpo.conditions import is_same
 from qhpo.constraints.base import Constraint, Form, Predicate, Relation, Sum
 from qhpo.errors import QhpoError
 
@@ -17,6 +18,7 @@ __all__ = [
     "RelationConstraint",
     "Requires",
     "alternatives",
+    "are_different_names",
     "forbid",
     "is_one_of",
     "predicate",
@@ -59,17 +61,22 @@ def alternatives(values: object, what: str) -> Alternatives:
 
 def is_one_of(allowed: tuple[Any, ...], value: Any) -> float:
     """1 if the value is among the allowed ones, else 0."""
-    return float(value in allowed)
+    return float(any(is_same(value, one) for one in allowed))
 
 
 def _is_none_of(allowed: tuple[Any, ...], value: Any) -> float:
-    return float(value not in allowed)
+    return 1.0 - is_one_of(allowed, value)
 
 
 def written(pairs: Alternatives) -> str:
     """Names and values as the arguments of a mapping."""
     texts = (f"{n!r}: {v[0]!r}" if len(v) == 1 else f"{n!r}: {list(v)!r}" for n, v in pairs)
     return "{" + ", ".join(texts) + "}"
+
+
+def are_different_names(names: Sequence[object]) -> bool:
+    """Whether all are strings, none of them twice."""
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
 
 
 def _pairs(named: Alternatives) -> tuple[tuple[str, Any], ...]:
@@ -110,7 +117,9 @@ def forbid(values: Mapping[str, Any] | None = None, /, **named: Any) -> Forbid:
         >>> forbid(optimizer="sgd", amsgrad=True)
         forbid({'optimizer': 'sgd', 'amsgrad': True})
     """
-    return Forbid(alternatives({**(values or {}), **named}, "forbid"))
+    if isinstance(values, Mapping) or values is None:
+        values = {**(values or {}), **named}
+    return Forbid(alternatives(values, "forbid"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -198,8 +207,8 @@ def relation(names: Iterable[str], accepts: Callable[..., object]) -> RelationCo
         >>> relation(("width_2", "width_1"), max)
         relation(('width_2', 'width_1'), max)
     """
-    between = tuple(names) if not isinstance(names, str) else (names,)
-    if not between or len(set(between)) < len(between):
+    between = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else (*names,)
+    if not between or not are_different_names(between):
         raise QhpoError(f"relation takes one or more different parameter names; got {between!r}")
     _check_callable("relation", accepts)
     return RelationConstraint(between, accepts)
