@@ -67,6 +67,12 @@ class JointDomain:
         self.domain = Domain(self._space, constraints, conditions)
         self.reader = self._everything
 
+    def with_space(self, search_space: Mapping[str, BaseDistribution]) -> JointDomain:
+        """The domain of the same study over other parameters."""
+        other = JointDomain(search_space, self._constraints, self._declared)
+        other._told = self._told
+        return other
+
     def update(self, study: Study) -> None:
         """Learns conditions from trials that have finished since the last time.
 

@@ -107,6 +107,7 @@ class QUBOSampler(BaseSampler):
         self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
+        self._study_id = -1
         if self._constraints:
             nothing = np.full(len(self._joint.domain.space), np.nan)
             self._joint.domain.check(nothing, np.random.default_rng(self._seed))
@@ -114,11 +115,14 @@ class QUBOSampler(BaseSampler):
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["_lock"]
+        # It remembers trials of a storage, and functions by identifiers of this process.
+        del state["_joint"]
         state["_storage"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
 
     def reseed_rng(self) -> None:
@@ -160,12 +164,16 @@ class QUBOSampler(BaseSampler):
     ) -> None:
         if state not in (TrialState.COMPLETE, TrialState.PRUNED):
             return
+        params = trial.params
+        if state == TrialState.PRUNED:
+            # It may not have come to asking for everything that was suggested.
+            params = published_params(trial, self._declared or {})
         for constraint in self._constraints:
-            if not constraint.satisfied(trial.params):
+            if not constraint.satisfied(params):
                 raise QhpoError(
                     f"a trial must keep every constraint; trial {trial.number} breaks {constraint} "
-                    f"with {trial.params}; the objective must ask for each parameter with its "
-                    "declared distribution"
+                    f"with {params}; the objective must ask for each parameter with its declared "
+                    "distribution, and conditions must say when it asks for which"
                 )
 
     def sample_relative(
@@ -258,10 +266,12 @@ class QUBOSampler(BaseSampler):
     def _updated(self, study: Study) -> JointDomain:
         storage = None if self._storage is None else self._storage()
         space = self._search_space(study)
-        if space != self._joint.search_space or storage is not study._storage:
+        if storage is not study._storage or self._study_id != study._study_id:
             # Trials of different storages share their identifiers.
-            self._storage = weakref.ref(study._storage)
+            self._storage, self._study_id = weakref.ref(study._storage), study._study_id
             self._joint = JointDomain(space, self._constraints, self._conditions)
+        elif space != self._joint.search_space:
+            self._joint = self._joint.with_space(space)
         self._joint.update(study)
         return self._joint
 

@@ -38,6 +38,8 @@ MAX_LEVELS = 16
 """Level cap: a stepped range with at most so many values uses all of them, any other uses so many
 values, evenly spaced on its scale."""
 
+_MAX_KEYS = 50_000
+
 FloatArray = NDArray[np.float64]
 
 
@@ -211,6 +213,7 @@ class Space:
         )
         self.n_levels = np.array([axis.n_levels for axis in self.axes], dtype=np.intp)
         self.starts = np.concatenate([[0], np.cumsum(self.n_levels)]).astype(np.intp)
+        self._keys: dict[bytes, tuple[Any, ...]] = {}
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -229,14 +232,20 @@ class Space:
 
         Choices count by their index, as they may be any objects.
         """
-        return tuple(
-            None
-            if math.isnan(coordinate)
-            else round(coordinate)
-            if axis.is_category
-            else axis.value(coordinate)
-            for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
-        )
+        known = coordinates.tobytes()
+        if known not in self._keys:
+            # All trials so far are looked up at every suggestion.
+            if len(self._keys) >= _MAX_KEYS:
+                self._keys.clear()
+            self._keys[known] = tuple(
+                None
+                if math.isnan(coordinate)
+                else round(coordinate)
+                if axis.is_category
+                else axis.value(coordinate)
+                for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
+            )
+        return self._keys[known]
 
     def decode(self, coordinates: FloatArray) -> dict[str, Any]:
         """Parameter values of coordinates of shape (d,); inactive (NaN) ones are left out."""

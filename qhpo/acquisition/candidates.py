@@ -31,6 +31,7 @@ IntArray = NDArray[np.intp]
 
 _MAX_STEP_OPERATIONS = 100_000_000
 _MIN_STARTS = 3
+_PAIR_STARTS = 4
 
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long."""
@@ -128,7 +129,9 @@ class FeasibleCandidates:
         starts = self._kept(starts, rng)
         if not len(starts):
             return starts, np.empty(0)
-        shadow = shadows(score, feasible, _affordable(score, starts), rng)
+        # Where pairs of changes follow, a few starts that descended in pairs already are enough.
+        most = _PAIR_STARTS if feasible.needs_pairs else len(starts)
+        shadow = shadows(score, feasible, _affordable(score, starts, most), rng)
         shadow, scores = climb_feasible(score, feasible, shadow, region)
         if feasible.needs_pairs:
             order = np.argsort(-scores, kind="stable")
@@ -231,14 +234,14 @@ def _incumbents(model: AnovaGP, region: Region, n: int) -> IntArray:
     return chosen
 
 
-def _affordable(score: LogEI, starts: IntArray) -> IntArray:
+def _affordable(score: LogEI, starts: IntArray, most: int | None = None) -> IntArray:
     """The distinct starts, or as many of the best as can be climbed from in bounded time."""
     distinct = np.unique(starts, axis=0)
     n = len(score.model.places)
     n_levels = int(score.model.space.starts[-1])
     # One step of one start predicts all its single-axis changes.
     step = len(score.model.members) * n_levels * n * (n + 100)
-    budget = max(_MIN_STARTS, _MAX_STEP_OPERATIONS // step)
+    budget = min(max(_MIN_STARTS, _MAX_STEP_OPERATIONS // step), most or len(starts))
     if len(distinct) <= budget:
         return distinct
     return distinct[np.argsort(-score(distinct), kind="stable")[:budget]]

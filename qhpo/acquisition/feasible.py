@@ -14,13 +14,15 @@ single, pair
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint
-from qhpo.constraints.compiled import Rules
+from qhpo.constraints.compiled import Rules, SumForm
+from qhpo.constraints.penalty import WholeSum, integer_contributions
 from qhpo.encoding.one_hot import PairTables
 from qhpo.space import Space
 
@@ -64,6 +66,17 @@ class Feasible:
         self._coordinates = coordinates
         joined = np.isin(np.arange(len(space)), self.rules.axes)
         self._in_pairs = joined & ~self.activity.switches
+
+    @cached_property
+    def whole_sums(self) -> dict[int, WholeSum]:
+        """Linear forms in whole numbers, by number of the form; others are left out."""
+        found = {}
+        for k, form in enumerate(self.rules.forms):
+            if isinstance(form, SumForm) and not form.pairs:
+                whole = integer_contributions(form)
+                if whole is not None:
+                    found[k] = whole
+        return found
 
     @property
     def needs_pairs(self) -> bool:
@@ -263,20 +276,22 @@ class Feasible:
 
     def _fields(self, tables: PairTables, places: IntArray) -> FloatArray:
         """Energy of every level given the other active axes, (S, d) to (S, D)."""
-        fields = np.repeat(tables.linear[None, :], len(places), axis=0)
-        for i, column in enumerate(places.T):
-            rows = tables.quadratic[np.maximum(column, 0) + self.space.starts[i]]
-            fields += np.where((column < 0)[:, None], 0.0, rows)
+        selected = self._selected(places)
+        fields: FloatArray = tables.linear + selected @ tables.quadratic
         return fields
+
+    def _selected(self, places: IntArray) -> FloatArray:
+        """1 for the levels of configurations, else 0, (q, d) to (q, D)."""
+        which, axis = np.nonzero(places >= 0)
+        selected = np.zeros((len(places), len(self.block)))
+        selected[which, places[which, axis] + self.space.starts[axis]] = 1.0
+        return selected
 
     def _energies(self, tables: PairTables, places: IntArray) -> FloatArray:
         """Energies of configurations, (q, d) to (q,)."""
-        is_active = places >= 0
-        selected = np.maximum(places, 0) + self.space.starts[:-1]
-        both = is_active[:, :, None] & is_active[:, None, :]
-        pairs = np.where(both, tables.quadratic[selected[:, :, None], selected[:, None, :]], 0.0)
-        linear = np.where(is_active, tables.linear[selected], 0.0)
-        energies: FloatArray = linear.sum(axis=1) + 0.5 * pairs.sum(axis=(1, 2))
+        selected = self._selected(places)
+        fields = tables.linear + 0.5 * (selected @ tables.quadratic)
+        energies: FloatArray = np.einsum("qr,qr->q", selected, fields)
         return energies
 
     def pair_energy_changes(

@@ -28,7 +28,6 @@ from qhpo.constraints.penalty import (
     add_sum,
     allowed_tuples,
     axis_slices,
-    integer_contributions,
 )
 from qhpo.encoding.one_hot import PairTables
 from qhpo.solvers import Solver
@@ -164,7 +163,7 @@ def _add_forms(
             if len(allowed) <= _MAX_TUPLES:
                 builder.add_tuples([axes[i] for i in form.axes], allowed, penalty)
         elif isinstance(form, SumForm):
-            whole = None if form.pairs else integer_contributions(form)
+            whole = feasible.whole_sums.get(k)
             if whole is not None and _slack_of(builder, whole) <= _MAX_SLACK:
                 builder.add_bounded(whole[0], whole[2], whole[3], penalty)
             else:

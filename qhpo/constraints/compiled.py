@@ -12,7 +12,8 @@ a, Q
     Contributions of a sum: of single cases, shape (C + 1,), and of pairs of them, symmetric.
 violation
     By how much a configuration misses the bounds of a form, in units of the form's own
-    contributions; 0 if and only if it holds.
+    contributions; 0 if and only if it holds, as Python computes it: what sums in another order
+    leave in doubt is summed again in Python's.
 
 A relation of two parameters is a sum of conflicts, of which none may remain, and so are forbidden
 pairs and all other sums of zeros and ones up to one: all of them together are a single sum.
@@ -42,6 +43,13 @@ _MAX_TABLE = 60_000
 
 _MAX_DENSE = 2_500
 """Most cases of the axes of a sum with products, whose matrix is dense."""
+
+
+_LEAST_VIOLATION = 1e-5
+"""A miss by a rounding error counts as this much, which a search can tell from 0."""
+
+Part = tuple[tuple[int, ...], FloatArray]
+"""Axes of a term or product and its contributions, each dimension with a last 0 for inactive."""
 
 
 class CompiledForm(ABC):
@@ -74,6 +82,7 @@ class SumForm(CompiledForm):
         lower: Least allowed sum.
         upper: Largest allowed sum.
         tolerance: How far an equality may be off.
+        parts: Terms and products in the order in which Python sums them.
     """
 
     def __init__(
@@ -85,16 +94,20 @@ class SumForm(CompiledForm):
         lower: float,
         upper: float,
         tolerance: float = 0.0,
+        parts: Sequence[Part] = (),
     ) -> None:
         self.starts, self.levels = starts, levels
         self.linear, self.pairs = linear, pairs
         self.lower, self.upper = lower, upper
         self.block = np.searchsorted(starts, levels, side="right") - 1
-        sizes = [np.abs(linear).max(initial=0.0)]
-        sizes += [np.abs(table).max(initial=0.0) for table in pairs.values()]
+        sizes = [float(np.abs(table).max(initial=0.0)) for table in (linear, *pairs.values())]
         self.scale = max(sizes) or 1.0
-        bounds = [abs(b) for b in (lower, upper) if math.isfinite(b)]
-        self._slack = tolerance or 1e-12 * max([1.0, *bounds])
+        self.tolerance = tolerance
+        self._parts = parts
+        self._doubt = 0.0
+        if not all(map(_is_coarse, (linear, *pairs.values()))):
+            bounds = [abs(b) for b in (lower, upper) if math.isfinite(b)]
+            self._doubt = 1e-12 * max(1.0, len(starts) * self.scale, *bounds)
         self._number, self._quadratic = self._dense()
 
     def _dense(self) -> tuple[IntArray, FloatArray]:
@@ -122,11 +135,42 @@ class SumForm(CompiledForm):
         return cases
 
     def _missed(self, totals: FloatArray) -> FloatArray:
-        below = self.lower - totals if math.isfinite(self.lower) else -math.inf
-        above = totals - self.upper if math.isfinite(self.upper) else -math.inf
-        missed = np.maximum(below, above)
-        violation: FloatArray = np.where(missed > self._slack, missed / self.scale, 0.0)
+        """What the sums miss their bounds by; negative within them."""
+        missed: FloatArray = np.maximum(
+            (self.lower - self.tolerance) - totals, totals - (self.upper + self.tolerance)
+        )
+        return missed
+
+    def _violation(self, totals: FloatArray, places_of: Callable[..., IntArray]) -> FloatArray:
+        """Violations of sums, of the same shape.
+
+        Args:
+            totals: The sums, up to rounding.
+            places_of: From the indices of some of them, an array per dimension, to their places.
+        """
+        missed = self._missed(totals)
+        if self._doubt > 0.0:
+            doubtful = np.nonzero(np.abs(missed) <= self._doubt)
+            if len(doubtful[0]):
+                missed[doubtful] = self._missed(self._in_order(places_of(*doubtful)))
+        violation: FloatArray = np.where(
+            missed > 0.0, np.maximum(missed / self.scale, _LEAST_VIOLATION), 0.0
+        )
         return violation
+
+    def _in_order(self, places: IntArray) -> FloatArray:
+        """The sums to the last bit as Python computes them, (q, d) to (q,)."""
+        total = np.zeros(len(places))
+        for axes, contributions in self._parts:
+            total += contributions[tuple(places[:, i] for i in axes)]
+        return total
+
+    def _changed(self, places: IntArray, columns: IntArray) -> IntArray:
+        """Configurations of shape (q, d) after a change each, by numbers of levels, shape (q,)."""
+        axes = self.block[columns]
+        changed = places.copy()
+        changed[np.arange(len(places)), axes] = self.levels[columns] - self.starts[axes]
+        return changed
 
     def totals(self, places: IntArray) -> FloatArray:
         """The sums, (q, d) to (q,)."""
@@ -139,7 +183,7 @@ class SumForm(CompiledForm):
         return total
 
     def violation(self, places: IntArray) -> FloatArray:
-        return self._missed(self.totals(places))
+        return self._violation(self.totals(places), lambda rows: places[rows])
 
     def _differences(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
         """The sums, shape (S,), and what every single change adds to them, shape (S, D)."""
@@ -158,7 +202,10 @@ class SumForm(CompiledForm):
 
     def after_change(self, places: IntArray) -> FloatArray:
         totals, differences = self._differences(places)
-        return self._missed(totals[:, None] + differences)
+        return self._violation(
+            totals[:, None] + differences,
+            lambda rows, columns: self._changed(places[rows], columns),
+        )
 
     def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
         totals, differences = self._differences(places)
@@ -172,7 +219,18 @@ class SumForm(CompiledForm):
             after -= mixed
             after -= mixed.transpose(0, 2, 1)
             after += self._quadratic[current[:, :, None], current[:, None, :]]
-        return self._missed(after)
+        return self._violation(
+            after,
+            lambda rows, first, second: self._changed(
+                self._changed(places[rows], columns[first]), columns[second]
+            ),
+        )
+
+
+def _is_coarse(numbers: FloatArray) -> bool:
+    """Whether sums of such numbers are exact in any order: few binary digits each."""
+    scaled = numbers * 2.0**16
+    return bool((np.abs(scaled) < 2.0**40).all() and (scaled == np.round(scaled)).all())
 
 
 class Conflicts(SumForm):
@@ -249,7 +307,7 @@ class Rules:
         space: The search space.
         constraints: What must hold; they fit the space.
         coordinates: Coordinates that occur on each axis, the levels first, d arrays.
-        memory: Remembers what relations said of values, from one compilation to the next.
+        memory: Remembers what relations said, from one compilation for the space to the next.
 
     Attributes:
         forms: Everything that is checked at once.
@@ -267,9 +325,10 @@ class Rules:
         self.space = space
         self._memory = {} if memory is None else memory
         self._index = {axis.name: i for i, axis in enumerate(space.axes)}
+        self._coordinates = [known.tolist() for known in coordinates]
         self._values = [
-            [axis.value(c) for c in known.tolist()]
-            for axis, known in zip(space.axes, coordinates, strict=True)
+            [axis.value(c) for c in known]
+            for axis, known in zip(space.axes, self._coordinates, strict=True)
         ]
         sizes = [len(values) for values in self._values]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
@@ -306,15 +365,19 @@ class Rules:
 
     def _compile_sum(self, form: Sum) -> None:
         linear = np.zeros(int(self.starts[-1]) + 1)
+        parts: list[Part] = []
         for name, term in form.terms:
             i = self._index[name]
-            linear[self.starts[i] : self.starts[i + 1]] += [term(v) for v in self._values[i]]
+            contributions = np.array([float(term(v)) for v in self._values[i]])
+            linear[self._cases_of(i)] += contributions
+            parts.append(((i,), np.append(contributions, 0.0)))
         pairs: dict[tuple[int, int], FloatArray] = {}
         for first, second, contribution in form.products:
             i, j = self._index[first], self._index[second]
             table = np.array(
-                [[contribution(u, v) for v in self._values[j]] for u in self._values[i]]
+                [[float(contribution(u, v)) for v in self._values[j]] for u in self._values[i]]
             )
+            parts.append(((i, j), np.pad(table, (0, 1))))
             if i > j:
                 i, j, table = j, i, table.T
             pairs[i, j] = pairs.get((i, j), 0.0) + table
@@ -332,6 +395,7 @@ class Rules:
                     form.lower,
                     form.upper,
                     form.tolerance,
+                    parts,
                 )
             )
 
@@ -361,11 +425,9 @@ class Rules:
         if math.prod(sizes) > (_MAX_TABLE if fixed or len(axes) < 3 else 0):
             self.opaque.append(form)
             return
+        cases = (zip(self._coordinates[i], self._values[i], strict=True) for i in axes)
         forbidden = np.reshape(
-            [
-                not self._accepts(form, values)
-                for values in product(*(self._values[i] for i in axes))
-            ],
+            [not self._accepts(form, *zip(*chosen, strict=True)) for chosen in product(*cases)],
             sizes,
         ).astype(float)
         if len(axes) == 1:
@@ -379,9 +441,11 @@ class Rules:
             padded = np.pad(forbidden, [(0, 1)] * len(axes))
             self.forms.append(TableForm(axes, padded, self.space.starts))
 
-    def _accepts(self, form: Relation, values: tuple[Any, ...]) -> bool:
-        # Types are part of the key: 1 and True are equal, and a relation may tell them apart.
-        key = (id(form.accepts), form.names, values, tuple(map(type, values)))
+    def _accepts(
+        self, form: Relation, coordinates: tuple[float, ...], values: tuple[Any, ...]
+    ) -> bool:
+        # By coordinates: values may be any objects, and 1 and True are equal.
+        key = (id(form.accepts), form.names, coordinates)
         if key not in self._memory:
             self._memory[key] = bool(form.accepts(*values))
         return self._memory[key]
