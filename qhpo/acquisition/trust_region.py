@@ -34,8 +34,10 @@ def trust_radius(values: FloatArray, n_axes: int, n_startup: int) -> int:
     patience = max(4, n_axes // 4)
     radius = float(n_axes)
     successes = failures = 0
-    best = values[:n_startup].min(initial=np.inf)
-    for value in values[n_startup:].tolist():
+    # The first value of all is neither a success nor a failure, whatever it is.
+    first = max(n_startup, 1)
+    best = values[:first].min(initial=np.inf)
+    for value in values[first:].tolist():
         if value < best:
             best, successes, failures = value, successes + 1, 0
         else:
