@@ -54,6 +54,7 @@ _MAX_ONE_HOT_SLACK = 8
 _MAX_RANGE = 2**20
 _MAX_DENOMINATOR = 1000
 _MAX_TUPLES = 512
+_ROUNDING = 1e-12
 
 
 class PenaltyBuilder:
@@ -271,6 +272,8 @@ def _add_table(builder: PenaltyBuilder, axes: Sequence[slice], form: TableForm) 
 def integer_contributions(form: SumForm) -> WholeSum | None:
     """A sum in units that make every contribution a whole number, or None if there is none.
 
+    Sums that reach a bound but for rounding errors count as reaching it.
+
     Returns:
         Contributions of the levels, shape (D,); of pairs of axes; and the bounds, rounded inwards.
     """
@@ -283,7 +286,7 @@ def integer_contributions(form: SumForm) -> WholeSum | None:
     numbers = np.unique(np.concatenate([linear, *(table.ravel() for table in pairs.values())]))
     fractions = [Fraction(float(x)).limit_denominator(_MAX_DENOMINATOR) for x in numbers]
     if any(
-        abs(float(f) - x) > 1e-9 * max(1.0, abs(x))
+        abs(float(f) - x) > _ROUNDING * max(1.0, abs(x))
         for f, x in zip(fractions, numbers.tolist(), strict=True)
     ):
         return None
@@ -292,9 +295,11 @@ def integer_contributions(form: SumForm) -> WholeSum | None:
     unit = divisor / denominator
     if np.abs(numbers).max(initial=0.0) / unit > _MAX_RANGE:
         return None
-    slack = 1e-6
-    lower = math.ceil(form.lower / unit - slack) if math.isfinite(form.lower) else -math.inf
-    upper = math.floor(form.upper / unit + slack) if math.isfinite(form.upper) else math.inf
+    lower, upper = form.lower, form.upper
+    if math.isfinite(lower):
+        lower = math.ceil((lower - (form.tolerance or _ROUNDING * max(1.0, abs(lower)))) / unit)
+    if math.isfinite(upper):
+        upper = math.floor((upper + (form.tolerance or _ROUNDING * max(1.0, abs(upper)))) / unit)
     return (
         np.round(linear / unit),
         {pair: np.round(table / unit) for pair, table in pairs.items()},
