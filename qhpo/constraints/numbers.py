@@ -2,11 +2,11 @@
 
 Glossary
 --------
-A
-    Coefficients of the floats in the linear constraints, shape (constraints, floats).
 residual
     What the sum of every constraint misses its nearest bound by, 0 if it holds, shape
     (constraints,).
+inward
+    How far inside of its bound a sum should lie, so that rounding errors do not break it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution
+from scipy.optimize import nnls
 
 from qhpo.constraints.arithmetic import Linear
 from qhpo.constraints.base import Constraint
@@ -25,9 +26,10 @@ from qhpo.space import Space
 __all__ = ["LinearNumbers"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
-_ROUNDS = 8
+_ROUNDS = 4
 _MARGIN = 1e-12
 
 
@@ -86,6 +88,9 @@ class LinearNumbers:
         Args:
             axis: Number of the axis.
             coordinates: The configuration, shape (d,).
+
+        Returns:
+            Twice the coordinate that it has if there is no room.
         """
         a = self._coefficients[:, axis]
         rows = np.flatnonzero(a != 0.0)
@@ -93,59 +98,116 @@ class LinearNumbers:
             return 0.0, 1.0
         values = self.values(coordinates)
         rest = self._coefficients[rows] @ values - a[rows] * values[axis]
-        ends = np.stack(
-            [(self._lower[rows] - rest) / a[rows], (self._upper[rows] - rest) / a[rows]]
-        )
-        low, high = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
+        margin = self._margin(values)[rows]
+        ends = np.stack([self._lower[rows] + margin - rest, self._upper[rows] - margin - rest])
+        ends /= a[rows]
+        ends.sort(axis=0)
+        low, high = self._limits(axis)
+        low, high = max(low, float(ends[0].max())), min(high, float(ends[1].min()))
+        if low > high or (self._lower[rows] == self._upper[rows]).any():
+            return float(coordinates[axis]), float(coordinates[axis])
+        scale = self._space.axes[axis]
+        return scale.coordinate(low), scale.coordinate(high)
+
+    def _margin(self, values: FloatArray) -> FloatArray:
+        """How far from its bound a sum is safe from rounding errors, by constraint."""
+        margin: FloatArray = _MARGIN * np.maximum(1.0, np.abs(self._coefficients) @ np.abs(values))
+        return margin
+
+    def _limits(self, axis: int) -> tuple[float, float]:
         dist = self._space.axes[axis].distribution
         assert isinstance(dist, FloatDistribution)
-        margin = _MARGIN * max(1.0, abs(low) if math.isfinite(low) else 1.0)
-        low, high = max(low + margin, dist.low), min(high - margin, dist.high)
-        if low > high:
-            return 0.0, 0.0
-        return (
-            self._space.axes[axis].coordinate(low),
-            self._space.axes[axis].coordinate(high),
-        )
+        return dist.low, dist.high
 
     def settle(self, coordinates: FloatArray, frozen: BoolArray) -> FloatArray:
-        """A configuration near the given one whose floats keep the constraints, if there is one.
+        """The nearest configuration whose floats keep the constraints, if there is one.
 
-        The floats move by the least squares that close the residual; those that reach an end of
-        their range stay there.
+        The floats move by the least sum of squares, each in units of its range.
 
         Args:
             coordinates: Shape (d,), NaN where inactive.
             frozen: Axes that must not move, shape (d,), bool.
 
         Returns:
-            Shape (d,); the constraints may still be violated if floats alone cannot keep them.
+            Shape (d,); the configuration as it was if floats alone cannot keep the constraints.
         """
-        settled = coordinates.copy()
-        free = self.floats & ~frozen & ~np.isnan(coordinates)
+        free = np.flatnonzero(self.floats & ~frozen & ~np.isnan(coordinates))
         values = self.values(coordinates)
+        margin = self._margin(values)
+        if not len(free) or not self._residual(values, margin).any():
+            return coordinates.copy()
+        limits = np.array([self._limits(i) for i in free.tolist()])
+        # Where there is no room for the margin, a bound may still be reached exactly.
+        for inward in (margin, np.zeros(len(margin))):
+            moves = self._least_moves(values, free, limits, inward)
+            if moves is not None:
+                return self._moved(coordinates, values, free, limits, values[free] + moves, inward)
+        return coordinates.copy()
+
+    def _residual(self, values: FloatArray, inward: FloatArray) -> FloatArray:
+        totals = self._coefficients @ values
+        inward = np.where(self._lower == self._upper, 0.0, inward)
+        residual = np.maximum(self._lower + inward - totals, 0.0)
+        residual -= np.maximum(totals - self._upper + inward, 0.0)
+        return residual
+
+    def _least_moves(
+        self, values: FloatArray, free: IntArray, limits: FloatArray, inward: FloatArray
+    ) -> FloatArray | None:
+        """Least moves of some floats that keep all constraints, or None if there are none.
+
+        Least distance programming: min |z| subject to G z >= h is the non-negative least squares
+        problem min |E u - f| with E = [G'; h'] and f = (0, ..., 0, 1); with its residual r, z is
+        -r_1..n / r_n+1 (Lawson, Hanson 1974, "Solving least squares problems", section 23.4).
+        """
+        n = len(free)
+        width = limits[:, 1] - limits[:, 0]
+        inward = np.where(self._lower == self._upper, 0.0, inward)
+        totals = self._coefficients @ values
+        a = self._coefficients[:, free] * width
+        at = (values[free] - limits[:, 0]) / width
+        rows = np.concatenate([a, -a, np.eye(n), -np.eye(n)])
+        least = np.concatenate(
+            [self._lower + inward - totals, totals - self._upper + inward, -at, at - 1.0]
+        )
+        size = np.linalg.norm(rows, axis=1)
+        known = np.isfinite(least) & (size > 0.0)
+        rows, least, size = rows[known], least[known], size[known]
+        transposed = np.vstack([(rows / size[:, None]).T, least / size])
+        target = np.append(np.zeros(n), 1.0)
+        weights, _ = nnls(transposed, target)
+        r = transposed @ weights - target
+        # |z|^2 is 1 / |r|^2 - 1, and n at most within the ranges.
+        if r @ r < 0.5 / (n + 1.0):
+            return None
+        moves: FloatArray = -r[:-1] / r[-1] * width
+        return moves
+
+    def _moved(
+        self,
+        coordinates: FloatArray,
+        values: FloatArray,
+        free: IntArray,
+        limits: FloatArray,
+        wanted: FloatArray,
+        inward: FloatArray,
+    ) -> FloatArray:
+        """The configuration with other floats, up to rounding errors, which are closed."""
+        moved, values = coordinates.copy(), values.copy()
         for _ in range(_ROUNDS):
-            totals = self._coefficients @ values
-            scale = _MARGIN * np.maximum(1.0, np.abs(self._coefficients) @ np.abs(values))
-            is_equality = self._lower == self._upper
-            inward = np.where(is_equality, 0.0, scale)
-            residual = np.maximum(self._lower + inward - totals, 0.0)
-            residual -= np.maximum(totals - self._upper + inward, 0.0)
-            active = is_equality | (residual != 0.0)
-            if not (np.abs(residual) > 0.0).any() or not free.any():
+            inside = np.clip(wanted, limits[:, 0], limits[:, 1])
+            for i, value in zip(free.tolist(), inside.tolist(), strict=True):
+                if value != values[i]:
+                    moved[i] = self._space.axes[i].coordinate(value)
+                    values[i] = self._space.axes[i].value(moved[i])
+            residual = self._residual(values, inward)
+            between = (inside > limits[:, 0]) & (inside < limits[:, 1])
+            if not residual.any() or not between.any():
                 break
-            moves, *_ = np.linalg.lstsq(
-                self._coefficients[np.ix_(active, free)], residual[active], rcond=None
-            )
-            wanted = values[free] + moves
-            clipped = []
-            for i, value in zip(np.flatnonzero(free).tolist(), wanted.tolist(), strict=True):
-                dist = self._space.axes[i].distribution
-                assert isinstance(dist, FloatDistribution)
-                inside = min(max(value, dist.low), dist.high)
-                settled[i] = self._space.axes[i].coordinate(inside)
-                values[i] = self._space.axes[i].value(settled[i])
-                if inside != value:
-                    clipped.append(i)
-            free[clipped] = False
-        return settled
+            active = (self._lower == self._upper) | (residual != 0.0)
+            chosen = np.ix_(active, free[between])
+            wanted = values[free]
+            wanted[between] += np.linalg.lstsq(
+                self._coefficients[chosen], residual[active], rcond=None
+            )[0]
+        return moved
