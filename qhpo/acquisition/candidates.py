@@ -36,6 +36,9 @@ _PAIR_STARTS = 4
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long."""
 
+_MANY_PENALIZED_LEVELS = 48
+"""The same where constraints cost slack variables, repair and repeated anneals."""
+
 
 class Candidates(Protocol):
     """Searches one kind of space."""
@@ -81,7 +84,7 @@ class PlainCandidates:
         model, region = self._score.model, self._region
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = [np.empty((0, len(model.space)), dtype=np.intp)]
-        for dqm in _quadratic_models(model, self._settings, rng):
+        for dqm in _quadratic_models(model, self._settings, _MANY_LEVELS, rng):
             seed = int(rng.integers(2**31))
             levels.append(
                 annealed_levels(
@@ -144,7 +147,10 @@ class FeasibleCandidates:
     def drawn(self, rng: np.random.Generator) -> IntArray:
         """See `Candidates.drawn`."""
         model, region = self._score.model, self._region
-        rows = _drawn(model, region, self._settings.random_candidates, rng)
+        n = self._settings.random_candidates
+        if self._feasible.needs_pairs:
+            n //= _PAIR_STARTS
+        rows = _drawn(model, region, n, rng)
         shadow = shadows(self._score, self._feasible, rows, rng)
         return self._rows(self._feasible.draw(shadow, region.frozen, rng))
 
@@ -166,7 +172,7 @@ class FeasibleCandidates:
         centre = model.space.nearest_levels(self._feasible.coordinates_of(shadow)[0])
         weights = PenaltyWeights()
         found = [np.empty((0, len(model.space)), dtype=np.intp)]
-        for dqm in _quadratic_models(model, self._settings, rng):
+        for dqm in _quadratic_models(model, self._settings, _MANY_PENALIZED_LEVELS, rng):
             tables = with_toll(PairTables.from_dqm(dqm), centre, region.frozen, region.radius)
             found.append(
                 constrained_samples(
@@ -188,11 +194,11 @@ class FeasibleCandidates:
 
 
 def _quadratic_models(
-    model: AnovaGP, settings: Settings, rng: np.random.Generator
+    model: AnovaGP, settings: Settings, many_levels: int, rng: np.random.Generator
 ) -> list[dimod.DiscreteQuadraticModel]:
-    """First two orders of the mean of every member, and of draws."""
+    """First two orders of the mean of every member, and of draws; one each of many levels."""
     members = range(len(model.members))
-    is_large = model.space.starts[-1] > _MANY_LEVELS
+    is_large = model.space.starts[-1] > many_levels
     averaged = rng.permutation(members)[: 1 if is_large else None]
     drawn = rng.integers(len(members), size=settings.draws)[: 1 if is_large else None]
     models = [posterior_mean(model, int(m)) for m in averaged if settings.anneal_means]

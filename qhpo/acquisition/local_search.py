@@ -92,25 +92,22 @@ class LogEI:
         pair, rest = model.pair, model.rest
         starts = model.space.starts
         d = rows.shape[1]
-        terms = [table[:, rows[:, i]] for i in range(d)]  # (M, S, n) each
-        e1 = np.sum(terms, axis=0)
-        squares = np.sum([a * a for a in terms], axis=0)
-        before = [np.ones_like(e1)]
-        for a in terms[:-1]:
-            before.append(before[-1] * (1.0 + a))
-        after = np.ones_like(e1)
+        terms = table[:, rows.T].swapaxes(0, 1)  # (d, M, S, n)
+        squared = terms * terms
+        u = terms.sum(axis=0) - terms
+        v = 0.5 * (u * u - (squared.sum(axis=0) - squared))
+        # Products of the factors before and behind every axis.
+        factors = 1.0 + terms
+        w = np.ones_like(terms)
+        np.cumprod(factors[:-1], axis=0, out=w[1:])
+        w[:-1] *= np.cumprod(factors[:0:-1], axis=0)[::-1]
+        fixed, slope = linear_in_axis(u, v, w, pair, rest)
         out = np.empty((len(table), len(rows), int(starts[-1]), table.shape[2]))
-        for i in range(d - 1, -1, -1):
-            a = terms[i]
-            u = e1 - a
-            v = 0.5 * (u * u - (squares - a * a))
-            w = before[i] * after
-            after *= 1.0 + a
-            fixed, slope = linear_in_axis(u, v, w, pair, rest)
+        for i in range(d):
             levels = table[:, model.bank.level_rows[starts[i] : starts[i + 1]]]
             block = out[:, :, starts[i] : starts[i + 1]]
-            np.multiply(slope[:, :, None, :], levels[:, None, :, :], out=block)
-            block += fixed[:, :, None, :]
+            np.multiply(slope[i, :, :, None, :], levels[:, None, :, :], out=block)
+            block += fixed[i, :, :, None, :]
         return out
 
 
