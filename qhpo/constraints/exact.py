@@ -11,7 +11,8 @@ v_i
 y_ab
     x_a x_b, by y >= x_a + x_b - 1, y <= x_a, y <= x_b.
 cut
-    A configuration that is out of the question: of its active cases at least one must go.
+    A configuration that is out of the question: of its active cases at least one must go, or an
+    inactive axis become active.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class ExactSearch:
         space: The search space.
         constraints: What must hold.
         conditions: Which parameters are active when.
+        frozen: Coordinates that are fixed in advance, shape (d,); NaN where free. Those given here
+            are searched exactly, even where only the levels of their axes would be.
 
     Attributes:
         is_finite: Whether the space has so few values per axis that every one is searched.
@@ -105,9 +108,11 @@ class ExactSearch:
         space: Space,
         constraints: Sequence[Constraint],
         conditions: Sequence[Condition] = (),
+        frozen: FloatArray | None = None,
     ) -> None:
         self.space = space
         self._constraints = tuple(constraints)
+        self._conditions = tuple(conditions)
         self._numbers = LinearNumbers(space, constraints)
         spoken_of = {n for c in constraints if not isinstance(c, Linear) for n in c.names}
         if any(not c.names for c in constraints):
@@ -118,11 +123,15 @@ class ExactSearch:
         is_free = [axis.name not in spoken_of for axis in space.axes]
         self.is_finite = not any(is_large)
         self._is_number = np.array(is_large) & np.array(is_free)
-        self._is_complete = not (np.array(is_large) & ~np.array(is_free)).any()
+        self._is_sampled = np.array(is_large) & ~np.array(is_free)
         self._coordinates = [
             axis.coordinates if large else axis.every_coordinate()
             for large, axis in zip(is_large, space.axes, strict=True)
         ]
+        if frozen is not None:
+            for i in np.flatnonzero(self._is_sampled & ~np.isnan(frozen)).tolist():
+                self._coordinates[i] = np.append(self._coordinates[i], frozen[i])
+                self._is_sampled[i] = False
         numbers = {space.axes[i].name for i in np.flatnonzero(self._is_number).tolist()}
         on_numbers = [c for c in constraints if numbers.intersection(c.names)]
         others = [c for c in constraints if not numbers.intersection(c.names)]
@@ -237,6 +246,9 @@ class ExactSearch:
                 only if the space is finite.
             rng: Draws the linear objective that decides which configuration is found.
         """
+        if (self._is_sampled & ~np.isnan(frozen)).any():
+            exactly = ExactSearch(self.space, self._constraints, self._conditions, frozen)
+            return exactly.find(frozen, taken, rng)
         columns = self._n_columns
         upper = np.ones(columns)
         lower = np.zeros(columns)
@@ -271,7 +283,7 @@ class ExactSearch:
                 options={"time_limit": _SECONDS, "mip_rel_gap": 1e6},
             )
             if result.x is None:
-                return Found(None, bool(result.status == 2) and self._is_complete)
+                return Found(None, bool(result.status == 2) and not self._is_sampled.any())
             coordinates = self._decode(result.x, frozen)
             params = self.space.decode(coordinates)
             broken = [c for c in self._constraints if not c.satisfied(params)]
@@ -290,13 +302,14 @@ class ExactSearch:
         self._cut(rows, coordinates, axes)
         return True
 
-    def _cut(self, rows: _Rows, coordinates: FloatArray, axes: Iterable[int]) -> None:
+    def _cut(self, rows: _Rows, coordinates: FloatArray, axes: Sequence[int]) -> None:
         cases = [
             (self._starts[i] + int(np.abs(self._coordinates[i] - coordinates[i]).argmin()), 1.0)
             for i in axes
             if not math.isnan(coordinates[i])
         ]
-        rows.add(cases, -np.inf, len(cases) - 1.0)
+        inactive = [(self._first_activity + i, -1.0) for i in axes if math.isnan(coordinates[i])]
+        rows.add([*cases, *inactive], -np.inf, len(cases) - 1.0)
 
     def _decode(self, columns: FloatArray, frozen: FloatArray) -> FloatArray:
         coordinates = np.full(len(self.space), np.nan)

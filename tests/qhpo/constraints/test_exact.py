@@ -1,0 +1,360 @@
+"""The exact search: finds what is left, proves that nothing is, names conflicts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from qhpo import constraints as c
+from qhpo.conditions import Condition, declared_conditions
+from qhpo.constraints.exact import ExactSearch, smallest_conflict
+from qhpo.space import Space
+from tests.qhpo.strategies import (
+    Rule,
+    conditions_over,
+    every_params,
+    feasible_configurations,
+    rule_sets,
+    search_spaces,
+)
+
+FloatArray = NDArray[np.float64]
+
+
+@st.composite
+def problems(draw: Any, most: int = 4) -> tuple[Space, list[Rule], tuple[Condition, ...]]:
+    distributions = draw(search_spaces(most=most, axes=(2, 3)))
+    conditions = draw(st.just(()) | conditions_over(distributions))
+    return Space(distributions), draw(rule_sets(distributions)), conditions
+
+
+def _search(problem: tuple[Space, list[Rule], tuple[Condition, ...]]) -> ExactSearch:
+    space, rules, conditions = problem
+    return ExactSearch(space, [rule.constraint for rule in rules], conditions)
+
+
+def _free(space: Space) -> FloatArray:
+    return np.full(len(space), np.nan)
+
+
+def _none(space: Space) -> FloatArray:
+    return np.empty((0, len(space)))
+
+
+@given(problems(), st.integers(0, 99))
+@settings(max_examples=35)
+def test_finds_every_configuration_and_then_proves_that_none_is_left(
+    problem: tuple[Space, list[Rule], tuple[Condition, ...]], seed: int
+) -> None:
+    space, rules, conditions = problem
+    search = _search(problem)
+    assert search.is_finite
+    left = feasible_configurations(space, rules, conditions)
+    rng = np.random.default_rng(seed)
+    taken: list[FloatArray] = []
+    for _ in range(min(len(left), 8)):
+        found = search.find(_free(space), np.array(taken).reshape(-1, len(space)), rng)
+        assert found.coordinates is not None
+        assert not found.is_proof
+        # It is feasible and not taken.
+        params = left.pop(space.key(found.coordinates))
+        assert space.decode(found.coordinates) == params
+        taken.append(found.coordinates)
+    rest = [space.encode(params) for params in left.values()]
+    found = search.find(_free(space), np.array(taken + rest).reshape(-1, len(space)), rng)
+    assert found.coordinates is None
+    assert found.is_proof
+
+
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=100)
+def test_agrees_with_enumeration_under_frozen_values(
+    problem: tuple[Space, list[Rule], tuple[Condition, ...]], seed: int
+) -> None:
+    space, rules, conditions = problem
+    rng = np.random.default_rng(seed)
+    frozen = np.array([rng.choice(axis.coordinates) for axis in space.axes])
+    frozen[rng.random(len(space)) < 0.5] = np.nan
+    fixed = {
+        axis.name: axis.value(x)
+        for axis, x in zip(space.axes, frozen.tolist(), strict=True)
+        if not np.isnan(x)
+    }
+    every = feasible_configurations(space, rules, conditions)
+    # What is frozen but inactive does not matter.
+    agreeing = [
+        params
+        for params in every.values()
+        if all(params.get(name, value) == value for name, value in fixed.items())
+    ]
+    found = _search(problem).find(frozen, _none(space), rng)
+    assert (found.coordinates is not None) is bool(agreeing)
+    if found.coordinates is None:
+        assert found.is_proof
+    else:
+        assert space.decode(found.coordinates) in agreeing
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_names_a_smallest_conflict(data: st.DataObject) -> None:
+    distributions = data.draw(search_spaces(most=3, axes=(2, 3)))
+    space = Space(distributions)
+    rules = data.draw(
+        st.lists(st.one_of([rule_sets(distributions, most=1)] * 2), min_size=3, max_size=6)
+    )
+    flat = [rule for (rule,) in rules]
+    every = list(every_params(space))
+
+    def conflict(chosen: Sequence[c.Constraint]) -> bool:
+        return not any(all(rule.satisfied(params) for rule in chosen) for params in every)
+
+    constraints = [rule.constraint for rule in flat]
+    # Until they conflict: leave out what is allowed.
+    frozen = _free(space)
+    while not conflict(constraints):
+        params = next(p for p in every if all(rule.satisfied(p) for rule in constraints))
+        constraints.append(c.forbid(dict(list(params.items())[:2])))
+    named = smallest_conflict(space, constraints, (), frozen)
+    assert conflict(named)
+    for size in range(len(named)):
+        assert not any(map(conflict, itertools.combinations(named, size)))
+
+
+class TestNumbers:
+    """Floats without step and integers of many values are columns of their own."""
+
+    def find(
+        self, space: Space, *constraints: c.Constraint, frozen: FloatArray | None = None
+    ) -> dict[str, Any] | None:
+        search = ExactSearch(space, constraints)
+        frozen = _free(space) if frozen is None else frozen
+        found = search.find(frozen, _none(space), np.random.default_rng(0))
+        if found.coordinates is None:
+            assert found.is_proof
+            return None
+        params = space.decode(found.coordinates)
+        assert all(constraint.satisfied(params) for constraint in constraints)
+        return params
+
+    def test_shares_that_sum_to_one(self) -> None:
+        space = Space({n: FloatDistribution(0.0, 1.0) for n in "abc"})
+        total = c.linear({"a": 1, "b": 1, "c": 1}, "==", 1)
+        found = self.find(space, total, c.linear({"a": 1, "b": -1}, ">=", 0.9))
+        assert found is not None
+        assert sum(found.values()) == pytest.approx(1.0, abs=1e-9)
+        assert self.find(space, total, c.linear({"a": 1, "b": -1}, ">=", 1.01)) is None
+
+    def test_logarithmic_floats_count_in_their_own_units(self) -> None:
+        space = Space(
+            {"x": FloatDistribution(1e-5, 1.0, log=True), "y": FloatDistribution(1.0, 9.0)}
+        )
+        found = self.find(space, c.linear({"x": 1000, "y": 1}, "==", 1.5))
+        assert found is not None
+        assert found["x"] <= 5e-4 + 1e-9
+
+    def test_diophantine_equations_over_wide_integers(self) -> None:
+        space = Space({n: IntDistribution(0, 100_000) for n in "ab"})
+        found = self.find(
+            space, c.linear({"a": 17, "b": -19}, "==", 1), c.linear({"a": 1}, ">=", 999)
+        )
+        assert found is not None
+        assert found["a"] % 19 == 9
+        assert self.find(space, c.linear({"a": 6, "b": 10}, "==", 30_001)) is None
+
+    def test_steps_of_wide_integers_and_floats(self) -> None:
+        space = Space(
+            {
+                "f": FloatDistribution(0.05, 100.05, step=0.1),
+                "n": IntDistribution(3, 9003, step=3),
+            }
+        )
+        found = self.find(space, c.linear({"f": 10, "n": 1}, "==", 1000.5))
+        assert found is not None
+        assert self.find(space, c.linear({"f": 10, "n": 1}, "==", 1000.2)) is None
+
+    def test_numbers_beside_categories(self) -> None:
+        space = Space(
+            {
+                "on": CategoricalDistribution([False, True]),
+                "n": IntDistribution(0, 5),
+                "x": FloatDistribution(0.0, 1.0),
+            }
+        )
+        # Without `on` the sum is at most 6.
+        total = c.linear({"on": 10, "n": 1, "x": 1}, ">=", 6.5)
+        found = self.find(space, total, c.linear({"n": 1, "x": 1}, "<=", 1.25))
+        assert found is not None
+        assert found["on"] is True
+        assert self.find(space, total, c.forbid(on=True)) is None
+
+    @pytest.mark.parametrize(("x", "possible"), [(0.123456, True), (0.7, False)])
+    def test_a_frozen_number_keeps_its_value(self, x: float, possible: bool) -> None:
+        space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
+        frozen = np.array([x, np.nan])
+        found = self.find(space, c.linear({"x": 2, "y": 1}, "==", 1), frozen=frozen)
+        assert (found is not None) is possible
+        if found is not None:
+            assert found["x"] == x
+
+    def test_a_frozen_value_between_the_levels_is_searched_exactly(self) -> None:
+        space = Space({"n": IntDistribution(0, 9), "x": FloatDistribution(0.0, 1.0)})
+        frozen = space.encode({"x": 0.123})
+        rule = c.relation(("x", "n"), lambda x, n: x == 0.123 and n == 2)
+        assert self.find(space, rule, frozen=frozen) == {"n": 2, "x": 0.123}
+        rules = rule, c.quadratic({("n", "x"): 1}, ">=", 0.3)
+        assert self.find(space, *rules, frozen=frozen) is None
+        # Neither is alone in conflict with what is frozen, though both are at the levels.
+        assert smallest_conflict(space, rules, (), frozen) == rules
+
+    def test_between_the_levels_nothing_is_proven(self) -> None:
+        space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
+        search = ExactSearch(space, [c.quadratic({("x", "y"): 1}, "==", 0.1234)])
+        found = search.find(_free(space), _none(space), np.random.default_rng(0))
+        assert not found.is_proof
+
+    def test_a_space_of_many_values_does_not_run_out(self) -> None:
+        space = Space({"n": IntDistribution(0, 100_000), "k": CategoricalDistribution(["p", "q"])})
+        search = ExactSearch(space, [c.forbid(k="p")])
+        assert not search.is_finite
+        rng = np.random.default_rng(0)
+        first = search.find(_free(space), _none(space), rng).coordinates
+        assert first is not None
+        again = search.find(_free(space), first[None, :], rng)
+        assert again.coordinates is not None
+        assert not again.is_proof
+
+    @given(st.integers(0, 2**32 - 1))
+    @settings(max_examples=15)
+    def test_random_integer_programs(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        space = Space(
+            {
+                "a": IntDistribution(-20, 20),
+                "b": FloatDistribution(0.0, 3.0, step=0.1),
+                "c": IntDistribution(0, 600),
+                "k": CategoricalDistribution([1, 5]),
+            }
+        )
+        constraints = [
+            c.linear(
+                dict(zip("abck", rng.integers(-3, 4, size=4).tolist(), strict=True)),
+                str(rng.choice(["<=", ">=", "=="])),
+                int(rng.integers(-40, 60)),
+            )
+            for _ in range(2)
+        ]
+        grids = np.meshgrid(
+            *(np.array([ax.value(x) for x in ax.every_coordinate()]) for ax in space.axes),
+            indexing="ij",
+        )
+        allowed = np.ones(grids[0].shape, dtype=bool)
+        for constraint in constraints:
+            by_name = dict(constraint.coefficients)
+            total = sum(by_name[n] * grid for n, grid in zip("abck", grids, strict=True))
+            low, high = total - constraint.bound, constraint.bound - total
+            allowed &= (high >= -1e-9) | (constraint.sense == ">=")
+            allowed &= (low >= -1e-9) | (constraint.sense == "<=")
+        found = self.find(space, *constraints)
+        assert (found is not None) is bool(allowed.any())
+
+
+class TestCuts:
+    """What no linear program says is checked and cut off."""
+
+    def test_predicates(self) -> None:
+        space = Space({n: IntDistribution(0, 2) for n in "abc"})
+        only = {"a": 2, "b": 0, "c": 1}
+        search = ExactSearch(space, [c.predicate(lambda p: p == only)])
+        rng = np.random.default_rng(0)
+        found = search.find(_free(space), _none(space), rng)
+        assert found.coordinates is not None
+        assert space.decode(found.coordinates) == only
+        found = search.find(_free(space), found.coordinates[None, :], rng)
+        assert (found.coordinates, found.is_proof) == (None, True)
+
+    def test_a_budget_of_cuts_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 10)
+        space = Space({n: IntDistribution(0, 9) for n in "abc"})
+        search = ExactSearch(space, [c.predicate(lambda p: False)])
+        found = search.find(_free(space), _none(space), np.random.default_rng(0))
+        assert (found.coordinates, found.is_proof) == (None, False)
+
+    def test_relations_too_large_for_a_table(self) -> None:
+        space = Space({n: IntDistribution(0, 299) for n in "ab"})
+        search = ExactSearch(space, [c.relation(("a", "b"), lambda a, b: (a + b) % 7 == 0)])
+        found = search.find(_free(space), _none(space), np.random.default_rng(0))
+        assert found.coordinates is not None
+        assert sum(space.decode(found.coordinates).values()) % 7 == 0
+
+    def test_a_cut_where_a_child_is_inactive_spares_where_it_is_active(self) -> None:
+        # 0.1 + 0.2 exceeds 0.3 by a rounding error, which no linear program sees: it is cut off.
+        # With the child, which takes 1 away, the same two values are the only way.
+        space = Space(
+            {
+                "child": IntDistribution(-1, -1),
+                "on": CategoricalDistribution([False, True]),
+                "x": FloatDistribution(0.1, 0.1),
+                "y": FloatDistribution(0.2, 0.2),
+            }
+        )
+        conditions = declared_conditions({"child": {"on": True}}, space.search_space)
+        constraints = [c.linear({"x": 1, "y": 1, "child": 1}, "<=", 0.3)]
+        search = ExactSearch(space, constraints, conditions)
+        for seed in range(5):
+            found = search.find(_free(space), _none(space), np.random.default_rng(seed))
+            assert found.coordinates is not None
+            assert space.decode(found.coordinates)["on"] is True
+
+
+def test_taken_configurations_without_their_children_are_taken() -> None:
+    space = Space({"child": IntDistribution(0, 1), "on": CategoricalDistribution([False, True])})
+    conditions = declared_conditions({"child": {"on": True}}, space.search_space)
+    search = ExactSearch(space, [], conditions)
+    taken = np.array([[np.nan, 0.0], [0.0, 1.0]])
+    found = search.find(_free(space), taken, np.random.default_rng(0))
+    assert found.coordinates is not None
+    assert space.decode(found.coordinates) == {"child": 1, "on": True}
+    found = search.find(_free(space), np.vstack([taken, [1.0, 1.0]]), np.random.default_rng(0))
+    assert (found.coordinates, found.is_proof) == (None, True)
+
+
+def test_different_random_numbers_find_different_configurations() -> None:
+    space = Space({n: IntDistribution(0, 4) for n in "ab"})
+    search = ExactSearch(space, [c.linear({"a": 1, "b": 1}, "==", 4)])
+    found = [
+        search.find(_free(space), _none(space), np.random.default_rng(seed)) for seed in range(12)
+    ]
+    keys = {space.key(one.coordinates) for one in found if one.coordinates is not None}
+    assert len(keys) > 1
+    again = search.find(_free(space), _none(space), np.random.default_rng(3)).coordinates
+    assert again is not None
+    np.testing.assert_array_equal(again, found[3].coordinates)
+
+
+def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
+    space = Space({n: IntDistribution(0, 4) for n in "abc"})
+    rules = [
+        c.linear({"a": 1, "b": 1}, "<=", 4),
+        c.all_different("b", "c"),
+        c.requires({"a": 4}, {"b": [0]}),
+        c.forbid(b=0),
+    ]
+    frozen = space.encode({"a": 4})
+    assert smallest_conflict(space, rules, (), frozen) in [
+        (rules[0], rules[3]),
+        (rules[2], rules[3]),
+    ]
+    assert smallest_conflict(space, rules, (), space.encode({"b": 0})) == (rules[3],)
