@@ -116,7 +116,7 @@ class HistoryReader:
         return self._stacked(known + self._pending(trials, current))
 
     def _stacked(self, places: list[FloatArray]) -> FloatArray:
-        return np.array(places).reshape(-1, len(self._space))
+        return np.array(places, dtype=float).reshape(len(places), len(self._space))
 
     def _pending(self, trials: list[FrozenTrial], current: FrozenTrial) -> list[FloatArray]:
         found = []

@@ -243,14 +243,18 @@ class QUBOSampler(BaseSampler):
     def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         joint = self._updated(study)
         space = joint.domain.space
-        frozen = _frozen(space, _fixed_params(study, trial, self))
+        if not len(space):
+            return {}  # nothing is explained: every parameter is on its own
+        fixed = _fixed_params(study, trial, self)
+        frozen = _frozen(space, fixed)
+        domain = self._with_fixed(joint.domain, fixed)
         rng = np.random.default_rng([self._seed, trial.number])
         params: dict[str, Any] = {}
         for _ in range(_MAX_RIVALS):
             history = joint.reader.read(study, trial)
             if not self._avoid_repeats:
                 history = replace(history, taken=history.taken[:0])
-            chosen, is_new = self._chooser.choose(joint.domain, history, frozen, trial.number, rng)
+            chosen, is_new = self._chooser.choose(domain, history, frozen, trial.number, rng)
             params = space.decode(chosen)
             internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
             publish(study, trial, internal)
@@ -262,6 +266,16 @@ class QUBOSampler(BaseSampler):
             if space.key(chosen) not in {space.key(c) for c in others}:
                 break
         return params
+
+    def _with_fixed(self, domain: Domain, fixed: Mapping[str, Any]) -> Domain:
+        """The domain where what is fixed is active, unless declared conditions say otherwise.
+
+        What was learnt may be wrong, and a constraint must not be broken because of that.
+        """
+        kept = [c for c in domain.conditions if c.child not in fixed or c in self._conditions]
+        if not self._constraints or len(kept) == len(domain.conditions):
+            return domain
+        return Domain(domain.space, self._constraints, kept)
 
     def _updated(self, study: Study) -> JointDomain:
         storage = None if self._storage is None else self._storage()
