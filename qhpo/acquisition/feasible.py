@@ -238,9 +238,10 @@ class Feasible:
             rng: Draws which pairs to look at, where there are too many.
 
         Returns:
-            Shadows, shape (q, d).
+            Shadows, shape (q, d); where the descent led to what must be asked one by one and does
+            not hold, as it was.
         """
-        shadow = shadow.copy()
+        start, shadow = shadow, shadow.copy()
         active = np.arange(len(shadow))
         for _ in range(4 * len(self.space)):
             if not len(active):
@@ -258,6 +259,8 @@ class Feasible:
                 active = np.concatenate([active[moved], stuck])
             else:
                 active = active[moved]
+        refused = np.array([not self.accepts(one) for one in shadow], dtype=bool)
+        shadow[refused] = start[refused]
         return shadow
 
     def _energy_changes(self, tables: PairTables, shadow: IntArray) -> FloatArray:

@@ -239,13 +239,13 @@ def rule_sets(
 
 
 @st.composite
-def conditions_over(draw: Any, space: Distributions) -> tuple[Condition, ...]:
-    """None to two conditions; parents stand before their children."""
+def conditions_over(draw: Any, space: Distributions, most: int = 2) -> tuple[Condition, ...]:
+    """None to two conditions, of so many parents at most, which stand before their children."""
     names = list(space)
     declared: dict[str, dict[str, Any]] = {}
     for i in range(1, len(names)):
         if len(declared) < 2 and draw(st.booleans()):
-            parents = draw(st.lists(st.sampled_from(names[:i]), min_size=1, max_size=2))
+            parents = draw(st.lists(st.sampled_from(names[:i]), min_size=1, max_size=most))
             declared[names[i]] = {
                 p: draw(st.lists(st.sampled_from(values_of(space[p])), min_size=1, unique_by=repr))
                 for p in parents
