@@ -1,0 +1,252 @@
+"""The domain: draws and nearest configurations keep everything, and a check names who conflicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from qhpo import constraints as c
+from qhpo.acquisition.domain import Domain
+from qhpo.conditions import Condition, declared_conditions
+from qhpo.errors import QhpoError
+from qhpo.space import Space
+from tests.qhpo.strategies import (
+    Rule,
+    active_params,
+    conditions_over,
+    feasible_configurations,
+    rule_sets,
+    search_spaces,
+)
+
+FloatArray = NDArray[np.float64]
+Problem = tuple[Space, list[Rule], tuple[Condition, ...]]
+
+NUMBERS: dict[str, BaseDistribution] = {
+    "a": FloatDistribution(0.0, 1.0),
+    "b": FloatDistribution(0.0, 1.0),
+    "c": FloatDistribution(1e-3, 1.0, log=True),
+    "k": CategoricalDistribution(["p", "q"]),
+    "n": IntDistribution(0, 1000),
+}
+ON_NUMBERS = (
+    c.linear({"a": 1, "b": 1, "c": 1}, "==", 1),
+    c.linear({"a": 1, "b": -2}, ">=", -0.3),
+    c.requires({"k": "p"}, {"n": list(range(401))}),
+)
+
+
+@st.composite
+def problems(draw: Any) -> Problem:
+    distributions = draw(search_spaces(most=4, axes=(2, 3)))
+    rules = draw(rule_sets(distributions))
+    return Space(distributions), rules, draw(conditions_over(distributions))
+
+
+def _domain(problem: Problem) -> Domain:
+    space, rules, conditions = problem
+    return Domain(space, [rule.constraint for rule in rules], conditions)
+
+
+def _frozen(space: Space, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
+    frozen = np.array([rng.choice(axis.coordinates) for axis in space.axes])
+    frozen[rng.random(len(space)) >= share] = np.nan
+    return frozen
+
+
+def _agrees(params: dict[str, Any], fixed: dict[str, Any]) -> bool:
+    return all(params.get(name, value) == value for name, value in fixed.items())
+
+
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_draws_keep_everything_and_what_is_frozen(problem: Problem, seed: int) -> None:
+    space, rules, conditions = problem
+    rng = np.random.default_rng(seed)
+    frozen = _frozen(space, rng)
+    fixed = space.decode(frozen)
+    domain = _domain(problem)
+    every = feasible_configurations(space, rules, conditions)
+    drawn = domain.draws(20, frozen, rng)
+    assert len(drawn) <= 20
+    for configuration in drawn:
+        assert domain.satisfied(configuration)
+        params = every[space.key(configuration)]
+        assert space.decode(configuration) == params
+        assert _agrees(params, fixed)
+
+
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> None:
+    space, rules, conditions = problem
+    rng = np.random.default_rng(seed)
+    frozen = _frozen(space, rng)
+    fixed = space.decode(frozen)
+    domain = _domain(problem)
+    every = feasible_configurations(space, rules, conditions)
+    left = [params for params in every.values() if _agrees(params, fixed)]
+    if left:
+        found = domain.check(frozen, rng)
+        assert space.decode(found) in left
+        unseen = domain.unseen(frozen, found[None, :], rng)
+        assert (unseen.coordinates is None) is (len(left) == 1)
+        return
+    with pytest.raises(QhpoError) as error:
+        domain.check(frozen, rng)
+    message = str(error.value)
+    named = [rule for rule in rules if repr(rule.constraint) in message]
+    assert named
+    # Those that are named are in conflict.
+    alone = feasible_configurations(space, named, conditions)
+    assert not [params for params in alone.values() if _agrees(params, fixed)]
+    assert ("fixed in advance" in message) is bool(fixed)
+
+
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_nearest_is_the_row_itself_where_it_is_allowed(problem: Problem, seed: int) -> None:
+    space, rules, conditions = problem
+    rng = np.random.default_rng(seed)
+    row, frozen = _frozen(space, rng, share=1.0), _frozen(space, rng)
+    given_row = row.copy()
+    found = _domain(problem).nearest(row, frozen, rng)
+    np.testing.assert_array_equal(row, given_row)
+    wanted = active_params(conditions, space.decode(np.where(np.isnan(frozen), row, frozen)))
+    if all(rule.holds(wanted) for rule in rules):
+        assert found is not None
+        assert space.decode(found) == wanted
+    elif found is not None:
+        params = space.decode(found)
+        assert params in feasible_configurations(space, rules, conditions).values()
+        assert _agrees(params, space.decode(frozen))
+
+
+class TestNumbers:
+    def domain(self) -> Domain:
+        return Domain(Space(NUMBERS), ON_NUMBERS)
+
+    @given(st.integers(0, 2**32 - 1), st.sampled_from([{}, {"a": 0.123}, {"k": "p", "c": 0.4321}]))
+    @settings(max_examples=8)
+    def test_draws_lie_between_the_levels(self, seed: int, fixed: dict[str, Any]) -> None:
+        domain = self.domain()
+        frozen = domain.space.encode(fixed)
+        drawn = domain.draws(20, frozen, np.random.default_rng(seed))
+        assert len(drawn) > 10
+        for configuration in drawn:
+            p = domain.space.decode(configuration)
+            assert p["a"] + p["b"] + p["c"] == pytest.approx(1.0, abs=1e-9)
+            assert p["a"] - 2 * p["b"] >= -0.3
+            assert p["k"] == "q" or p["n"] <= 400
+            np.testing.assert_array_equal(
+                configuration[~np.isnan(frozen)], frozen[~np.isnan(frozen)]
+            )
+
+    def test_nearest_of_what_is_allowed_is_itself(self) -> None:
+        domain = self.domain()
+        space = domain.space
+        row = space.encode({"a": 0.5, "b": 0.2, "c": 0.3, "k": "q", "n": 777})
+        nothing = np.full(len(space), np.nan)
+        found = domain.nearest(row, nothing, np.random.default_rng(0))
+        assert found is not None
+        np.testing.assert_allclose(found, row, atol=1e-9)
+
+    @pytest.mark.xfail(reason="floats are settled only after a repair on the levels, which roams")
+    def test_nearest_keeps_what_floats_can_keep(self) -> None:
+        domain = self.domain()
+        space = domain.space
+        nothing = np.full(len(space), np.nan)
+        row = space.encode({"a": 0.52, "b": 0.22, "c": 0.32, "k": "q", "n": 777})
+        found = domain.nearest(row, nothing, np.random.default_rng(0))
+        assert found is not None
+        params = space.decode(found)
+        assert (params["k"], params["n"]) == ("q", 777)
+        assert params["a"] == pytest.approx(0.5, abs=1e-6)
+        assert domain.satisfied(found)
+
+    def test_what_is_frozen_between_the_levels_stays(self) -> None:
+        domain = self.domain()
+        frozen = domain.space.encode({"n": 399, "b": 0.054321})
+        found = domain.check(frozen, np.random.default_rng(0))
+        assert domain.space.decode(found)["n"] == 399
+        assert found[1] == frozen[1]
+
+    def test_a_conflict_with_what_is_frozen_names_values_and_constraints(self) -> None:
+        domain = self.domain()
+        frozen = domain.space.encode({"a": 0.7, "b": 0.6, "n": 3})
+        with pytest.raises(QhpoError) as error:
+            domain.check(frozen, np.random.default_rng(0))
+        assert str(error.value) == (
+            "the values that are fixed in advance must leave a configuration that keeps all "
+            "constraints; got {'a': 0.7, 'b': 0.6}, which conflicts with "
+            "linear({'a': 1, 'b': 1, 'c': 1}, '==', 1); change the enqueued or fixed values"
+        )
+
+
+class TestMessages:
+    SPACE = Space({n: IntDistribution(0, 9) for n in "abc"})
+
+    def check(self, *constraints: c.Constraint, fixed: dict[str, Any] | None = None) -> str:
+        domain = Domain(self.SPACE, constraints)
+        with pytest.raises(QhpoError) as error:
+            domain.check(self.SPACE.encode(fixed or {}), np.random.default_rng(0))
+        return str(error.value)
+
+    def test_names_the_conflicting_set_and_no_other(self) -> None:
+        message = self.check(
+            c.all_different("a", "c"),
+            c.linear({"a": 1, "b": 1}, ">=", 12),
+            c.at_least(1, {"a": 9, "c": 9}),
+            c.linear({"a": 1, "b": 1}, "<=", 11),
+        )
+        assert message == (
+            "constraints must be satisfiable together; no configuration keeps linear({'a': 1, "
+            "'b': 1}, '>=', 12); linear({'a': 1, 'b': 1}, '<=', 11); drop or loosen one of them"
+        )
+
+    def test_one_alone_is_named_alone(self) -> None:
+        message = self.check(c.forbid(a=1), c.forbid(b=range(10)))
+        assert (
+            "no configuration keeps forbid({'b': [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}); dro" in message
+        )
+
+    def test_says_if_nothing_is_proven(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 5)
+        message = self.check(c.forbid(a=1), c.predicate(lambda p: False))
+        assert "no configuration was found that keeps predicate(<lambda>)" in message
+
+    def test_a_predicate_may_speak_of_every_fixed_value(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 5)
+        message = self.check(c.predicate(lambda p: False), fixed={"a": 3, "c": 4})
+        assert "got {'a': 3, 'c': 4}, which conflicts with predicate(<lambda>)" in message
+
+
+def test_a_plain_domain_is_plain() -> None:
+    space = Space({n: IntDistribution(0, 3) for n in "ab"})
+    assert Domain(space).is_plain
+    assert not Domain(space, [c.forbid(a=1)]).is_plain
+    conditions = declared_conditions({"b": {"a": [0, 1]}}, space.search_space)
+    assert not Domain(space, (), conditions).is_plain
+
+
+def test_the_last_configuration_is_found_and_then_none() -> None:
+    space = Space({n: CategoricalDistribution(list("pqrstu")) for n in "abcdef"})
+    order = [c.all_different(*"abcdef"), c.forbid(a=list("pqrst")), c.forbid(b=list("pqrsu"))]
+    rest = [c.relation(("c", "d", "e", "f"), lambda *values: "".join(values) == "srqp")]
+    domain = Domain(space, [*order, *rest])
+    nothing = np.full(6, np.nan)
+    rng = np.random.default_rng(0)
+    found = domain.check(nothing, rng)
+    assert "".join(space.decode(found).values()) == "utsrqp"
+    assert domain.unseen(nothing, found[None, :], rng).is_proof
