@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.acquisition import Domain
 from qhpo.conditions import Condition, learn_conditions
@@ -107,6 +107,18 @@ class JointDomain:
         )
         if kept != self.domain.conditions:
             self.domain = Domain(self.domain.space, self._constraints, kept)
+
+    def taken_alone(self, study: Study, current: FrozenTrial) -> FloatArray:
+        """Configurations of trials that had no parameter beside the joint ones, shape (t, d).
+
+        Another trial may have the joint configuration of any other one: the rest tells them apart.
+        """
+        taken = self._everything.taken(study, current)
+        is_joint = np.array(
+            [axis.name in self.domain.space.search_space for axis in self._space.axes]
+        )
+        found: FloatArray = taken[np.isnan(taken[:, ~is_joint]).all(axis=1)][:, is_joint]
+        return found
 
     def _never_seen(self, known: FloatArray) -> set[str]:
         columns = zip(self._space.axes, known.T, strict=True)

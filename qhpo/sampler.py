@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 import zlib
@@ -35,6 +36,8 @@ FloatArray = NDArray[np.float64]
 
 _MAX_RIVALS = 100
 """Bound on choosing again because another process has just chosen the same."""
+
+_logger = logging.getLogger("qhpo")
 
 
 class QUBOSampler(BaseSampler):
@@ -108,6 +111,7 @@ class QUBOSampler(BaseSampler):
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
         self._study_id = -1
+        self._told_exhausted = False
         if self._constraints:
             nothing = np.full(len(self._joint.domain.space), np.nan)
             self._joint.domain.check(nothing, np.random.default_rng(self._seed))
@@ -255,6 +259,13 @@ class QUBOSampler(BaseSampler):
             if not self._avoid_repeats:
                 history = replace(history, taken=history.taken[:0])
             chosen, is_new = self._chooser.choose(domain, history, frozen, trial.number, rng)
+            is_left = is_new
+            if not is_new and len(space) < len(joint.search_space):
+                # Parameters that are suggested on their own may make the same another one.
+                history = replace(history, taken=joint.taken_alone(study, trial))
+                chosen, is_left = self._chooser.choose(domain, history, frozen, trial.number, rng)
+            if not is_left and np.isnan(frozen).all():
+                self._tell_exhausted()
             params = space.decode(chosen)
             internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
             publish(study, trial, internal)
@@ -266,6 +277,15 @@ class QUBOSampler(BaseSampler):
             if space.key(chosen) not in {space.key(c) for c in others}:
                 break
         return params
+
+    def _tell_exhausted(self) -> None:
+        if not self._told_exhausted:
+            self._told_exhausted = True
+            _logger.warning(
+                "every configuration of the search space%s has been tried; "
+                "from here on the best ones are suggested again",
+                " that keeps the constraints" if self._constraints else "",
+            )
 
     def _with_fixed(self, domain: Domain, fixed: Mapping[str, Any]) -> Domain:
         """The domain where what is fixed is active, unless declared conditions say otherwise.
@@ -283,6 +303,7 @@ class QUBOSampler(BaseSampler):
         if storage is not study._storage or self._study_id != study._study_id:
             # Trials of different storages share their identifiers.
             self._storage, self._study_id = weakref.ref(study._storage), study._study_id
+            self._told_exhausted = False
             self._joint = JointDomain(space, self._constraints, self._conditions)
         elif space != self._joint.search_space:
             self._joint = self._joint.with_space(space)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,8 +22,6 @@ FloatArray = NDArray[np.float64]
 _BEST_AGAIN = 5
 _RANDOM_DRAWS = 200
 
-_logger = logging.getLogger("qhpo")
-
 
 class Chooser:
     """Chooses configurations from histories.
@@ -41,7 +38,6 @@ class Chooser:
         self._seed = seed
         self._settings = settings
         self._proposer = Proposer(solver, n_startup, settings)
-        self._warned_exhausted = False
 
     def choose(
         self,
@@ -75,13 +71,6 @@ class Chooser:
         again = _best_again(domain, history, frozen, number)
         if again is None:
             again = domain.check(frozen, rng)
-        if np.isnan(frozen).all() and not self._warned_exhausted:
-            self._warned_exhausted = True
-            _logger.warning(
-                "every configuration of the search space%s has been tried; "
-                "from here on the best ones are suggested again",
-                " that keeps the constraints" if domain.constraints else "",
-            )
         return again, False
 
     def _candidates(
@@ -125,9 +114,10 @@ def _best_again(
     """One of the best configurations so far that agree with what is fixed, in turns."""
     agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)
     order = np.argsort(history.values[agrees], kind="stable")
-    kept: list[FloatArray] = [c for c in history.coordinates[agrees][order] if domain.satisfied(c)][
-        :_BEST_AGAIN
-    ]
-    if not kept:
-        return None
-    return kept[number % len(kept)]
+    best = {
+        domain.space.key(configuration): configuration
+        for configuration in history.coordinates[agrees][order]
+        if domain.satisfied(configuration)
+    }
+    kept = list(best.values())[:_BEST_AGAIN]
+    return kept[number % len(kept)] if kept else None

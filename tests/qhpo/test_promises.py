@@ -716,6 +716,19 @@ class TestSmallSpacesAreFinished:
         }
         assert len(complete) == 6
 
+    def test_the_best_ones_come_again_in_turns(self) -> None:
+        space: Space = {"a": IntDistribution(0, 2), "b": IntDistribution(0, 2)}
+        study = _study(space, [c.relation(("a", "b"), operator.le)], n_startup_trials=2)
+        study.optimize(
+            lambda t: 10.0 * t.suggest_int("a", 0, 2) + t.suggest_int("b", 0, 2), n_trials=26
+        )
+        again = [t.params for t in study.trials[6:]]
+        # All but the worst of six, equally often.
+        counts = [
+            again.count({"a": a, "b": b}) for a, b in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2))
+        ]
+        assert counts == [4] * 5
+
     def test_repeats_where_they_are_wanted(self) -> None:
         space, rules, truth = CASES["all different"]
         study = _study(space, rules, avoid_repeats=False, n_startup_trials=4)
@@ -784,6 +797,25 @@ class TestConditionsThatAreLearnt:
         odd = {t.params["odd"] for t in study.trials if "odd" in t.params}
         assert len(odd) > 5
         assert len(set(_keys(study))) == 22
+
+    def test_a_small_space_beside_it_is_not_exhausted(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Six configurations of a and b, of which three have another parameter to tune.
+        study = _study(None, n_startup_trials=3)
+
+        def objective(trial: optuna.Trial) -> float:
+            a, b = trial.suggest_int("a", 0, 2), trial.suggest_int("b", 0, 1)
+            tuned = trial.suggest_float("tuned", 0, 1) if (a + b) % 2 else 0.5
+            return a + abs(tuned - 0.25)
+
+        with caplog.at_level(logging.WARNING, logger="qhpo"):
+            study.optimize(objective, n_trials=30)
+        assert _messages(caplog) == []
+        found = [t.params for t in study.trials]
+        assert all("tuned" in params for params in found[-15:])
+        assert study.best_value < 0.1
+        assert len(set(_keys(study)[4:])) == 26
 
     def test_parameters_that_were_never_seen_come_from_their_own_range(self) -> None:
         study = _study(None, n_startup_trials=3)
