@@ -342,6 +342,24 @@ class TestEveryTrialKeepsTheConstraints:
         assert all(map(truth, batch))
         assert len(set(_keys(study))) == 24
 
+    def test_brackets_of_hyperband_share_what_is_taken(self) -> None:
+        space, rules, truth = CASES["all different"]
+        sampler = QUBOSampler(space, constraints=rules, seed=0, _settings=LIGHT)
+        study = optuna.create_study(sampler=sampler, pruner=optuna.pruners.HyperbandPruner(1, 9, 3))
+
+        def objective(trial: optuna.Trial) -> float:
+            value = _score(_ask_all(trial, space))
+            for step in range(9):
+                trial.report(value, step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            return value
+
+        study.optimize(objective, n_trials=20)
+        assert {t.state for t in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+        assert all(truth(t.params) for t in study.trials)
+        assert len(set(_keys(study))) == 20
+
 
 class TestFloatsBetweenTheLevels:
     BOUNDS = (0.1 + 0.2, 1.0 / 3.0, 0.7)
@@ -455,6 +473,15 @@ class TestFixedInAdvance:
             study.optimize(_objective(self.SPACE), n_trials=1)
         assert study.trials[-1].state == TrialState.FAIL
 
+    def test_a_fixed_child_that_is_inactive_does_no_harm(self) -> None:
+        study = _study(LAYERS, conditions=LAYER_CONDITIONS, n_startup_trials=2)
+        study.optimize(lambda t: _score(_layers(t)), n_trials=3)
+        study.enqueue_trial({"n": 1, "width_2": "l"})
+        study.enqueue_trial({"n": 3, "width_2": "l"})
+        study.optimize(lambda t: _score(_layers(t)), n_trials=2)
+        assert "width_2" not in study.trials[3].params
+        assert study.trials[4].params["width_2"] == "l"
+
 
 class TestTheObjectiveMustAskAsDeclared:
     SPACE, RULES, _ = CASES["relation of two"]
@@ -551,6 +578,33 @@ class TestUnsatisfiable:
         with pytest.raises(QhpoError) as error:
             QUBOSampler(space, constraints=rules)
         assert repr(rules[0]) in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("arguments", "parts"),
+        [
+            ({"constraints": [c.forbid(a=1)]}, ("search_space=None", "QUBOSampler({...}")),
+            ({"constraints": c.forbid(a=1)}, ("must be a list", "forbid({'a': 1})")),
+            ({"constraints": 3}, ("must be a list", "got 3")),
+            ({"search_space": WIDTHS, "constraints": [len]}, ("constraints.predicate", "len")),
+            (
+                {"search_space": WIDTHS, "constraints": [c.forbid(w4=1)]},
+                ("'w4'", "w1, w2, w3"),
+            ),
+            ({"search_space": WIDTHS, "constraints": [c.forbid(w1=9)]}, ("'w1'", "9", "high=8")),
+            ({"conditions": {"w1": {"w2": 1}}}, ("search_space", "learnt")),
+            ({"search_space": WIDTHS, "conditions": {"w1": {"w4": 1}}}, ("'w4'", "w1, w2, w3")),
+            ({"search_space": WIDTHS, "conditions": {"w1": {"w1": 1}}}, ("depend on itself",)),
+        ],
+        ids=str,
+    )
+    def test_a_wrong_argument_is_named_at_once(
+        self, arguments: dict[str, Any], parts: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(QhpoError) as error:
+            QUBOSampler(**arguments)
+        message = str(error.value)
+        assert [part for part in parts if part not in message] == []
+        assert "\n" not in message
 
     def test_pairs_that_do_not_conflict_may_conflict_as_three(self) -> None:
         rules = [
@@ -698,6 +752,28 @@ class TestSmallSpacesAreFinished:
         study = _study(space, rules, conditions=LAYER_CONDITIONS)
         study.optimize(objective, n_trials=len(expected))
         assert set(_keys(study)) == expected
+
+    @pytest.mark.xfail(reason="what few values of a wide range are allowed is not searched")
+    @pytest.mark.parametrize(
+        ("space", "rule", "n"),
+        [
+            (
+                {"x": IntDistribution(0, 1000), "y": IntDistribution(0, 1000)},
+                c.linear({"x": 1, "y": 1}, "==", 7),
+                8,
+            ),
+            (
+                {"x": IntDistribution(0, 10_000), "y": IntDistribution(0, 1)},
+                c.relation(("x",), lambda x: x <= 3),
+                8,
+            ),
+        ],
+        ids=["equality", "relation"],
+    )
+    def test_a_narrow_part_of_wide_ranges(self, space: Space, rule: Constraint, n: int) -> None:
+        study = _study(space, [rule])
+        study.optimize(_objective(space), n_trials=n)
+        assert len(set(_keys(study))) == n
 
     def test_trials_that_failed_before_asking_for_everything_take_nothing_away(self) -> None:
         space: Space = {"a": IntDistribution(0, 2), "b": IntDistribution(0, 2)}
