@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import dimod
 from optuna.distributions import BaseDistribution
 
 from qhpo.errors import QhpoError
@@ -141,6 +142,31 @@ class Constraint(ABC):
             params: Values by parameter name. Parameters that are absent break nothing.
         """
         return all(form.holds(params) for form in self.forms)
+
+    def penalty(self, search_space: Mapping[str, BaseDistribution]) -> dimod.DiscreteQuadraticModel:
+        """The constraint as a quadratic model over the levels of its parameters.
+
+        Args:
+            search_space: Optuna distributions by parameter name.
+
+        Returns:
+            A model whose variables are the parameters, sorted by name, with a case per level, and
+            auxiliary ones labelled ``"aux:0"`` and so on. Its energy, minimized over the auxiliary
+            variables, is 0 where the constraint is satisfied and at least 1 elsewhere.
+
+        Raises:
+            QhpoError: If the constraint does not fit the space, or has no exact quadratic form.
+        """
+        # The compiled forms are made from constraints, so this arrow is drawn late.
+        from qhpo.constraints.compiled import Rules
+        from qhpo.constraints.penalty import exact_penalty
+        from qhpo.space import Space
+
+        self.check(search_space)
+        names = sorted(self.names or search_space)
+        space = Space({name: search_space[name] for name in names})
+        rules = Rules(space, [self], [axis.coordinates for axis in space.axes])
+        return exact_penalty(rules).to_dqm(names)
 
     def check(self, search_space: Mapping[str, BaseDistribution]) -> None:
         """Raises an error if the constraint does not fit a search space.
