@@ -129,7 +129,7 @@ class LinearNumbers:
             frozen: Axes that must not move, shape (d,), bool.
 
         Returns:
-            Shape (d,); the configuration as it was if floats alone cannot keep the constraints.
+            Shape (d,); the constraints are still violated if floats alone cannot keep them.
         """
         free = np.flatnonzero(self.floats & ~frozen & ~np.isnan(coordinates))
         values = self.values(coordinates)
@@ -137,11 +137,14 @@ class LinearNumbers:
         if not len(free) or not self._residual(values, margin).any():
             return coordinates.copy()
         limits = np.array([self._limits(i) for i in free.tolist()])
-        # Where there is no room for the margin, a bound may still be reached exactly.
-        for inward in (margin, np.zeros(len(margin))):
+        # Where there is no room for the margin, an end of a range may still be reached exactly.
+        for inward in (margin, -margin):
+            aim = np.maximum(inward, 0.0)
+            if not self._residual(values, aim).any():
+                break
             moves = self._least_moves(values, free, limits, inward)
             if moves is not None:
-                return self._moved(coordinates, values, free, limits, values[free] + moves, inward)
+                return self._moved(coordinates, values, free, limits, values[free] + moves, aim)
         return coordinates.copy()
 
     def _residual(self, values: FloatArray, inward: FloatArray) -> FloatArray:
@@ -154,34 +157,31 @@ class LinearNumbers:
     def _least_moves(
         self, values: FloatArray, free: IntArray, limits: FloatArray, inward: FloatArray
     ) -> FloatArray | None:
-        """Least moves of some floats that keep all constraints, or None if there are none.
+        """Least moves of some floats that keep all constraints, or None if none are found.
 
-        Least distance programming: min |z| subject to G z >= h is the non-negative least squares
-        problem min |E u - f| with E = [G'; h'] and f = (0, ..., 0, 1); with its residual r, z is
-        -r_1..n / r_n+1 (Lawson, Hanson 1974, "Solving least squares problems", section 23.4).
+        The equalities leave a least move and a space to move in beside it; in there, what is left
+        is a least distance problem.
         """
-        n = len(free)
+        beyond = 0.0 if (inward > 0.0).all() else 1e-9
         width = limits[:, 1] - limits[:, 0]
-        inward = np.where(self._lower == self._upper, 0.0, inward)
+        at = (values[free] - limits[:, 0]) / width
         totals = self._coefficients @ values
         a = self._coefficients[:, free] * width
-        at = (values[free] - limits[:, 0]) / width
-        rows = np.concatenate([a, -a, np.eye(n), -np.eye(n)])
-        least = np.concatenate(
-            [self._lower + inward - totals, totals - self._upper + inward, -at, at - 1.0]
+        is_equality = (self._lower == self._upper) & a.any(axis=1)
+        needed = (self._lower - totals)[is_equality]
+        _, sizes, directions = np.linalg.svd(a[is_equality])
+        rank = int((sizes > 1e-10 * sizes.max(initial=0.0)).sum())
+        along = directions[rank:].T  # (n, n - rank)
+        first = np.linalg.pinv(a[is_equality], rcond=1e-10) @ needed
+        b, eye = a[self._lower != self._upper], np.eye(len(free))
+        least, most = (
+            (bound + sign * inward - totals)[self._lower != self._upper]
+            for bound, sign in ((self._lower, 1.0), (self._upper, -1.0))
         )
-        size = np.linalg.norm(rows, axis=1)
-        known = np.isfinite(least) & (size > 0.0)
-        rows, least, size = rows[known], least[known], size[known]
-        transposed = np.vstack([(rows / size[:, None]).T, least / size])
-        target = np.append(np.zeros(n), 1.0)
-        weights, _ = nnls(transposed, target)
-        r = transposed @ weights - target
-        # |z|^2 is 1 / |r|^2 - 1, and n at most within the ranges.
-        if r @ r < 0.5 / (n + 1.0):
-            return None
-        moves: FloatArray = -r[:-1] / r[-1] * width
-        return moves
+        rows = np.concatenate([b, -b, eye, -eye])
+        bounds = np.concatenate([least, -most, -at - beyond, at - 1.0 - beyond])
+        rest = _least_distance(rows @ along, bounds - rows @ first, len(free))
+        return None if rest is None else (first + along @ rest) * width
 
     def _moved(
         self,
@@ -211,3 +211,33 @@ class LinearNumbers:
                 self._coefficients[chosen], residual[active], rcond=None
             )[0]
         return moved
+
+
+def _least_distance(rows: FloatArray, least: FloatArray, longest: float) -> FloatArray | None:
+    """The z of least length with rows z >= least, or None if |z|^2 would exceed the longest.
+
+    With E = [rows'; least'] and f = (0, ..., 0, 1), it is -r_1..n / r_n+1 for the residual r of the
+    non-negative least squares problem min |E u - f| (Lawson, Hanson 1974, "Solving least squares
+    problems", section 23.4).
+    """
+    n = rows.shape[1]
+    size = np.linalg.norm(rows, axis=1)
+    decides = np.isfinite(least) & (size > 1e-10)
+    if (least[~decides] > 1e-10).any():
+        return None
+    rows, least = rows[decides] / size[decides, None], least[decides] / size[decides]
+    if not (least > 0.0).any():
+        return np.zeros(n)
+    transposed = np.vstack([rows.T, least])
+    target = np.append(np.zeros(n), 1.0)
+    try:
+        weights, _ = nnls(transposed, target)
+    except RuntimeError:
+        # Too many steps.
+        return None
+    r = transposed @ weights - target
+    # -r_n+1 is 1 / (1 + |z|^2), and 0 if there is none.
+    if -r[-1] < 0.5 / (1.0 + longest):
+        return None
+    z: FloatArray = -r[:-1] / r[-1]
+    return z
