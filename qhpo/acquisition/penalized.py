@@ -125,7 +125,7 @@ def _penalized(
 ) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
     """The energies with penalties over the free axes, and the numbers of these axes."""
     scale = tables.field_scale
-    builder = PenaltyBuilder(feasible.space.starts)
+    builder = PenaltyBuilder(feasible.space.starts, feasible.activity.children)
     _add_forms(builder, feasible, weights, scale)
     n = len(tables.linear)
     builder.linear[:n] += tables.linear

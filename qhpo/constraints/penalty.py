@@ -62,6 +62,8 @@ class PenaltyBuilder:
 
     Args:
         starts: First level of every axis and the total D, shape (d + 1,).
+        optional: Axes that may be inactive and then contribute nothing, shape (d,), bool; if None,
+            no axis may.
 
     Attributes:
         sizes: Cases of every variable, the axes first.
@@ -70,11 +72,12 @@ class PenaltyBuilder:
         offset: Constant energy.
     """
 
-    def __init__(self, starts: IntArray) -> None:
+    def __init__(self, starts: IntArray, optional: NDArray[np.bool_] | None = None) -> None:
         self.sizes: list[int] = np.diff(starts).tolist()
         self.linear = np.zeros(int(starts[-1]))
         self.quadratic = np.zeros((len(self.linear), len(self.linear)))
         self.offset = 0.0
+        self._optional = np.flatnonzero([] if optional is None else optional)
 
     def add_variable(self, size: int) -> slice:
         """A new auxiliary variable; returns its cases."""
@@ -109,13 +112,14 @@ class PenaltyBuilder:
         return np.pad(contributions, (0, len(self.linear) - len(contributions)))
 
     def range_of(self, contributions: FloatArray) -> tuple[float, float]:
-        """Least and largest sum that any choice of cases gives."""
+        """Least and largest sum that any choice of cases gives, inactive axes included."""
         contributions = self.padded(contributions)
         starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-        return (
-            float(np.minimum.reduceat(contributions, starts).sum()),
-            float(np.maximum.reduceat(contributions, starts).sum()),
-        )
+        least = np.minimum.reduceat(contributions, starts)
+        most = np.maximum.reduceat(contributions, starts)
+        least[self._optional] = np.minimum(least[self._optional], 0.0)
+        most[self._optional] = np.maximum(most[self._optional], 0.0)
+        return float(least.sum()), float(most.sum())
 
     def add_bounded(
         self, contributions: FloatArray, lower: float, upper: float, weight: float = 1.0

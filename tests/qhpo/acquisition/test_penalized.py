@@ -146,6 +146,46 @@ def test_reaches_the_feasible_optimum(random_dqm: RandomDQM, problem: Problem, s
         assert _energies(problem, tables, samples).min() == pytest.approx(lowest, abs=1e-9)
 
 
+@given(problems(PENALIZED), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_the_ground_state_of_the_penalized_model_is_the_optimum(
+    random_dqm: RandomDQM, problem: Problem, seed: int
+) -> None:
+    space, _, conditions = problem
+    tables = _tables(random_dqm, space, seed)
+    frozen = np.random.default_rng(seed).random(len(space)) < (0.0 if conditions else 0.3)
+    every = every_place(space.n_levels.tolist())
+    found = []
+
+    class Recorder:
+        """Solves exactly, and keeps what it finds."""
+
+        def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+            samples = make_solver("exact").sample(dqm, seed)
+            found.append(samples)
+            return samples
+
+    weights = PenaltyWeights(penalty=1e3)
+    rng = np.random.default_rng(seed)
+    centre = rng.integers(space.n_levels)
+    every = every[(every == centre)[:, frozen].all(axis=1)]
+    every = every[_holds(problem, every)]
+    assume(len(every) and not frozen.all())
+    constrained_samples(tables, Recorder(), _feasible(problem), centre, frozen, weights, 16, rng)
+    assume(not weights.multipliers)
+    lowest = _energies(problem, tables, every).min()
+    (samples,) = found
+    first = samples.record.sample[samples.record.energy.argmin()]
+    state = centre.copy()
+    # A case behind the levels stands for an inactive axis; auxiliary variables come last.
+    cases = np.minimum(first[: (~frozen).sum()], space.n_levels[~frozen])
+    state[~frozen] = np.where(cases == space.n_levels[~frozen], centre[~frozen], cases)
+    assert _holds(problem, state[None, :]).all()
+    assert _energies(problem, tables, state[None, :])[0] == pytest.approx(lowest, abs=1e-9)
+    if not frozen.any():
+        assert samples.record.energy.min() == pytest.approx(lowest + tables.offset, abs=1e-6)
+
+
 class TestWeights:
     SPACE = Space({n: IntDistribution(0, 3) for n in "abc"})
     GREEDY = PairTables(SPACE.starts, np.tile([0.0, -1, -2, -3], 3), np.zeros((12, 12)), 0.0)
