@@ -208,15 +208,24 @@ class TestForms:
 
 
 def test_an_inequality_is_as_strict_as_python() -> None:
-    # Sums of floats that are 0.3 on paper are 0.3, or more by a rounding error.
-    space = Space({n: FloatDistribution(0.0, 0.3, step=0.05) for n in "xy"})
-    constraint = c.linear({"x": 1, "y": 1}, "<=", 0.3)
+    # What is 0.3 on paper is 0.3, or more or less by a rounding error: by the order of the sum too.
+    space = Space({n: FloatDistribution(0.0, 0.3, step=0.05) for n in "xyz"})
+    constraint = c.linear({"z": 1, "x": 1, "y": 1}, "<=", 0.3)
     rules = Rules(space, [constraint], [axis.coordinates for axis in space.axes])
     places = every_place(space.n_levels.tolist())
-    expected = [constraint.satisfied(space.decode(row)) for row in space.at_levels(places)]
-    assert (rules.violation(places) == 0.0).tolist() == expected
+    expected = np.reshape(
+        [constraint.satisfied(space.decode(row)) for row in space.at_levels(places)], space.n_levels
+    )
     on_paper = places.sum(axis=1) == 6
-    assert set(np.array(expected)[on_paper].tolist()) == {True, False}
+    assert set(expected.ravel()[on_paper].tolist()) == {True, False}
+    assert ((rules.violation(places) == 0.0) == expected.ravel()).all()
+    after = rules.after_change(places) == 0.0
+    pairs = rules.after_pair(places, np.arange(21)) == 0.0
+    for places_of_one, after_one, pairs_one in zip(places.tolist(), after, pairs, strict=True):
+        x, y, z = places_of_one
+        np.testing.assert_array_equal(after_one[7:14], expected[x, :, z])
+        np.testing.assert_array_equal(pairs_one[7:14, 14:], expected[x])
+        np.testing.assert_array_equal(pairs_one[14:, :7], expected[:, y].T)
 
 
 def test_relations_tell_values_of_different_types_apart() -> None:

@@ -22,6 +22,8 @@ from qhpo.conditions import Condition, declared_conditions
 from qhpo.constraints.exact import ExactSearch, smallest_conflict
 from qhpo.space import Space
 from tests.qhpo.strategies import (
+    EXACT_STEPS,
+    KINDS,
     Rule,
     conditions_over,
     every_params,
@@ -105,6 +107,26 @@ def test_agrees_with_enumeration_under_frozen_values(
         assert found.is_proof
     else:
         assert space.decode(found.coordinates) in agreeing
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_what_can_be_tabulated_needs_no_cuts(data: st.DataObject) -> None:
+    kinds = [kind for kind in KINDS if kind != "predicate"]
+    chosen = data.draw(st.sampled_from([kinds, ["quadratic"]]))
+    numeric = chosen == ["quadratic"]
+    distributions = data.draw(search_spaces(EXACT_STEPS, most=4, axes=(2, 3), numeric=numeric))
+    rules = data.draw(rule_sets(distributions, chosen))
+    space = Space(distributions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qhpo.constraints.exact._MAX_CUTS", 1)
+        search = ExactSearch(space, [rule.constraint for rule in rules])
+        found = search.find(_free(space), _none(space), np.random.default_rng(0))
+    if feasible_configurations(space, rules):
+        assert found.coordinates is not None
+        assert all(rule.holds(space.decode(found.coordinates)) for rule in rules)
+    else:
+        assert found.is_proof
 
 
 @given(st.data())
@@ -342,6 +364,18 @@ def test_different_random_numbers_find_different_configurations() -> None:
     again = search.find(_free(space), _none(space), np.random.default_rng(3)).coordinates
     assert again is not None
     np.testing.assert_array_equal(again, found[3].coordinates)
+
+
+def test_a_pair_in_conflict_is_named_before_three() -> None:
+    space = Space({n: IntDistribution(0, 9) for n in "abc"})
+    pair = c.linear({"a": 1}, ">=", 5), c.linear({"a": 1}, "<=", 4)
+    three = (
+        c.linear({"b": 1, "c": 1}, ">=", 12),
+        c.linear({"b": 1}, "<=", 5),
+        c.linear({"c": 1}, "<=", 5),
+    )
+    assert smallest_conflict(space, [*pair, *three], (), _free(space)) == pair
+    assert smallest_conflict(space, [pair[0], *three], (), _free(space)) == three
 
 
 def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
