@@ -81,6 +81,15 @@ def narrows(params: Params) -> bool:
     return bool(params["w3"] <= params["w2"] <= params["w1"])
 
 
+def _is_ring(x: float, y: float) -> bool:
+    """Curved, so that the middle between two that it allows may not be allowed."""
+    return 0.3 <= math.hypot(x - 0.5, y - 0.5) <= 0.5
+
+
+def _is_ragged(x: float) -> bool:
+    return math.sin(40.0 * x) > 0.0
+
+
 def is_odd_sum(a: int, b: int, c: int) -> bool:
     return (a + b + c) % 2 == 1
 
@@ -135,6 +144,11 @@ CASES: dict[str, tuple[Space, list[Constraint], Truth]] = {
         WIDTHS,
         [c.relation(("w1", "w2", "w3"), is_odd_sum)],
         lambda p: sum(p.values()) % 2 == 1,
+    ),
+    "relation of floats": (
+        SHARES,
+        [c.relation(("s0", "s1"), _is_ring), c.relation(("s2",), _is_ragged)],
+        lambda p: _is_ring(p["s0"], p["s1"]) and _is_ragged(p["s2"]),
     ),
     "predicate": (WIDTHS, [c.predicate(has_few_sevens)], has_few_sevens),
     "exactly": (

@@ -129,47 +129,45 @@ class TestConditionsThatAreLearnt:
         def full(trial: optuna.Trial) -> float:
             return score(ask_all(trial, LAYERS))
 
-        for _ in range(12):
-            studies[0].optimize(lambda t: score(ask_layers(t)), n_trials=1)
-            studies[1].optimize(full, n_trials=1)
-        trial = studies[1].ask()
-        trial.suggest_int("n", 1, 3)
-        assert set(trial.relative_params) == set(LAYERS)
+        for study, objective in zip(studies, (lambda t: score(ask_layers(t)), full), strict=True):
+            study.optimize(objective, n_trials=12)
+        for study, is_whole in zip(studies * 2, (False, True) * 2, strict=True):
+            study.enqueue_trial({"n": 1})
+            trial = study.ask()
+            trial.suggest_categorical("width_0", ["s", "l"])
+            assert (set(trial.relative_params) == set(LAYERS)) == is_whole
 
 
 class TestLearntConditionsUnderConstraints:
-    def test_a_child_that_is_asked_for_unexpectedly_keeps_them(self) -> None:
-        space: Space = {
-            "n": IntDistribution(1, 2),
-            "u": IntDistribution(0, 9),
-            "w": IntDistribution(0, 9),
-        }
-        study = make_study(space, [c.linear({"u": 1, "w": 1}, "<=", 9)], n_startup_trials=2)
+    SPACE: Space = {  # noqa: RUF012
+        "n": IntDistribution(1, 2),
+        "u": IntDistribution(0, 9),
+        "w": IntDistribution(0, 9),
+    }
+    RULES = (c.linear({"u": 1, "w": 1}, "<=", 9),)
 
-        def objective(trial: optuna.Trial) -> float:
-            n, w = trial.suggest_int("n", 1, 2), trial.suggest_int("w", 0, 9)
-            # From some trial on, the rule is another.
-            u = trial.suggest_int("u", 0, 9) if n == 2 or trial.number > 12 else 0
-            return -float(w) - u / 2
+    @staticmethod
+    def _objective(trial: optuna.Trial) -> float:
+        n, w = trial.suggest_int("n", 1, 2), trial.suggest_int("w", 0, 9)
+        u = trial.suggest_int("u", 0, 9) if n == 2 or trial.number >= 12 else 0
+        return -float(w) - u / 2
 
-        study.optimize(objective, n_trials=20)
+    @pytest.mark.parametrize("w", [7, 8, 9])
+    def test_a_child_that_is_asked_for_unexpectedly_keeps_them(self, w: int) -> None:
+        study = make_study(self.SPACE, self.RULES, n_startup_trials=2)
+        study.optimize(self._objective, n_trials=12)
+        # From here on the rule is another: u is there with n = 1 too.
+        study.enqueue_trial({"n": 1, "w": w})
+        study.optimize(self._objective, n_trials=8)
+        assert study.trials[12].params["w"] == w
+        assert all("u" in t.params for t in study.trials[12:])
         assert all(t.params.get("u", 0) + t.params["w"] <= 9 for t in study.trials)
 
     def test_a_child_that_is_fixed_counts_as_active(self) -> None:
-        space: Space = {
-            "n": IntDistribution(1, 2),
-            "u": IntDistribution(0, 9),
-            "w": IntDistribution(0, 9),
-        }
-        study = make_study(space, [c.linear({"u": 1, "w": 1}, "<=", 9)], n_startup_trials=2)
-
-        def objective(trial: optuna.Trial) -> float:
-            n, w = trial.suggest_int("n", 1, 2), trial.suggest_int("w", 0, 9)
-            is_fixed = trial.number >= 12
-            return -float(w) - (trial.suggest_int("u", 0, 9) if n == 2 or is_fixed else 0)
-
-        study.optimize(objective, n_trials=12)
+        study = make_study(self.SPACE, self.RULES, n_startup_trials=2)
+        study.optimize(self._objective, n_trials=12)
         for u in (5, 7, 9):
             study.enqueue_trial({"n": 1, "u": u})
-        study.optimize(objective, n_trials=3)
+        study.optimize(self._objective, n_trials=3)
+        assert [t.params["u"] for t in study.trials[12:]] == [5, 7, 9]
         assert all(t.params.get("u", 0) + t.params["w"] <= 9 for t in study.trials)
