@@ -7,7 +7,8 @@ x_c
 v_i
     The number that a float without step, or a range of too many values, takes: a column of its own
     where nothing but linear constraints speak of it. Elsewhere only its levels are searched, and
-    finding nothing proves nothing.
+    finding nothing proves nothing. If all such ranges have so few values that keep the constraints
+    that each can be a case, they are cases after all.
 y_ab
     x_a x_b, by y >= x_a + x_b - 1, y <= x_a, y <= x_b.
 cut
@@ -100,7 +101,7 @@ class ExactSearch:
             are searched exactly, even where only the levels of their axes would be.
 
     Attributes:
-        is_finite: Whether the space has so few values per axis that every one is searched.
+        is_finite: Whether so few values per axis can keep the constraints that each is a case.
     """
 
     def __init__(
@@ -124,19 +125,30 @@ class ExactSearch:
         self.is_finite = not any(is_large)
         self._is_number = np.array(is_large) & np.array(is_free)
         self._is_sampled = np.array(is_large) & ~np.array(is_free)
+        self._is_narrow = np.zeros(len(space), dtype=bool)
         self._coordinates = [
             axis.coordinates if large else axis.every_coordinate()
             for large, axis in zip(is_large, space.axes, strict=True)
         ]
+        may_be_narrow = not self._is_sampled.any() and all(
+            math.isfinite(axis.n_values) for axis in space.axes
+        )
         if frozen is not None:
             for i in np.flatnonzero(self._is_sampled & ~np.isnan(frozen)).tolist():
                 self._coordinates[i] = np.append(self._coordinates[i], frozen[i])
                 self._is_sampled[i] = False
+        self._compile()
+        if not self.is_finite and may_be_narrow:
+            self._narrow()
+
+    def _compile(self) -> None:
+        """Make the rows: all that holds for every search."""
+        space = self.space
         numbers = {space.axes[i].name for i in np.flatnonzero(self._is_number).tolist()}
-        on_numbers = [c for c in constraints if numbers.intersection(c.names)]
-        others = [c for c in constraints if not numbers.intersection(c.names)]
+        on_numbers = [c for c in self._constraints if numbers.intersection(c.names)]
+        others = [c for c in self._constraints if not numbers.intersection(c.names)]
         self._rules = Rules(space, others, self._coordinates)
-        self._activity = Activity(space, conditions, self._coordinates)
+        self._activity = Activity(space, self._conditions, self._coordinates)
         self._starts = self._rules.starts.tolist()
         # Columns: cases, numbers, activities, products.
         self._first_number = self._starts[-1]
@@ -154,6 +166,54 @@ class ExactSearch:
         for constraint in on_numbers:
             assert isinstance(constraint, Linear)
             self._add_linear(constraint)
+
+    def _narrow(self) -> None:
+        """Make the numbers cases, if few values of each lie between its feasible ends.
+
+        All of them or none: one that stays a number keeps the space from being finite.
+        """
+        narrow = {}
+        for i in np.flatnonzero(self._is_number).tolist():
+            least, most = self._end(i, 1.0), -self._end(i, -1.0)
+            # A program without a solution, or out of time, has no ends.
+            if not most - least < _MAX_VALUES:
+                return
+            # A value more at each end makes up for rounding errors.
+            first = max(math.ceil(least) - 1, 0)
+            last = min(math.floor(most) + 1, int(self.space.axes[i].n_values) - 1)
+            narrow[i] = [self._coordinate(i, k) for k in range(first, last + 1)]
+        for i, coordinates in narrow.items():
+            self._coordinates[i] = np.array(coordinates)
+        self._is_narrow, self._is_number = self._is_number, self._is_narrow
+        self.is_finite = True
+        self._compile()
+
+    def _end(self, i: int, sign: float) -> float:
+        """A lower bound of sign x the column of a number; NaN if there is none."""
+        cost = np.zeros(self._n_columns)
+        cost[self._first_number + i] = sign
+        lower, upper, integrality = self._columns()
+        result = milp(
+            cost,
+            integrality=integrality,
+            bounds=Bounds(lower, upper),
+            constraints=self._rows.constraint(self._n_columns),
+            options={"time_limit": _SECONDS, "mip_rel_gap": 0.0},
+        )
+        bound = result.get("mip_dual_bound")
+        return math.nan if bound is None or not math.isfinite(bound) else float(bound)
+
+    def _columns(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Least and largest values of all columns, and which are whole numbers (1)."""
+        lower, upper = np.zeros(self._n_columns), np.ones(self._n_columns)
+        integrality = np.zeros(self._n_columns)
+        integrality[: self._first_number] = 1
+        for i in np.flatnonzero(self._is_number).tolist():
+            n_values = self.space.axes[i].n_values
+            if math.isfinite(n_values):
+                column = self._first_number + i
+                upper[column], integrality[column] = n_values - 1, 1
+        return lower, upper, integrality
 
     def _add_activities(self) -> None:
         """The cases of every axis sum to its activity, which its parents decide."""
@@ -250,22 +310,18 @@ class ExactSearch:
             exactly = ExactSearch(self.space, self._constraints, self._conditions, frozen)
             return exactly.find(frozen, taken, rng)
         columns = self._n_columns
-        upper = np.ones(columns)
-        lower = np.zeros(columns)
-        integrality = np.zeros(columns)
-        integrality[: self._first_number] = 1
-        for i in np.flatnonzero(self._is_number).tolist():
-            column = self._first_number + i
-            axis = self.space.axes[i]
-            if math.isfinite(axis.n_values):
-                upper[column], integrality[column] = axis.n_values - 1, 1
-            if not math.isnan(frozen[i]):
-                at = (float(axis.value(float(frozen[i]))) - self._low(i)) / self._unit(i)
-                lower[column] = upper[column] = at
-        for i in np.flatnonzero(~np.isnan(frozen) & ~self._is_number).tolist():
-            distance = np.abs(self._coordinates[i] - frozen[i])
+        lower, upper, integrality = self._columns()
+        for i in np.flatnonzero(~np.isnan(frozen)).tolist():
+            if self._is_number[i]:
+                column = self._first_number + i
+                value = float(self.space.axes[i].value(float(frozen[i])))
+                lower[column] = upper[column] = (value - self._low(i)) / self._unit(i)
+                continue
+            case = self._case(i, float(frozen[i]))
+            if case is None:
+                return Found(None, True)
             upper[self._starts[i] : self._starts[i + 1]] = 0.0
-            upper[self._starts[i] + int(distance.argmin())] = 1.0
+            upper[case] = 1.0
         cost = np.zeros(columns)
         cost[: self._first_activity] = rng.random(self._first_activity) / np.maximum(
             upper[: self._first_activity], 1.0
@@ -303,26 +359,37 @@ class ExactSearch:
         return True
 
     def _cut(self, rows: _Rows, coordinates: FloatArray, axes: Sequence[int]) -> None:
-        cases = [
-            (self._starts[i] + int(np.abs(self._coordinates[i] - coordinates[i]).argmin()), 1.0)
-            for i in axes
-            if not math.isnan(coordinates[i])
-        ]
+        active = [i for i in axes if not math.isnan(coordinates[i])]
+        cases = [self._case(i, float(coordinates[i])) for i in active]
+        if None in cases:
+            return  # it is none of those that are searched
         inactive = [(self._first_activity + i, -1.0) for i in axes if math.isnan(coordinates[i])]
-        rows.add([*cases, *inactive], -np.inf, len(cases) - 1.0)
+        terms = [(case, 1.0) for case in cases if case is not None]
+        rows.add([*terms, *inactive], -np.inf, len(cases) - 1.0)
+
+    def _case(self, i: int, coordinate: float) -> int | None:
+        """The case of a coordinate; None beyond the feasible part of a wide range."""
+        axis, known = self.space.axes[i], self._coordinates[i]
+        place = int(np.abs(known - coordinate).argmin())
+        if self._is_narrow[i] and axis.value(float(known[place])) != axis.value(coordinate):
+            return None
+        return int(self._starts[i]) + place
+
+    def _coordinate(self, i: int, number: float) -> float:
+        """The coordinate of what the column of a number says."""
+        axis = self.space.axes[i]
+        dist = axis.distribution
+        assert isinstance(dist, (FloatDistribution, IntDistribution))
+        steps = number if dist.step is None else round(number)
+        value = min(max(self._low(i) + steps * self._unit(i), dist.low), dist.high)
+        return axis.coordinate(round(value) if isinstance(dist, IntDistribution) else value)
 
     def _decode(self, columns: FloatArray, frozen: FloatArray) -> FloatArray:
         coordinates = np.full(len(self.space), np.nan)
-        for i, axis in enumerate(self.space.axes):
+        for i in range(len(self.space)):
             cases = columns[self._starts[i] : self._starts[i + 1]]
             if self._is_number[i]:
-                number = columns[self._first_number + i]
-                dist = axis.distribution
-                assert isinstance(dist, (FloatDistribution, IntDistribution))
-                steps = number if dist.step is None else round(number)
-                value = min(max(self._low(i) + steps * self._unit(i), dist.low), dist.high)
-                whole = isinstance(dist, IntDistribution)
-                coordinates[i] = axis.coordinate(round(value) if whole else value)
+                coordinates[i] = self._coordinate(i, columns[self._first_number + i])
             elif cases.max(initial=0.0) > 0.5:
                 coordinates[i] = self._coordinates[i][int(cases.argmax())]
         is_frozen = ~np.isnan(frozen)

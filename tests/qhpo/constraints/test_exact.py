@@ -293,6 +293,94 @@ class TestNumbers:
         assert (found is not None) is bool(allowed.any())
 
 
+class TestNarrowParts:
+    """Wide ranges of which linear constraints leave few values are searched to the last."""
+
+    WIDE = Space(
+        {
+            "f": FloatDistribution(0.05, 100.05, step=0.1),
+            "g": IntDistribution(1, 4000, log=True),
+            "k": CategoricalDistribution([0, 700]),
+            "n": IntDistribution(-3000, 6000, step=3),
+        }
+    )
+    RULES = (
+        c.linear({"f": 10, "n": 1, "k": 1}, "==", 1000.5),
+        c.linear({"f": 1}, "<=", 0.45),
+        c.linear({"g": 2, "k": -0.01}, "<=", 6.5),
+    )
+
+    def expected(self) -> set[tuple[Any, ...]]:
+        found = set()
+        for tenths, k, g in itertools.product(range(5), (0, 700), range(1, 9)):
+            f = 0.05 + tenths * 0.1
+            n = round(1000.5 - 10 * f - k)
+            if (n + 3000) % 3 == 0 and 2 * g - 0.01 * k <= 6.5:
+                found.add((round(f, 2), g, k, n))
+        return found
+
+    def every(
+        self, search: ExactSearch, frozen: FloatArray, taken: list[FloatArray]
+    ) -> set[tuple[Any, ...]]:
+        """All that is found, one after the other, until nothing is left."""
+        space, rng, found = search.space, np.random.default_rng(0), set()
+        taken = list(taken)
+        while True:
+            one = search.find(frozen, np.array(taken).reshape(-1, len(space)), rng)
+            if one.coordinates is None:
+                assert one.is_proof
+                return found
+            params = space.decode(one.coordinates)
+            key = (round(params["f"], 2), params["g"], params["k"], params["n"])
+            assert key not in found
+            found.add(key)
+            taken.append(one.coordinates)
+
+    def test_every_configuration_is_found_and_then_none(self) -> None:
+        search = ExactSearch(self.WIDE, self.RULES)
+        assert search.is_finite
+        assert len(self.expected()) > 10
+        assert self.every(search, _free(self.WIDE), []) == self.expected()
+
+    def test_what_is_taken_beyond_them_takes_nothing_away(self) -> None:
+        search = ExactSearch(self.WIDE, self.RULES)
+        beyond = [
+            self.WIDE.encode({"f": f, "g": 9, "k": 0, "n": n}) for f, n in ((9.05, 0), (0.05, 6000))
+        ]
+        assert self.every(search, _free(self.WIDE), beyond) == self.expected()
+
+    def test_frozen_values_inside_and_beyond(self) -> None:
+        search = ExactSearch(self.WIDE, self.RULES)
+        inside = {key for key in self.expected() if key[1] == 2}
+        assert self.every(search, self.WIDE.encode({"g": 2}), []) == inside
+        assert self.every(search, self.WIDE.encode({"g": 999}), []) == set()
+
+    @pytest.mark.parametrize(("width", "is_finite"), [(511, True), (512, False)])
+    def test_only_few_values_are_cases(self, width: int, is_finite: bool) -> None:
+        space = Space({"n": IntDistribution(0, 10_000_000)})
+        between = c.linear({"n": 1}, ">=", 4_000_000), c.linear({"n": 1}, "<=", 4_000_000 + width)
+        search = ExactSearch(space, between)
+        assert search.is_finite is is_finite
+        found = search.find(_free(space), _none(space), np.random.default_rng(0)).coordinates
+        assert found is not None
+        assert 4_000_000 <= space.decode(found)["n"] <= 4_000_000 + width
+
+    @pytest.mark.parametrize("other", [IntDistribution(0, 5000), FloatDistribution(0.0, 1.0)])
+    def test_one_that_stays_wide_keeps_the_space_infinite(self, other: Any) -> None:
+        space = Space({"n": IntDistribution(0, 5000), "other": other})
+        search = ExactSearch(space, [c.linear({"n": 1}, "<=", 3)])
+        assert not search.is_finite
+        found = search.find(_free(space), _none(space), np.random.default_rng(0)).coordinates
+        assert found is not None
+        assert not search.find(_free(space), found[None, :], np.random.default_rng(0)).is_proof
+
+    def test_what_has_no_solution_is_proven(self) -> None:
+        space = Space({n: IntDistribution(0, 5000) for n in "ab"})
+        rules = c.linear({"a": 1, "b": 1}, "<=", 9), c.linear({"a": 1, "b": -1}, ">=", 10)
+        found = ExactSearch(space, rules).find(_free(space), _none(space), np.random.default_rng(0))
+        assert (found.coordinates, found.is_proof) == (None, True)
+
+
 class TestCuts:
     """What no linear program says is checked and cut off."""
 
