@@ -39,7 +39,7 @@ from qhpo.space import Space
 __all__ = ["ExactSearch", "Found", "smallest_conflict"]
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 
 _MAX_VALUES = 512
 """An axis with at most so many values has a case for each."""
@@ -203,10 +203,10 @@ class ExactSearch:
         bound = result.get("mip_dual_bound")
         return math.nan if bound is None or not math.isfinite(bound) else float(bound)
 
-    def _columns(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _columns(self) -> tuple[FloatArray, FloatArray, IntArray]:
         """Least and largest values of all columns, and which are whole numbers (1)."""
         lower, upper = np.zeros(self._n_columns), np.ones(self._n_columns)
-        integrality = np.zeros(self._n_columns)
+        integrality = np.zeros(self._n_columns, dtype=np.intp)
         integrality[: self._first_number] = 1
         for i in np.flatnonzero(self._is_number).tolist():
             n_values = self.space.axes[i].n_values

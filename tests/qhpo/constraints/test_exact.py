@@ -323,7 +323,8 @@ class TestNarrowParts:
         self, search: ExactSearch, frozen: FloatArray, taken: list[FloatArray]
     ) -> set[tuple[Any, ...]]:
         """All that is found, one after the other, until nothing is left."""
-        space, rng, found = search.space, np.random.default_rng(0), set()
+        space, rng = search.space, np.random.default_rng(0)
+        found: set[tuple[Any, ...]] = set()
         taken = list(taken)
         while True:
             one = search.find(frozen, np.array(taken).reshape(-1, len(space)), rng)
