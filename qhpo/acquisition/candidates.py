@@ -110,7 +110,11 @@ class FeasibleCandidates:
     ) -> None:
         self._score, self._region, self._settings = score, region, settings
         self._domain, self._extra = domain, extra
-        self._feasible = domain.over(score.model.support.coordinates)
+        support = score.model.support
+        # On nothing but levels the rules are always the same.
+        self._feasible = (
+            domain.over(support.coordinates) if support.is_off_grid.any() else domain.levels
+        )
 
     def climb(self, solver: Solver, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """See `Candidates.climb`; none may be found."""
@@ -159,11 +163,11 @@ class FeasibleCandidates:
 
     def _kept(self, rows: IntArray, rng: np.random.Generator) -> IntArray:
         """Starts that keep all constraints: visited configurations and frozen values may not."""
-        rows = self._rows(shadows(self._score, self._feasible, rows, rng))
-        configurations = self._score.model.bank.coordinates_of(rows)
-        kept = [self._domain.satisfied(configuration) for configuration in configurations]
-        allowed: IntArray = rows[np.array(kept, dtype=bool)]
-        return allowed
+        feasible = self._feasible
+        shadow = shadows(self._score, feasible, rows, rng)
+        kept = feasible.violation(shadow) == 0.0
+        kept[kept] = [feasible.accepts(one) for one in shadow[kept]]
+        return self._rows(shadow[kept])
 
     def _annealed(self, solver: Solver, rng: np.random.Generator) -> tuple[IntArray, PairTables]:
         """Row numbers of annealed configurations, and the energies of a mean to rank pairs with."""
