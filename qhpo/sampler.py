@@ -111,7 +111,7 @@ class QUBOSampler(BaseSampler):
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
         self._study_id = -1
-        self._told_exhausted = False
+        self._told_exhausted: set[bool] = set()
         if self._constraints:
             nothing = np.full(len(self._joint.domain.space), np.nan)
             self._joint.domain.check(nothing, np.random.default_rng(self._seed))
@@ -241,8 +241,8 @@ class QUBOSampler(BaseSampler):
             nothing = np.full(1, np.nan)
             # What else differs between trials makes the same value worth another.
             history = replace(history, pending=history.pending[:0], taken=history.taken[:0])
-            chosen, _ = self._chooser.choose(Domain(space), history, nothing, trial.number, rng)
-        return float(chosen[0])
+            choice = self._chooser.choose(Domain(space), history, nothing, trial.number, rng)
+        return float(choice.coordinates[0])
 
     def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         joint = self._updated(study)
@@ -258,14 +258,15 @@ class QUBOSampler(BaseSampler):
             history = joint.reader.read(study, trial)
             if not self._avoid_repeats:
                 history = replace(history, taken=history.taken[:0])
-            chosen, is_new = self._chooser.choose(domain, history, frozen, trial.number, rng)
-            is_left = is_new
+            choice = self._chooser.choose(domain, history, frozen, trial.number, rng)
+            is_new = choice.is_new
             if not is_new and len(space) < len(joint.search_space):
                 # Parameters that are suggested on their own may make the same another one.
                 history = replace(history, taken=joint.taken_alone(study, trial))
-                chosen, is_left = self._chooser.choose(domain, history, frozen, trial.number, rng)
-            if not is_left and np.isnan(frozen).all():
-                self._tell_exhausted()
+                choice = self._chooser.choose(domain, history, frozen, trial.number, rng)
+            chosen = choice.coordinates
+            if not choice.is_new and np.isnan(frozen).all():
+                self._tell_exhausted(choice.is_proof)
             params = space.decode(chosen)
             internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
             publish(study, trial, internal)
@@ -278,13 +279,23 @@ class QUBOSampler(BaseSampler):
                 break
         return params
 
-    def _tell_exhausted(self) -> None:
-        if not self._told_exhausted:
-            self._told_exhausted = True
+    def _tell_exhausted(self, is_proof: bool) -> None:
+        """Logs, once each, that all has been tried, or that nothing else was found."""
+        if is_proof in self._told_exhausted:
+            return
+        self._told_exhausted.add(is_proof)
+        which = "of the search space" + (" that keeps the constraints" if self._constraints else "")
+        if is_proof:
             _logger.warning(
-                "every configuration of the search space%s has been tried; "
+                "every configuration %s has been tried; "
                 "from here on the best ones are suggested again",
-                " that keeps the constraints" if self._constraints else "",
+                which,
+            )
+        else:
+            _logger.warning(
+                "no configuration %s was found that has not been tried, within the budget of the "
+                "search; one of the best is suggested again",
+                which,
             )
 
     def _with_fixed(self, domain: Domain, fixed: Mapping[str, Any]) -> Domain:
@@ -303,7 +314,7 @@ class QUBOSampler(BaseSampler):
         if storage is not study._storage or self._study_id != study._study_id:
             # Trials of different storages share their identifiers.
             self._storage, self._study_id = weakref.ref(study._storage), study._study_id
-            self._told_exhausted = False
+            self._told_exhausted.clear()
             self._joint = JointDomain(space, self._constraints, self._conditions)
         elif space != self._joint.search_space:
             self._joint = self._joint.with_space(space)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.design import design_row, free_configurations, random_coordinate
+from qhpo.acquisition.design import design_row, random_coordinate
 from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.proposal import Proposer
 from qhpo.acquisition.settings import Settings
@@ -15,12 +16,28 @@ from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
 
-__all__ = ["Chooser"]
+__all__ = ["Choice", "Chooser"]
 
 FloatArray = NDArray[np.float64]
 
 _BEST_AGAIN = 5
 _RANDOM_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration that was chosen.
+
+    Attributes:
+        coordinates: Shape (d,), NaN where inactive.
+        is_new: Whether it is not taken.
+        is_proof: Where it is, whether it is proven that nothing else is left, or only the budget of
+            the search spent.
+    """
+
+    coordinates: FloatArray
+    is_new: bool
+    is_proof: bool = False
 
 
 class Chooser:
@@ -46,7 +63,7 @@ class Chooser:
         frozen: FloatArray,
         number: int,
         rng: np.random.Generator,
-    ) -> tuple[FloatArray, bool]:
+    ) -> Choice:
         """The next configuration.
 
         Args:
@@ -56,9 +73,6 @@ class Chooser:
             number: Number of the trial.
             rng: Decides what is left to chance.
 
-        Returns:
-            Coordinates, shape (d,), NaN where inactive, and whether they are new: not taken.
-
         Raises:
             QhpoError: If no configuration keeps the constraints; names those in conflict.
         """
@@ -67,11 +81,14 @@ class Chooser:
         candidates = self._candidates(domain, history, frozen, number, rng)
         for configuration in candidates:
             if space.key(configuration) not in taken and domain.satisfied(configuration):
-                return configuration, True
+                return Choice(configuration, True)
+        left = domain.unseen(frozen, history.taken, rng)
+        if left.coordinates is not None:
+            return Choice(left.coordinates, True)
         again = _best_again(domain, history, frozen, number)
         if again is None:
             again = domain.check(frozen, rng)
-        return again, False
+        return Choice(again, False, left.is_proof)
 
     def _candidates(
         self,
@@ -81,7 +98,7 @@ class Chooser:
         number: int,
         rng: np.random.Generator,
     ) -> Iterator[FloatArray]:
-        """Configurations in the order in which they are wanted, down to whatever is left."""
+        """Configurations in the order in which they are wanted."""
         n_rows = max(self._n_startup, 1)
         if len(history.values) < n_rows:
             row = self._first_configuration(domain.space, number, n_rows)
@@ -93,13 +110,8 @@ class Chooser:
                     yield nearest
         else:
             yield from self._proposer.ranked(domain, history, frozen, rng)
-        if domain.is_plain:
-            yield from free_configurations(domain.space, frozen, rng)
-            return
-        yield from domain.draws(_RANDOM_DRAWS, frozen, rng)
-        left = domain.unseen(frozen, history.taken, rng).coordinates
-        if left is not None:
-            yield left
+        if not domain.is_plain:
+            yield from domain.draws(_RANDOM_DRAWS, frozen, rng)
 
     def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
         if self._settings.balanced_design:

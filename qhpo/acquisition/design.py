@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from qhpo.space import Axis, Space
 
-__all__ = ["design_coordinate", "design_row", "free_configurations", "random_coordinate"]
+__all__ = [
+    "design_coordinate",
+    "design_row",
+    "free_configurations",
+    "is_countable",
+    "random_coordinate",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -60,6 +66,15 @@ def random_coordinate(axis: Axis, rng: np.random.Generator) -> float:
     return float(axis.snap(rng.random(1))[0])
 
 
+def is_countable(space: Space, frozen: FloatArray) -> bool:
+    """Whether few enough configurations agree with what is fixed to go through all of them."""
+    sizes = [
+        axis.n_values if is_free else 1
+        for axis, is_free in zip(space.axes, np.isnan(frozen), strict=True)
+    ]
+    return math.prod(sizes) <= _MAX_ENUMERATED
+
+
 def free_configurations(
     space: Space, frozen: FloatArray, rng: np.random.Generator
 ) -> Iterator[FloatArray]:
@@ -77,10 +92,7 @@ def free_configurations(
     for _ in range(_RANDOM_TRIES):
         drawn = np.array([random_coordinate(axis, rng) for axis in space.axes])
         yield np.where(free, drawn, frozen)
-    sizes = [
-        axis.n_values if is_free else 1 for axis, is_free in zip(space.axes, free, strict=True)
-    ]
-    if math.prod(sizes) <= _MAX_ENUMERATED:
+    if is_countable(space, frozen):
         columns = [
             axis.every_coordinate().tolist() if is_free else [fixed]
             for axis, is_free, fixed in zip(space.axes, free, frozen.tolist(), strict=True)

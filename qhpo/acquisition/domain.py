@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.acquisition.design import free_configurations, is_countable
 from qhpo.acquisition.feasible import Feasible
 from qhpo.conditions import Condition
 from qhpo.constraints import Constraint
@@ -125,8 +126,23 @@ class Domain:
         return kept
 
     def unseen(self, frozen: FloatArray, taken: FloatArray, rng: np.random.Generator) -> Found:
-        """A configuration that is not taken, found exactly; see `ExactSearch.find`."""
-        return self._exact.find(frozen, taken, rng)
+        """A configuration that is not taken, or whether it is proven that none is left.
+
+        Args:
+            frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            taken: Configurations that it must not be, shape (t, d), NaN where inactive.
+            rng: Draws which one.
+        """
+        keys = {self.space.key(configuration) for configuration in taken}
+        if not self.is_plain:
+            found = self._exact.find(frozen, taken, rng)
+            # Between infinitely many values the search does not look at what is taken.
+            is_new = found.coordinates is None or self.space.key(found.coordinates) not in keys
+            return found if is_new else Found(None, False)
+        for configuration in free_configurations(self.space, frozen, rng):
+            if self.space.key(configuration) not in keys:
+                return Found(configuration, False)
+        return Found(None, is_countable(self.space, frozen))
 
     def check(self, frozen: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Some configuration that keeps all constraints.

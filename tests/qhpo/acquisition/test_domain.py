@@ -240,6 +240,43 @@ def test_a_plain_domain_is_plain() -> None:
     assert not Domain(space, (), conditions).is_plain
 
 
+def _every(*axes: int) -> FloatArray:
+    """All configurations of axes with so many levels each, evenly spaced."""
+    grids = np.meshgrid(*(np.linspace(0.0, 1.0, n) for n in axes), indexing="ij")
+    return np.stack([grid.ravel() for grid in grids], axis=1)
+
+
+class TestUnseen:
+    def test_a_plain_space_is_gone_through(self) -> None:
+        domain = Domain(Space({n: IntDistribution(0, 4) for n in "ab"}))
+        nothing, every = np.full(2, np.nan), _every(5, 5)
+        rng = np.random.default_rng(0)
+        for left in (0, 7, 24):
+            found = domain.unseen(nothing, np.delete(every, left, axis=0), rng)
+            assert found.coordinates is not None
+            np.testing.assert_allclose(found.coordinates, every[left])
+        found = domain.unseen(nothing, every, rng)
+        assert (found.coordinates, found.is_proof) == (None, True)
+
+    def test_a_plain_space_of_too_many_is_not_proven_to_be_empty(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("qhpo.acquisition.design._MAX_ENUMERATED", 24)
+        domain = Domain(Space({n: IntDistribution(0, 4) for n in "ab"}))
+        found = domain.unseen(np.full(2, np.nan), _every(5, 5), np.random.default_rng(0))
+        assert (found.coordinates, found.is_proof) == (None, False)
+        frozen = np.array([0.5, np.nan])
+        found = domain.unseen(frozen, _every(5, 5), np.random.default_rng(0))
+        assert (found.coordinates, found.is_proof) == (None, True)
+
+    def test_what_an_infinite_space_repeats_is_neither_new_nor_a_proof(self) -> None:
+        space = Space({"x": FloatDistribution(0.0, 1.0)})
+        domain = Domain(space, [c.linear({"x": 1}, "==", 0.25)])
+        taken = space.encode({"x": 0.25})[None, :]
+        found = domain.unseen(np.full(1, np.nan), taken, np.random.default_rng(0))
+        assert (found.coordinates, found.is_proof) == (None, False)
+
+
 def test_the_last_configuration_is_found_and_then_none() -> None:
     space = Space({n: CategoricalDistribution(list("pqrstu")) for n in "abcdef"})
     order = [c.all_different(*"abcdef"), c.forbid(a=list("pqrst")), c.forbid(b=list("pqrsu"))]

@@ -157,6 +157,30 @@ class TestSmallSpacesAreFinished:
         study.optimize(objective_of(space), n_trials=n)
         assert len(set(keys(study))) == n
 
+    def test_a_narrow_part_is_known_to_be_finished(self, caplog: pytest.LogCaptureFixture) -> None:
+        space: Space = {"x": IntDistribution(0, 1000), "y": IntDistribution(0, 1000)}
+        study = make_study(space, [c.linear({"x": 1, "y": 1}, "==", 2)])
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(objective_of(space), n_trials=3)
+            assert messages(caplog) == []
+            study.optimize(objective_of(space), n_trials=2)
+        (message,) = messages(caplog)
+        assert "every configuration of the search space that keeps the constraints" in message
+
+    def test_what_is_not_found_is_not_said_to_be_tried(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Between the levels of x there are others, which are not searched.
+        space: Space = {"x": IntDistribution(0, 10_000), "y": IntDistribution(0, 1)}
+        study = make_study(space, [c.relation(("x",), lambda x: x <= 3)])
+        with caplog.at_level(logging.INFO, logger="qhpo"):
+            study.optimize(objective_of(space), n_trials=8)
+        (message,) = messages(caplog)
+        assert message == (
+            "no configuration of the search space that keeps the constraints was found that has "
+            "not been tried, within the budget of the search; one of the best is suggested again"
+        )
+
     def test_trials_that_failed_before_asking_for_everything_take_nothing_away(self) -> None:
         space: Space = {"a": IntDistribution(0, 2), "b": IntDistribution(0, 2)}
         rules = [c.relation(("a", "b"), operator.le)]
