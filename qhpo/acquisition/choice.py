@@ -126,10 +126,11 @@ def _best_again(
     """One of the best configurations so far that agree with what is fixed, in turns."""
     agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)
     order = np.argsort(history.values[agrees], kind="stable")
-    best = {
-        domain.space.key(configuration): configuration
-        for configuration in history.coordinates[agrees][order]
-        if domain.satisfied(configuration)
-    }
-    kept = list(best.values())[:_BEST_AGAIN]
+    best: dict[object, FloatArray] = {}
+    for configuration in history.coordinates[agrees][order]:
+        if len(best) == _BEST_AGAIN:
+            break
+        if domain.is_whole(configuration) and domain.satisfied(configuration):
+            best[domain.space.key(configuration)] = configuration
+    kept = list(best.values())
     return kept[number % len(kept)] if kept else None

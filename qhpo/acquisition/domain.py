@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qhpo.acquisition.design import free_configurations, is_countable
 from qhpo.acquisition.feasible import Feasible
-from qhpo.conditions import Condition
+from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint
 from qhpo.constraints.exact import ExactSearch, Found, smallest_conflict
 from qhpo.constraints.numbers import LinearNumbers
@@ -67,6 +67,17 @@ class Domain:
         """Whether a configuration of shape (d,), NaN where inactive, keeps all constraints."""
         params = self.space.decode(coordinates)
         return all(constraint.satisfied(params) for constraint in self.constraints)
+
+    def is_whole(self, coordinates: FloatArray) -> bool:
+        """Whether what is active in a configuration of shape (d,) is what the conditions say.
+
+        A trial that was stopped before it asked for everything has less.
+        """
+        inactive = np.isnan(coordinates)
+        known = [np.array([c]) for c in np.where(inactive, 0.0, coordinates).tolist()]
+        places = np.where(inactive, -1, 0)[None, :]
+        said = Activity(self.space, self.conditions, known).apply(np.zeros_like(places))
+        return bool((said == places).all())
 
     def nearest(
         self, row: FloatArray, frozen: FloatArray, rng: np.random.Generator
