@@ -47,7 +47,7 @@ class Proposer:
         self._solver = solver
         self._n_startup = n_startup
         self._settings = settings
-        self._fitter = EnsembleFitter(settings.priors, settings.transform)
+        self._fitter = EnsembleFitter(settings.priors, settings.transforms)
 
     def ranked(
         self, domain: Domain, history: History, frozen: FloatArray, rng: np.random.Generator
@@ -111,7 +111,8 @@ class Proposer:
         members = self._fitter.fit(space, history.coordinates, history.values)
         kept = representatives(history.values, _MAX_OBSERVATIONS)
         coordinates = history.coordinates[kept]
-        y = self._settings.transform(history.values)[kept]
+        transform = self._fitter.transform(space, history.coordinates, history.values)
+        y = transform(history.values)[kept]
         others = np.concatenate([history.pending, history.taken, frozen[None, :], extra])
         model = AnovaGP(space, coordinates, y, members, others)
         if not len(history.pending):

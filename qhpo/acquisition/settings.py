@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
-from qhpo.surrogate.transform import rank_gaussian
+from qhpo.surrogate.transform import TRANSFORMS, Transform
 
 __all__ = ["Settings"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,7 +16,8 @@ class Settings:
 
     Attributes:
         priors: One prior per member of the ensemble.
-        transform: Trial values to the values that are modelled, (n,) to (n,).
+        transforms: Transforms of trial values; the first is used unless another predicts much
+            better.
         balanced_design: Whether the first trials are a Latin hypercube, or random.
         anneal_means: Whether the posterior mean of every member is annealed.
         draws: Number of Thompson draws that are annealed.
@@ -35,7 +30,7 @@ class Settings:
     """
 
     priors: tuple[Prior, ...] = ENSEMBLE
-    transform: Callable[[FloatArray], FloatArray] = rank_gaussian
+    transforms: tuple[Transform, ...] = TRANSFORMS
     balanced_design: bool = True
     anneal_means: bool = True
     draws: int = 2

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.space import Space
+from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters, Prior, fit_map
-from qhpo.surrogate.transform import rank_gaussian
+from qhpo.surrogate.transform import TRANSFORMS, Transform, rank_gaussian
 
-__all__ = ["EnsembleFitter", "last_fit", "representatives"]
+__all__ = ["EnsembleFitter", "last_choice", "last_fit", "representatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +29,10 @@ _MAX_PAIR_TERMS = 120_000
 _MIN_FITTED = 40
 _MAX_ITERATIONS = 30
 _CACHE_SIZE = 64
+
+_FIRST_CHOICE = 30
+_MUCH_BETTER = 0.5
+"""Share of the first transform's error that another one must stay below to replace it."""
 
 
 def last_fit(n: int, member: int, n_members: int) -> int:
@@ -47,6 +51,16 @@ def last_fit(n: int, member: int, n_members: int) -> int:
     return at
 
 
+def last_choice(n: int) -> int:
+    """Number of observations, at most n, that the transform was last chosen by; 0 before that."""
+    if n < _FIRST_CHOICE:
+        return 0
+    at = _FIRST_CHOICE
+    while at + at // 5 <= n:
+        at += at // 5
+    return at
+
+
 class EnsembleFitter:
     """Fits the ensemble and remembers its fits.
 
@@ -54,17 +68,18 @@ class EnsembleFitter:
 
     Args:
         priors: One prior per member.
-        transform: Trial values to the values that are modelled, (n,) to (n,).
+        transforms: Candidates; the first is used unless another predicts much better.
     """
 
     def __init__(
         self,
         priors: tuple[Prior, ...] = ENSEMBLE,
-        transform: Callable[[FloatArray], FloatArray] = rank_gaussian,
+        transforms: tuple[Transform, ...] = TRANSFORMS,
     ) -> None:
         self._priors = priors
-        self._transform = transform
-        self._fits: OrderedDict[tuple[str, int], Hyperparameters] = OrderedDict()
+        self._transforms = transforms
+        self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
+        self._choices: OrderedDict[str, int] = OrderedDict()
 
     def fit(
         self, space: Space, coordinates: FloatArray, values: FloatArray
@@ -76,27 +91,80 @@ class EnsembleFitter:
             coordinates: Observed configurations in order of completion, shape (n, d).
             values: Their values, shape (n,), smaller is better.
         """
+        transform = self._choice(space, coordinates, values)
         return [
-            self._member(space, coordinates, values, m, last_fit(len(values), m, len(self._priors)))
-            for m in range(len(self._priors))
+            self._member(space, coordinates[:n], values[:n], m, transform)
+            for m, n in enumerate(self._turns(len(values)))
         ]
 
+    def transform(self, space: Space, coordinates: FloatArray, values: FloatArray) -> Transform:
+        """The transform that `fit` fits these observations with."""
+        return self._transforms[self._choice(space, coordinates, values)]
+
+    def _turns(self, n: int) -> list[int]:
+        members = len(self._priors)
+        return [last_fit(n, m, members) for m in range(members)]
+
+    def _choice(self, space: Space, coordinates: FloatArray, values: FloatArray) -> int:
+        """Number of the transform; a function of what all members have been fitted to."""
+        n = last_choice(min(self._turns(len(values))))
+        if len(self._transforms) == 1 or n == 0:
+            return 0
+        key = _digest(space, coordinates[:n], values[:n])
+        if key not in self._choices:
+            errors = [
+                self._error(space, coordinates[:n], values[:n], k)
+                for k in range(len(self._transforms))
+            ]
+            best = int(np.argmin(errors))
+            self._choices[key] = best if errors[best] < _MUCH_BETTER * errors[0] else 0
+            if len(self._choices) > _CACHE_SIZE:
+                self._choices.popitem(last=False)
+        return self._choices[key]
+
+    def _error(
+        self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int
+    ) -> float:
+        """1 - the correlation of the ranks of values left out, one by one, and their prediction.
+
+        Means without an observation: y_i - a_i / (K + noise I)^-1_ii (Rasmussen and Williams 2006,
+        eq. 5.12).
+        """
+        hyper = self._member(space, coordinates, values, len(self._priors) // 2, transform)
+        chosen = _fitted(values, len(space))
+        y = self._transforms[transform](values)[chosen]
+        model = AnovaGP(space, coordinates[chosen], y, [hyper])
+        predicted = y - model.alpha[0] / model.inverse[0].diagonal()
+        scores = rank_gaussian(values[chosen]), rank_gaussian(predicted)
+        if not all(s.any() for s in scores):
+            return 1.0
+        return 1.0 - float(np.corrcoef(scores)[0, 1])
+
     def _member(
-        self, space: Space, coordinates: FloatArray, values: FloatArray, member: int, n: int
+        self,
+        space: Space,
+        coordinates: FloatArray,
+        values: FloatArray,
+        member: int,
+        transform: int,
     ) -> Hyperparameters:
-        digest = hashlib.blake2b(repr([axis.distribution for axis in space.axes]).encode())
-        digest.update(np.ascontiguousarray(coordinates[:n]).tobytes())
-        digest.update(np.ascontiguousarray(values[:n]).tobytes())
-        key = (digest.hexdigest(), member)
+        key = (_digest(space, coordinates, values), member, transform)
         if key not in self._fits:
-            y = self._transform(values[:n])
-            chosen = _fitted(values[:n], len(space))
+            y = self._transforms[transform](values)
+            chosen = _fitted(values, len(space))
             self._fits[key] = fit_map(
                 space, coordinates[chosen], y[chosen], self._priors[member], _MAX_ITERATIONS
             )
             if len(self._fits) > _CACHE_SIZE:
                 self._fits.popitem(last=False)
         return self._fits[key]
+
+
+def _digest(space: Space, coordinates: FloatArray, values: FloatArray) -> str:
+    digest = hashlib.blake2b(repr([axis.distribution for axis in space.axes]).encode())
+    digest.update(np.ascontiguousarray(coordinates).tobytes())
+    digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def _fitted(values: FloatArray, n_axes: int) -> NDArray[np.intp]:

@@ -7,26 +7,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
+from qhpo.surrogate.transform import TRANSFORMS
 from qhpo_problems.benchmarks.samplers import SamplerFactory
 
 __all__ = ["ABLATIONS"]
 
-FloatArray = NDArray[np.float64]
-
-
-def _standardized(values: FloatArray) -> FloatArray:
-    """Values with mean 0 and deviation 1, instead of normal scores of their ranks."""
-    deviation = values.std()
-    centred: FloatArray = values - values.mean()
-    return centred / deviation if deviation > 0.0 else centred
-
-
 _CHANGES: Mapping[str, Mapping[str, Any]] = {
-    "standardized": {"transform": _standardized},
+    "standardized": {"transforms": TRANSFORMS[1:]},
+    "ranks": {"transforms": TRANSFORMS[:1]},
     "random-design": {"balanced_design": False},
     "no-annealing": {"anneal_means": False, "draws": 0, "random_starts": 8},
     "no-random": {"random_starts": 0, "incumbents": 0},
@@ -59,7 +49,8 @@ ABLATIONS: Mapping[str, SamplerFactory] = MappingProxyType(
 """Name that the user types -> factory.
 
 ``low-prior``, ``middle-prior``, ``high-prior``: one member of the ensemble alone.
-``standardized``: values standardized instead of rank-transformed.
+``standardized``: values standardized, never rank-transformed.
+``ranks``: values rank-transformed, whatever predicts better.
 ``random-design``: the first ten trials at random.
 ``no-annealing``: local search from random and visited configurations only.
 ``no-random``: local search from annealed configurations only.

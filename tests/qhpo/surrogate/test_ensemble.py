@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from qhpo.space import Space
-from qhpo.surrogate.ensemble import EnsembleFitter, last_fit, representatives
+from qhpo.surrogate.ensemble import EnsembleFitter, last_choice, last_fit, representatives
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters
+from qhpo.surrogate.transform import rank_gaussian, standardized
 
 sizes = st.integers(1, 3000)
 
@@ -102,6 +103,58 @@ class TestFitter:
         values[3], values[5] = np.inf, -np.inf
         for h in EnsembleFitter().fit(mixed_space, coordinates[:12], values):
             assert np.isfinite(_everything(h)).all()
+
+
+class TestTransform:
+    @pytest.fixture
+    def switches(self) -> Space:
+        return Space({f"x{i:02}": CategoricalDistribution([False, True]) for i in range(12)})
+
+    def _sums(self, space: Space, observe: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+        coordinates = observe(space, n, 3)
+        return coordinates, coordinates @ (1.0 + np.arange(len(space)) ** 2)
+
+    def test_sums_of_effects_are_learnt_as_they_are(self, switches: Space, observe: Any) -> None:
+        coordinates, values = self._sums(switches, observe, 40)
+        assert EnsembleFitter().transform(switches, coordinates, values) is standardized
+
+    def test_heavy_tails_are_learnt_by_their_ranks(self, switches: Space, observe: Any) -> None:
+        coordinates, values = self._sums(switches, observe, 40)
+        tailed = np.exp(values / 20.0)
+        assert EnsembleFitter().transform(switches, coordinates, tailed) is rank_gaussian
+
+    def test_noise_is_learnt_by_its_ranks(self, switches: Space, observe: Any) -> None:
+        coordinates = observe(switches, 40, 3)
+        values = np.random.default_rng(0).standard_normal(40)
+        assert EnsembleFitter().transform(switches, coordinates, values) is rank_gaussian
+
+    def test_few_observations_choose_nothing(self, switches: Space, observe: Any) -> None:
+        coordinates, values = self._sums(switches, observe, 29)
+        assert EnsembleFitter().transform(switches, coordinates, values) is rank_gaussian
+
+    def test_a_single_candidate_is_used(self, switches: Space, observe: Any) -> None:
+        coordinates, values = self._sums(switches, observe, 40)
+        fitter = EnsembleFitter(transforms=(rank_gaussian,))
+        assert fitter.transform(switches, coordinates, values) is rank_gaussian
+
+    def test_what_came_after_all_fits_does_not_choose(self, switches: Space, observe: Any) -> None:
+        coordinates, values = self._sums(switches, observe, 42)
+        turn = min(last_fit(42, m, len(ENSEMBLE)) for m in range(len(ENSEMBLE)))
+        assert turn < 42
+        altered = values.copy()
+        altered[turn:] = 1e9
+        assert EnsembleFitter().transform(switches, coordinates, altered) is standardized
+
+    def test_all_equal_values_choose_nothing(self, switches: Space, observe: Any) -> None:
+        coordinates = observe(switches, 40, 3)
+        assert EnsembleFitter().transform(switches, coordinates, np.ones(40)) is rank_gaussian
+
+    @given(sizes)
+    def test_choices_are_made_rarely_and_never_look_ahead(self, n: int) -> None:
+        at = last_choice(n)
+        assert at <= n
+        assert at == 0 if n < 30 else at > 0.8 * n
+        assert last_choice(at) == at
 
 
 class TestRepresentatives:

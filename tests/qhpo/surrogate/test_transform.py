@@ -1,4 +1,4 @@
-"""Normal scores of trial values."""
+"""Normal scores of trial values, and standardized ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qhpo.surrogate.transform import rank_gaussian
+from qhpo.surrogate.transform import rank_gaussian, standardized
 
 values = st.lists(
     st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.inf, -math.inf, 0.0, 1.0])),
@@ -58,3 +58,31 @@ def test_scores_are_standard_normal() -> None:
     scores = rank_gaussian(np.random.default_rng(0).permutation(2001).astype(float))
     assert scores.mean() == pytest.approx(0.0, abs=1e-9)
     assert scores.std() == pytest.approx(1.0, abs=0.01)
+
+
+@given(values)
+def test_standardized_keeps_the_order_of_what_is_finite(raw: list[float]) -> None:
+    scores = standardized(np.array(raw))
+    assert np.isfinite(scores).all()
+    order = np.argsort(raw, kind="stable")
+    assert (np.diff(scores[order]) >= 0.0).all()
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=40), st.floats(1e-3, 1e300))
+def test_standardized_is_the_same_in_any_unit(raw: list[int], unit: float) -> None:
+    scores = standardized(np.array(raw, dtype=float))
+    if len(set(raw)) > 1:
+        assert scores.mean() == pytest.approx(0.0, abs=1e-9)
+        assert scores.std() == pytest.approx(1.0)
+        moved = np.array(raw, dtype=float) * unit
+        np.testing.assert_allclose(standardized(moved), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.5, 1e300, math.inf, -math.inf])
+def test_standardized_of_equal_values_is_zero(value: float) -> None:
+    assert not standardized(np.full(5, value)).any()
+
+
+def test_standardized_takes_infinite_values_for_the_nearest_finite() -> None:
+    scores = standardized(np.array([1.0, math.inf, 2.0, -math.inf]))
+    assert scores[0] == scores[3] < scores[1] == scores[2]
