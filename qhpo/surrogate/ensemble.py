@@ -135,10 +135,10 @@ class EnsembleFitter:
         y = self._transforms[transform](values)[chosen]
         model = AnovaGP(space, coordinates[chosen], y, [hyper])
         predicted = y - model.alpha[0] / model.inverse[0].diagonal()
-        scores = rank_gaussian(values[chosen]), rank_gaussian(predicted)
-        if not all(s.any() for s in scores):
-            return 1.0
-        return 1.0 - float(np.corrcoef(scores)[0, 1])
+        # Normal scores have mean 0, but for ties.
+        scores, expected = (rank_gaussian(v) - rank_gaussian(v).mean() for v in (y, predicted))
+        size = np.sqrt((scores @ scores) * (expected @ expected))
+        return 1.0 - float(scores @ expected / size) if size > 0.0 else 1.0
 
     def _member(
         self,
