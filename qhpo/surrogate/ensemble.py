@@ -18,7 +18,7 @@ from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters, Prior, fit_map
 from qhpo.surrogate.transform import TRANSFORMS, Transform, rank_gaussian
 
-__all__ = ["EnsembleFitter", "last_choice", "last_fit", "representatives"]
+__all__ = ["EnsembleFitter", "choices", "last_fit", "representatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _CACHE_SIZE = 64
 
 _FIRST_CHOICE = 30
 _MUCH_BETTER = 0.5
-"""Share of the first transform's error that another one must stay below to replace it."""
+"""Share of the error of the transform in use that another one must stay below to replace it."""
 
 
 def last_fit(n: int, member: int, n_members: int) -> int:
@@ -51,14 +51,14 @@ def last_fit(n: int, member: int, n_members: int) -> int:
     return at
 
 
-def last_choice(n: int) -> int:
-    """Number of observations, at most n, that the transform was last chosen by; 0 before that."""
-    if n < _FIRST_CHOICE:
-        return 0
+def choices(n: int) -> list[int]:
+    """Numbers of observations, at most n, by which the transform is chosen anew."""
+    found = []
     at = _FIRST_CHOICE
-    while at + at // 5 <= n:
+    while at <= n:
+        found.append(at)
         at += at // 5
-    return at
+    return found
 
 
 class EnsembleFitter:
@@ -68,7 +68,7 @@ class EnsembleFitter:
 
     Args:
         priors: One prior per member.
-        transforms: Candidates; the first is used unless another predicts much better.
+        transforms: Candidates; the first is used until another predicts much better.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class EnsembleFitter:
         self._priors = priors
         self._transforms = transforms
         self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
-        self._choices: OrderedDict[str, int] = OrderedDict()
+        self._known_errors: OrderedDict[str, list[float]] = OrderedDict()
 
     def fit(
         self, space: Space, coordinates: FloatArray, values: FloatArray
@@ -107,20 +107,27 @@ class EnsembleFitter:
 
     def _choice(self, space: Space, coordinates: FloatArray, values: FloatArray) -> int:
         """Number of the transform; a function of what all members have been fitted to."""
-        n = last_choice(min(self._turns(len(values))))
-        if len(self._transforms) == 1 or n == 0:
-            return 0
-        key = _digest(space, coordinates[:n], values[:n])
-        if key not in self._choices:
-            errors = [
-                self._error(space, coordinates[:n], values[:n], k)
-                for k in range(len(self._transforms))
-            ]
+        chosen = 0
+        if len(self._transforms) == 1:
+            return chosen
+        for n in choices(min(self._turns(len(values)))):
+            errors = self._errors(space, coordinates[:n], values[:n])
             best = int(np.argmin(errors))
-            self._choices[key] = best if errors[best] < _MUCH_BETTER * errors[0] else 0
-            if len(self._choices) > _CACHE_SIZE:
-                self._choices.popitem(last=False)
-        return self._choices[key]
+            if errors[best] < _MUCH_BETTER * errors[chosen]:
+                chosen = best
+        return chosen
+
+    def _errors(self, space: Space, coordinates: FloatArray, values: FloatArray) -> list[float]:
+        """`_error` of every transform, remembered."""
+        key = _digest(space, coordinates, values)
+        if key not in self._known_errors:
+            candidates = range(len(self._transforms))
+            self._known_errors[key] = [
+                self._error(space, coordinates, values, k) for k in candidates
+            ]
+            if len(self._known_errors) > _CACHE_SIZE:
+                self._known_errors.popitem(last=False)
+        return self._known_errors[key]
 
     def _error(
         self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int

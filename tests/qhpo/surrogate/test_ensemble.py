@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from qhpo.space import Space
-from qhpo.surrogate.ensemble import EnsembleFitter, last_choice, last_fit, representatives
+from qhpo.surrogate.ensemble import EnsembleFitter, choices, last_fit, representatives
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters
 from qhpo.surrogate.transform import rank_gaussian, standardized
 
@@ -145,16 +145,28 @@ class TestTransform:
         altered[turn:] = 1e9
         assert EnsembleFitter().transform(switches, coordinates, altered) is standardized
 
+    def test_what_is_in_use_stays_until_another_is_much_better(
+        self, switches: Space, observe: Any
+    ) -> None:
+        coordinates, values = self._sums(switches, observe, 60)
+        rng = np.random.default_rng(0)
+        noisy = np.concatenate([values[:32], rng.permutation(values[:28])])
+        fitter = EnsembleFitter()
+        assert fitter.transform(switches, coordinates, noisy) is standardized
+        assert EnsembleFitter().transform(switches, coordinates, noisy) is standardized
+        tailed = np.exp(values / 20.0)
+        assert fitter.transform(switches, coordinates, tailed) is rank_gaussian
+
     def test_all_equal_values_choose_nothing(self, switches: Space, observe: Any) -> None:
         coordinates = observe(switches, 40, 3)
         assert EnsembleFitter().transform(switches, coordinates, np.ones(40)) is rank_gaussian
 
     @given(sizes)
     def test_choices_are_made_rarely_and_never_look_ahead(self, n: int) -> None:
-        at = last_choice(n)
-        assert at <= n
-        assert at == 0 if n < 30 else at > 0.8 * n
-        assert last_choice(at) == at
+        at = choices(n)
+        assert at == sorted(set(at))
+        assert at == [] if n < 30 else 0.8 * n < at[-1] <= n
+        assert choices(n + 1)[: len(at)] == at
 
 
 class TestRepresentatives:
