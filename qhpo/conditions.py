@@ -30,6 +30,7 @@ __all__ = [
     "Activity",
     "Condition",
     "Enabling",
+    "can_take",
     "declared_conditions",
     "is_same",
     "learn_conditions",
@@ -134,7 +135,7 @@ def declared_conditions(
                 )
             dist = search_space[parent]
             for value in chosen:
-                if not _can_take(dist, value):
+                if not can_take(dist, value):
                     raise QhpoError(
                         f"a condition must name values that the parent can take; got {value!r} of "
                         f"{parent!r} for {child!r}; {parent!r} has {dist}"
@@ -145,7 +146,8 @@ def declared_conditions(
     return tuple(result)
 
 
-def _can_take(distribution: BaseDistribution, value: Any) -> bool:
+def can_take(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a parameter can take the value that a user has written."""
     try:
         internal = distribution.to_internal_repr(value)
         # Optuna reads numbers from strings, which no value of the parameter would equal.

@@ -93,34 +93,27 @@ class Domain:
             Shape (d,), NaN where inactive; None if none was found.
         """
         row = np.where(np.isnan(frozen), row, frozen)
-        known = [
-            axis.coordinates if c in axis.coordinates else np.append(axis.coordinates, c)
-            for axis, c in zip(self.space.axes, row.tolist(), strict=True)
-        ]
-        feasible = self.over(known)
+        known = self._levels_and(row)
         places = [int(np.abs(k - c).argmin()) for k, c in zip(known, row.tolist(), strict=True)]
-        return self._first(feasible, np.array([places], dtype=np.intp), frozen, rng)
+        shadow = np.array([places], dtype=np.intp)
+        return next(iter(self._settled(self.over(known), shadow, frozen, rng)), None)
 
     def draws(self, n: int, frozen: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
         """At most n random configurations that keep all constraints, each of shape (d,)."""
-        known = [
-            axis.coordinates
-            if np.isnan(c) or c in axis.coordinates
-            else np.append(axis.coordinates, c)
-            for axis, c in zip(self.space.axes, frozen.tolist(), strict=True)
-        ]
-        feasible = self.over(known)
+        known = self._levels_and(frozen)
         shadow = rng.integers(self.space.n_levels, size=(n, len(self.space)))
         for i in np.flatnonzero(~np.isnan(frozen)).tolist():
             shadow[:, i] = int(np.abs(known[i] - frozen[i]).argmin())
-        return self._settled(feasible, shadow, frozen, rng)
+        return self._settled(self.over(known), shadow, frozen, rng)
 
-    def _first(
-        self, feasible: Feasible, shadow: IntArray, frozen: FloatArray, rng: np.random.Generator
-    ) -> FloatArray | None:
-        for configuration in self._settled(feasible, shadow, frozen, rng):
-            return configuration
-        return None
+    def _levels_and(self, coordinates: FloatArray) -> list[FloatArray]:
+        """The levels of every axis and its coordinate, shape (d,), where that is another one."""
+        return [
+            axis.coordinates
+            if np.isnan(c) or c in axis.coordinates
+            else np.append(axis.coordinates, c)
+            for axis, c in zip(self.space.axes, coordinates.tolist(), strict=True)
+        ]
 
     def _settled(
         self, feasible: Feasible, shadow: IntArray, frozen: FloatArray, rng: np.random.Generator

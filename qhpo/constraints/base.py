@@ -24,6 +24,7 @@ from typing import Any
 import dimod
 from optuna.distributions import BaseDistribution
 
+from qhpo.conditions import can_take
 from qhpo.errors import QhpoError
 
 __all__ = ["Constraint", "Form", "Predicate", "Relation", "Sum", "is_finite_number"]
@@ -190,7 +191,7 @@ class Constraint(ABC):
                     f"{name!r}; use a relation or a predicate for choices"
                 )
         for name, value in self.values:
-            if not _contains(search_space[name], value):
+            if not can_take(search_space[name], value):
                 raise QhpoError(
                     f"a constraint must name values that the parameter can take; got {name!r} = "
                     f"{value!r} in {self}; the parameter has {search_space[name]}"
@@ -210,10 +211,3 @@ def _is_numeric(distribution: BaseDistribution) -> bool:
     if choices is None:
         return True
     return all(map(is_finite_number, choices))
-
-
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except (TypeError, ValueError):
-        return False

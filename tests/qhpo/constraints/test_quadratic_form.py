@@ -76,3 +76,9 @@ def test_a_predicate_has_none() -> None:
 def test_must_fit_the_space() -> None:
     with pytest.raises(QhpoError, match="must be in the search space"):
         c.forbid(width=3).penalty(SPACE)
+
+
+def test_text_is_no_value_of_a_number() -> None:
+    # Optuna reads numbers from strings, which no value would ever equal.
+    with pytest.raises(QhpoError, match="values that the parameter can take"):
+        c.forbid(heads="2").check(SPACE)
