@@ -8,7 +8,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers import Solver
 
 __all__ = ["annealed_levels", "restrict", "with_toll"]

@@ -19,7 +19,7 @@ from qhpo.acquisition.feasible_search import climb_feasible, pair_ascent, shadow
 from qhpo.acquisition.local_search import LogEI, Region, climb
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
 from qhpo.acquisition.settings import Settings
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers import Solver
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.quadratic import posterior_draw, posterior_mean

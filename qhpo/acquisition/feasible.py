@@ -23,7 +23,7 @@ from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint
 from qhpo.constraints.compiled import Rules, SumForm
 from qhpo.constraints.penalty import WholeSum, integer_contributions
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.space import Space
 
 __all__ = ["Feasible"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qhpo.acquisition.feasible import Feasible
 from qhpo.acquisition.local_search import LogEI, Region, forbid_taken
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 
 __all__ = ["climb_feasible", "pair_ascent", "shadows"]
 

@@ -29,7 +29,7 @@ from qhpo.constraints.penalty import (
     allowed_tuples,
     axis_slices,
 )
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers import Solver
 
 __all__ = ["PenaltyWeights", "constrained_samples"]

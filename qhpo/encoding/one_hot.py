@@ -15,123 +15,16 @@ P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OneHotEncoding", "PairTables"]
+from qhpo.encoding.tables import PairTables
+
+__all__ = ["OneHotEncoding"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class PairTables:
-    """The biases of a DQM as dense arrays.
-
-    Attributes:
-        starts: First case of every variable and the total, shape (d + 1,).
-        linear: h, shape (D,).
-        quadratic: J, shape (D, D), symmetric, zero between cases of one variable.
-        offset: Constant energy.
-    """
-
-    starts: IntArray
-    linear: FloatArray
-    quadratic: FloatArray
-    offset: float
-
-    @classmethod
-    def from_dqm(cls, dqm: dimod.DiscreteQuadraticModel) -> PairTables:
-        """The biases of a DQM, its variables in their order."""
-        vectors = dqm.to_numpy_vectors(return_offset=True)
-        n_cases = len(vectors.linear_biases)
-        starts = np.append(vectors.case_starts, n_cases).astype(np.intp)
-        rows, columns, biases = vectors.quadratic
-        quadratic = np.zeros((n_cases, n_cases))
-        quadratic[rows, columns] = biases
-        quadratic[columns, rows] = biases
-        return cls(
-            starts, np.asarray(vectors.linear_biases, float), quadratic, float(vectors.offset)
-        )
-
-    @property
-    def n_variables(self) -> int:
-        """Number of discrete variables, d."""
-        return len(self.starts) - 1
-
-    @cached_property
-    def block(self) -> IntArray:
-        """The variable every case belongs to, shape (D,)."""
-        return np.repeat(np.arange(self.n_variables), np.diff(self.starts))
-
-    def energies(self, cases: IntArray) -> FloatArray:
-        """Energies of configurations, shape (q, d) of case indices within each variable -> (q,)."""
-        selected = cases + self.starts[:-1]
-        linear = self.linear[selected].sum(axis=1)
-        pairs = self.quadratic[selected[:, :, None], selected[:, None, :]].sum(axis=(1, 2))
-        energies: FloatArray = linear + 0.5 * pairs + self.offset
-        return energies
-
-    def local_fields(self, cases: IntArray) -> FloatArray:
-        """Energy of every case given the rest of the configuration, (q, d) -> (q, D)."""
-        selected = cases + self.starts[:-1]
-        fields: FloatArray = self.linear + self.quadratic[selected].sum(axis=1)
-        return fields
-
-    @cached_property
-    def field_scale(self) -> float:
-        """Standard deviation of a case's local field, the model's own energy scale.
-
-        Taken over uniformly random configurations, around the mean field of the case's variable.
-        """
-        sizes = np.diff(self.starts)
-        weight = 1.0 / sizes[self.block]
-        mean_field = self.linear + self.quadratic @ weight
-        # Variance over the other variables' uniform cases: E[J^2] - E[J]^2 per block, summed.
-        sums = np.add.reduceat(self.quadratic, self.starts[:-1], axis=1) / sizes
-        squares = np.add.reduceat(self.quadratic**2, self.starts[:-1], axis=1) / sizes
-        fluctuation = (squares - sums**2).sum(axis=1)
-        block_mean = np.add.reduceat(mean_field, self.starts[:-1]) / sizes
-        spread = (mean_field - block_mean[self.block]) ** 2 + fluctuation
-        scale = float(np.sqrt(spread @ weight / self.n_variables))
-        return scale if scale > 0.0 else 1.0
-
-    def descend(self, cases: IntArray) -> IntArray:
-        """Categorical coordinate descent, until no single change lowers the energy.
-
-        Each variable in turn takes its case of lowest energy given the others.
-
-        Args:
-            cases: Configurations, shape (q, d). Not modified.
-
-        Returns:
-            Local minima, shape (q, d), of energies no higher than before.
-        """
-        current = cases.copy()
-        fields = self.local_fields(current)
-        movable = np.flatnonzero(np.diff(self.starts) > 1)
-        everyone = np.arange(len(current))
-        while True:
-            changed = False
-            for i in movable.tolist():
-                start, stop = self.starts[i], self.starts[i + 1]
-                block = fields[:, start:stop]
-                best = block.argmin(axis=1)
-                gain = block[everyone, current[:, i]] - block[everyone, best]
-                moved = np.flatnonzero(gain > 1e-12)
-                if len(moved):
-                    changed = True
-                    fields[moved] += (
-                        self.quadratic[start + best[moved]]
-                        - self.quadratic[start + current[moved, i]]
-                    )
-                    current[moved, i] = best[moved]
-            if not changed:
-                return current
 
 
 class OneHotEncoding:
@@ -190,6 +83,22 @@ class OneHotEncoding:
             variable_order=range(n_cases),
         )
 
+    def encode(self, cases: IntArray) -> NDArray[np.int8]:
+        """Bits of configurations, shape (q, d) -> (q, D)."""
+        samples = np.zeros((len(cases), len(self.tables.linear)), dtype=np.int8)
+        np.put_along_axis(samples, cases + self.tables.starts[:-1], 1, axis=1)
+        return samples
+
+    def is_valid(self, samples: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Which samples have a single one in every block, shape (q, D) -> (q,)."""
+        valid: NDArray[np.bool_] = (self._counts(samples) == 1).all(axis=1)
+        return valid
+
+    def _counts(self, samples: NDArray[np.int8]) -> IntArray:
+        """Ones in every block, shape (q, D) -> (q, d)."""
+        counts: IntArray = np.add.reduceat(samples.astype(np.intp), self.tables.starts[:-1], axis=1)
+        return counts
+
     def decode(self, samples: NDArray[np.int8]) -> IntArray:
         """Cases of binary samples; a block with none or several ones is repaired.
 
@@ -203,14 +112,13 @@ class OneHotEncoding:
             Case indices within each variable, shape (q, d).
         """
         tables = self.tables
-        starts = tables.starts[:-1]
-        counts = np.add.reduceat(samples.astype(np.intp), starts, axis=1)
+        counts = self._counts(samples)
         valid = counts == 1
         trusted = samples * valid[:, tables.block]
         fields = tables.linear + trusted @ tables.quadratic
         allowed = (samples == 1) | (counts == 0)[:, tables.block]
         fields = np.where(allowed, fields, np.inf)
         cases = np.empty((len(samples), tables.n_variables), dtype=np.intp)
-        for i, (start, stop) in enumerate(zip(starts, tables.starts[1:], strict=True)):
+        for i, (start, stop) in enumerate(zip(tables.starts, tables.starts[1:], strict=False)):
             cases[:, i] = fields[:, start:stop].argmin(axis=1)
         return cases

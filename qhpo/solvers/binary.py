@@ -15,7 +15,8 @@ import numpy as np
 from dwave.samplers import SimulatedAnnealingSampler
 from numpy.typing import NDArray
 
-from qhpo.encoding.one_hot import OneHotEncoding, PairTables
+from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers.samples import sample_set
 
 __all__ = ["BinarySolver", "neal"]

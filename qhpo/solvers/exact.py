@@ -7,7 +7,7 @@ import math
 import dimod
 import numpy as np
 
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.errors import SolverError
 from qhpo.solvers.samples import sample_set
 

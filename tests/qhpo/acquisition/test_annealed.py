@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qhpo.acquisition.annealed import annealed_levels, restrict
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers import make_solver, solver_names
 
 SIZES = (3, 2, 4, 1, 3)

@@ -17,7 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from qhpo import constraints as c
 from qhpo.acquisition.feasible import Feasible
 from qhpo.conditions import Condition, declared_conditions
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.space import Space
 from tests.qhpo.strategies import (
     KINDS,

@@ -18,7 +18,7 @@ from qhpo import constraints as c
 from qhpo.acquisition.feasible import Feasible
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
 from qhpo.conditions import Condition, declared_conditions
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.solvers import make_solver
 from qhpo.space import Space
 from tests.qhpo.strategies import (

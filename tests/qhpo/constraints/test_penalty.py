@@ -23,7 +23,8 @@ from optuna.distributions import (
 from qhpo import constraints as c
 from qhpo.constraints.compiled import Rules, SumForm
 from qhpo.constraints.penalty import PenaltyBuilder, exact_penalty, integer_contributions
-from qhpo.encoding.one_hot import OneHotEncoding, PairTables
+from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.tables import PairTables
 from qhpo.errors import QhpoError
 from qhpo.space import Space
 from tests.qhpo.strategies import EXACT_STEPS, Rule, every_place, rule_sets, search_spaces

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qhpo.encoding.one_hot import OneHotEncoding, PairTables
+from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.tables import PairTables
 
 biases = st.floats(-10, 10).map(lambda bias: round(bias, 3))
 

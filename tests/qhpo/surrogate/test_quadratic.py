@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qhpo.encoding.one_hot import PairTables
+from qhpo.encoding.tables import PairTables
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.quadratic import PriorFeatures, posterior_draw, posterior_mean
