@@ -19,6 +19,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding.repair import repaired
 from qhpo.encoding.tables import PairTables
 
 __all__ = ["OneHotEncoding"]
@@ -47,6 +48,14 @@ class OneHotEncoding:
         sufficient, shift = self._balance()
         self.penalty = sufficient if penalty is None else penalty
         self.bqm = self._encode(shift)
+
+    @staticmethod
+    def count_bits(sizes: IntArray) -> int:
+        """Bits that variables with these numbers of cases take: one per case.
+
+        A variable of one case takes one too; `qhpo.encoding.reduction` leaves none of them.
+        """
+        return int(sizes.sum())
 
     def _balance(self) -> tuple[float, FloatArray]:
         """The sufficient penalty, and what to add to the biases of every block, shape (d,).
@@ -111,14 +120,6 @@ class OneHotEncoding:
         Returns:
             Case indices within each variable, shape (q, d).
         """
-        tables = self.tables
         counts = self._counts(samples)
-        valid = counts == 1
-        trusted = samples * valid[:, tables.block]
-        fields = tables.linear + trusted @ tables.quadratic
-        allowed = (samples == 1) | (counts == 0)[:, tables.block]
-        fields = np.where(allowed, fields, np.inf)
-        cases = np.empty((len(samples), tables.n_variables), dtype=np.intp)
-        for i, (start, stop) in enumerate(zip(tables.starts, tables.starts[1:], strict=False)):
-            cases[:, i] = fields[:, start:stop].argmin(axis=1)
-        return cases
+        suggested = (samples == 1) | (counts == 0)[:, self.tables.block]
+        return repaired(self.tables, suggested, counts == 1)

@@ -17,6 +17,7 @@ local field
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,6 +60,22 @@ class PairTables:
         return cls(
             starts, np.asarray(vectors.linear_biases, float), quadratic, float(vectors.offset)
         )
+
+    def to_dqm(self, labels: Sequence[Hashable] | None = None) -> dimod.DiscreteQuadraticModel:
+        """The DQM with these biases; a pair of cases without a bias becomes no interaction.
+
+        Args:
+            labels: Names of the variables, shape (d,). None numbers them from 0.
+        """
+        rows, columns = np.nonzero(np.triu(self.quadratic, 1))
+        dqm: dimod.DiscreteQuadraticModel = dimod.DiscreteQuadraticModel.from_numpy_vectors(
+            self.starts[:-1],
+            self.linear,
+            (rows, columns, self.quadratic[rows, columns]),
+            labels=labels,
+            offset=self.offset,
+        )
+        return dqm
 
     @property
     def n_variables(self) -> int:
