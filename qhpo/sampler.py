@@ -21,13 +21,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
+from qhpo.accounts import metered
 from qhpo.acquisition import Chooser, Domain, Settings, design_coordinate, random_coordinate
 from qhpo.conditions import declared_conditions
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.history import HistoryReader, publish, published_params
 from qhpo.joint import JointDomain, union_search_space
-from qhpo.solvers import make_solver
+from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space
 
 __all__ = ["QUBOSampler"]
@@ -68,7 +69,13 @@ class QUBOSampler(BaseSampler):
             ``{"units_3": {"n_layers": [3, 4]}}``; of several parents all must have one of theirs.
             Needs ``search_space``. What is not declared is learnt.
         seed: Seed of everything left to chance. None draws one.
-        solver: Name of a registered solver (see `qhpo solvers`), or any `dimod.Sampler`.
+        solver: Name of a registered solver (see `qhpo solvers`), any `dimod.Sampler`, or what
+            `qhpo.solvers.make_solver` makes with options of its own.
+        encoding: How the model becomes binary: ``"one-hot"``, ``"domain-wall"`` or ``"binary"``.
+            None for what suits the solver.
+        qpu_seconds: QPU access time that the study may spend, all runs and processes together.
+        max_calls: Calls of the solver that the study may spend. Where a budget is spent, or the
+            solver fails, neal takes over, and the log says so once.
         n_startup_trials: Trials of the first, balanced design, before the model is used.
         avoid_repeats: Whether finished and running trials are not repeated. Turn it off where the
             same configuration has another value the next time.
@@ -85,7 +92,10 @@ class QUBOSampler(BaseSampler):
         constraints: Iterable[Constraint] = (),
         conditions: Mapping[str, Mapping[str, Any]] | None = None,
         seed: int | None = None,
-        solver: str | dimod.Sampler = "neal",
+        solver: str | dimod.Sampler | Solver = "neal",
+        encoding: str | None = None,
+        qpu_seconds: float | None = None,
+        max_calls: int | None = None,
         n_startup_trials: int = 10,
         avoid_repeats: bool = True,
         _settings: Settings | None = None,
@@ -106,7 +116,12 @@ class QUBOSampler(BaseSampler):
         self._n_startup = n_startup_trials
         self._avoid_repeats = avoid_repeats
         self._settings = _settings or Settings()
-        self._chooser = Chooser(make_solver(solver), n_startup_trials, self._seed, self._settings)
+        self._solver = MeteredSolver(
+            make_solver(solver, encoding=encoding),
+            make_solver("neal"),
+            Budget(qpu_seconds, max_calls),
+        )
+        self._chooser = Chooser(self._solver, n_startup_trials, self._seed, self._settings)
         self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
@@ -186,7 +201,7 @@ class QUBOSampler(BaseSampler):
         self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
-        with self._lock, _single_threaded():
+        with self._lock, _single_threaded(), metered(self._solver, study, trial):
             params = self._suggest(study, trial)
         return {name: value for name, value in params.items() if name in search_space}
 
@@ -233,7 +248,7 @@ class QUBOSampler(BaseSampler):
         """A coordinate of a parameter that no joint model has: from a model of its own."""
         if axis.distribution.single():
             return float(axis.coordinates[0])
-        with self._lock, _single_threaded():
+        with self._lock, _single_threaded(), metered(self._solver, study, trial):
             space = Space({axis.name: axis.distribution})
             history = HistoryReader(space).read(study, trial)
             if len(history.values) < max(self._n_startup, 1):

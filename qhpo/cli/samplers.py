@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -14,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from qhpo.constraints import Constraint
 from qhpo.delegate import DelegatingSampler
-from qhpo.errors import MissingExtraError, SolverError
+from qhpo.errors import MissingExtraError
 
 __all__ = ["WorkerSampler", "build_sampler", "check_sampler"]
 
@@ -91,12 +90,8 @@ class WorkerSampler(DelegatingSampler):
 
 
 def _check_solver(name: str) -> None:
-    from qhpo.solvers import describe_solvers
+    from qhpo.solvers import find_solver
 
-    solvers = {solver.name: solver for solver in describe_solvers()}
-    if name not in solvers:
-        near = get_close_matches(name, solvers, n=1)
-        guess = f"did you mean {near[0]}?" if near else "see `qhpo solvers`"
-        raise SolverError(f"a solver must be one of: {', '.join(solvers)}; got {name!r}; {guess}")
-    for package in solvers[name].missing_packages():
-        raise MissingExtraError(f"the solver {name}", package, solvers[name].extra)
+    info = find_solver(name)
+    for package in info.missing_packages():
+        raise MissingExtraError(f"the solver {name}", package, info.extra)

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from qhpo.solvers.base import Solver, SolverInfo
-from qhpo.solvers.registry import describe_solvers, make_solver, solver_names
+from qhpo.solvers.metered import Budget, MeteredSolver
+from qhpo.solvers.registry import describe_solvers, find_solver, make_solver, solver_names
+from qhpo.solvers.report import SolverReport, merge
 
-__all__ = ["Solver", "SolverInfo", "describe_solvers", "make_solver", "solver_names"]
+__all__ = [
+    "Budget",
+    "MeteredSolver",
+    "Solver",
+    "SolverInfo",
+    "SolverReport",
+    "describe_solvers",
+    "find_solver",
+    "make_solver",
+    "merge",
+    "solver_names",
+]

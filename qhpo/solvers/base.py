@@ -5,15 +5,24 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import dimod
 
 __all__ = ["Solver", "SolverInfo"]
 
 
+@runtime_checkable
 class Solver(Protocol):
-    """Samples a DiscreteQuadraticModel."""
+    """Samples a DiscreteQuadraticModel.
+
+    Attributes:
+        name: What reports call it.
+        is_remote: Whether a call costs money, or waits for a service: fewer models are sampled.
+    """
+
+    name: str
+    is_remote: bool
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """Low-energy configurations.
@@ -24,7 +33,8 @@ class Solver(Protocol):
                 a QPU, ignore it.
 
         Returns:
-            Samples over the variables of the DQM, their values case indices, lowest energy first.
+            Samples over the variables of the DQM, their values case indices, lowest energy first;
+            their ``info`` holds a `SolverReport`.
 
         Raises:
             SolverError: If the solver cannot sample this model.
@@ -39,17 +49,32 @@ class SolverInfo:
     Attributes:
         name: What the user types.
         summary: One line for `qhpo solvers`.
-        make: Makes the solver.
+        make: Makes the solver. It takes the keyword ``encoding`` if there are ``encodings``, and
+            may take others, for `make_solver`.
+        encodings: Encodings that can be chosen, the default first; none for a solver that takes the
+            discrete model as it is.
+        limits: The largest models it takes; empty if there is no limit.
+        cost: What a call costs; empty for nothing but the time of this machine.
         packages: Import names it needs beyond qhpo's own dependencies.
         extra: The extra of the distribution that brings them.
     """
 
     name: str
     summary: str
-    make: Callable[[], Solver]
+    make: Callable[..., Solver]
+    encodings: tuple[str, ...] = ()
+    limits: str = ""
+    cost: str = ""
     packages: tuple[str, ...] = ()
     extra: str = ""
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this solver needs and this environment lacks."""
-        return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
+        return tuple(name for name in self.packages if not _is_installed(name))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of a name with dots, the package before the last one
+        return False

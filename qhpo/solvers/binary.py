@@ -1,4 +1,4 @@
-"""Solvers of binary quadratic models, used on the one-hot form of a DQM.
+"""Any dimod sampler of binary quadratic models as a solver, behind an encoding.
 
 Every read is decoded, repaired and polished by categorical coordinate descent: measured to matter
 more than the choice of the sampler.
@@ -6,97 +6,154 @@ more than the choice of the sampler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import dimod
 import numpy as np
-from dwave.samplers import SimulatedAnnealingSampler
 from numpy.typing import NDArray
 
-from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding import Encoding, encode
 from qhpo.encoding.tables import PairTables
+from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
 
-__all__ = ["BinarySolver", "neal"]
+__all__ = ["BinarySolver", "Parameters", "wrap_sampler"]
 
-_PENALTY = 3.0
-"""Default one-hot penalty in units of the model's local field scale. Smaller ones leave hardly any
-valid read, larger ones freeze the blocks: the window is narrow, and what falls out is repaired."""
+Parameters = Callable[[Encoding, int], Mapping[str, Any]]
+"""Keyword arguments of ``sampler.sample`` for an encoded model and a seed."""
 
 _MAX_READS = 16
 _MIN_READS = 4
 _READ_OPERATIONS = 200_000_000
 """Bound on reads x sweeps x variables^2, which the time of a dense anneal is proportional to."""
 
-_NEAL_SWEEPS = 64
+_SWEEPS = 64
+"""What a user's own sampler is taken to do for a read."""
+
+_REMOTE = frozenset({"qpu", "hybrid"})
 
 
 class BinarySolver:
-    """Any dimod sampler, behind the one-hot encoding.
+    """Any dimod sampler, behind an encoding.
 
     Args:
+        name: What reports call it.
         sampler: Samples binary quadratic models.
-        parameters: Keyword arguments of ``sampler.sample`` for an encoding and a seed.
+        parameters: Keyword arguments of ``sampler.sample``.
+        encoding: Name of the encoding.
+        penalty: Of the encoding, in units of the model's local field scale; None for the one that
+            is measured to be best for annealers.
+        is_remote: Whether a call costs money, or waits for a service.
     """
 
     def __init__(
         self,
+        name: str,
         sampler: dimod.Sampler,
-        parameters: Callable[[OneHotEncoding, int], Mapping[str, Any]],
+        parameters: Parameters,
+        *,
+        encoding: str = "one-hot",
+        penalty: float | None = None,
+        is_remote: bool = False,
     ) -> None:
+        self.name = name
+        self.is_remote = is_remote
         self._sampler = sampler
         self._parameters = parameters
+        self._encoding, self._penalty = encoding, penalty
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`: the reads, repaired and polished."""
+        begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        encoding = OneHotEncoding(tables, _PENALTY * tables.field_scale)
-        reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
-        return sample_set(dqm, tables, tables.descend(encoding.decode(_bits(reads))))
+        encoding = encode(tables, self._encoding, self._penalty)
+        if encoding.bqm.num_variables:
+            reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
+            bits = _bits(reads)
+        else:  # every variable has one case
+            reads = dimod.SampleSet.from_samples_bqm(np.empty((1, 0)), encoding.bqm)
+            bits = np.empty((1, 0), dtype=np.int8)
+        cases = tables.descend(encoding.decode(bits))
+        counts = np.asarray(reads.record.num_occurrences)
+        report = SolverReport(
+            self.name,
+            calls=1,
+            variables=encoding.bqm.num_variables,
+            couplers=encoding.bqm.num_interactions,
+            reads=int(counts.sum()),
+            valid_reads=int(counts[encoding.is_valid(bits)].sum()),
+            chain_breaks=_chain_breaks(reads),
+            seconds=time.perf_counter() - begin,
+            qpu_seconds=_qpu_seconds(reads),
+        )
+        return sample_set(dqm, tables, cases, report, counts)
 
-    @classmethod
-    def wrap(cls, sampler: dimod.Sampler) -> BinarySolver:
-        """A user's own sampler object, given a seed and a number of reads if it takes them."""
-        return cls(sampler, partial(_common_parameters, frozenset(sampler.parameters or ())))
+
+def wrap_sampler(sampler: dimod.Sampler, encoding: str | None = None) -> BinarySolver:
+    """A user's own sampler object, given a seed and a number of reads if it takes them.
+
+    Args:
+        sampler: Samples binary quadratic models.
+        encoding: Name of the encoding; None for domain walls on a QPU, where they keep more reads
+            valid, and one-hot elsewhere.
+    """
+    is_remote = any(_is_remote(child) for child in _family(sampler))
+    return BinarySolver(
+        type(sampler).__name__,
+        sampler,
+        partial(_common_parameters, frozenset(sampler.parameters or ())),
+        encoding=encoding or ("domain-wall" if is_remote else "one-hot"),
+        is_remote=is_remote,
+    )
 
 
-def _common_parameters(
-    accepted: frozenset[str], encoding: OneHotEncoding, seed: int
-) -> dict[str, Any]:
-    offered = {"num_reads": _reads(encoding), "seed": seed}
+def _common_parameters(accepted: frozenset[str], encoding: Encoding, seed: int) -> dict[str, Any]:
+    offered = {"num_reads": dense_reads(encoding.bqm.num_variables, _SWEEPS), "seed": seed}
     return {name: value for name, value in offered.items() if name in accepted}
 
 
-def neal() -> BinarySolver:
-    """Simulated annealing with a beta range taken from the model's scale.
-
-    The sampler's own default range is made for integer-valued models and costs more time to
-    compute than the anneal.
-    """
-    return BinarySolver(SimulatedAnnealingSampler(), _neal_parameters)
+def dense_reads(n_variables: int, sweeps: int) -> int:
+    """Reads of a dense anneal in bounded time."""
+    one = sweeps * n_variables**2
+    return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // max(one, 1)))
 
 
-def _neal_parameters(encoding: OneHotEncoding, seed: int) -> dict[str, Any]:
-    scale = encoding.tables.field_scale
-    return {
-        "beta_range": [0.5 / scale, 12.0 / scale],
-        "num_reads": _reads(encoding),
-        "num_sweeps": _NEAL_SWEEPS,
-        "seed": seed,
-    }
+def _family(sampler: Any) -> Iterator[Any]:
+    """The sampler, and those that it wraps."""
+    yield sampler
+    for child in getattr(sampler, "children", None) or ():
+        yield from _family(child)
 
 
-def _reads(encoding: OneHotEncoding) -> int:
-    one = _NEAL_SWEEPS * len(encoding.tables.linear) ** 2
-    return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // one))
+def _is_remote(sampler: Any) -> bool:
+    properties = sampler.properties
+    return isinstance(properties, Mapping) and properties.get("category") in _REMOTE
 
 
 def _bits(reads: dimod.SampleSet) -> NDArray[np.int8]:
-    """Samples as 0 and 1, with the columns in the order 0..D-1."""
+    """Samples as 0 and 1, with the columns in the order 0..B-1."""
     if reads.vartype is dimod.SPIN:
         reads = reads.change_vartype(dimod.BINARY, inplace=False)
     columns = np.argsort(np.fromiter(reads.variables, dtype=np.intp, count=len(reads.variables)))
     samples: NDArray[np.int8] = np.asarray(reads.record.sample)[:, columns]
     return samples
+
+
+def _chain_breaks(reads: dimod.SampleSet) -> float | None:
+    """Mean share of broken chains, weighted by how often a read occurred."""
+    names = reads.record.dtype.names or ()
+    if "chain_break_fraction" not in names or not len(reads):
+        return None
+    return float(
+        np.average(reads.record.chain_break_fraction, weights=reads.record.num_occurrences)
+    )
+
+
+def _qpu_seconds(reads: dimod.SampleSet) -> float:
+    """What the services of D-Wave report in microseconds, in either place."""
+    timing = reads.info.get("timing")
+    known = {**reads.info, **(timing if isinstance(timing, Mapping) else {})}
+    return 1e-6 * float(known.get("qpu_access_time", 0.0))

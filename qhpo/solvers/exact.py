@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 
 import dimod
 import numpy as np
 
 from qhpo.encoding.tables import PairTables
 from qhpo.errors import SolverError
+from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
 
-__all__ = ["MAX_CONFIGURATIONS", "ExactSolver"]
+__all__ = ["EXACT", "MAX_CONFIGURATIONS", "ExactSolver"]
 
 MAX_CONFIGURATIONS = 2_000_000
 """Most configurations that are enumerated."""
@@ -23,12 +26,16 @@ _CHUNK = 65_536
 class ExactSolver:
     """Enumerates every configuration and returns the 16 of lowest energy."""
 
+    name = "exact"
+    is_remote = False
+
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`; the seed is ignored.
 
         Raises:
             SolverError: If there are more than `MAX_CONFIGURATIONS` configurations.
         """
+        begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
         sizes = np.diff(tables.starts).tolist()
         total = math.prod(sizes)
@@ -44,4 +51,13 @@ class ExactSolver:
             both = np.concatenate([best, chunk])
             order = np.argsort(tables.energies(both), kind="stable")
             best = both[order[:_KEPT]]
-        return sample_set(dqm, tables, best)
+        report = SolverReport.of_discrete(self.name, tables, len(best), begin)
+        return sample_set(dqm, tables, best, report)
+
+
+EXACT = SolverInfo(
+    "exact",
+    "every configuration in turn",
+    ExactSolver,
+    limits=f"{MAX_CONFIGURATIONS:,} configurations",
+)

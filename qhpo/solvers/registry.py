@@ -1,60 +1,132 @@
-"""The solvers that a name stands for."""
+"""The solvers that a name stands for, found through entry points."""
 
 from __future__ import annotations
 
 import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
+from typing import Any
 
 import dimod
 
+from qhpo.encoding import ENCODINGS
 from qhpo.errors import MissingExtraError, SolverError
 from qhpo.solvers.base import Solver, SolverInfo
-from qhpo.solvers.binary import BinarySolver, neal
-from qhpo.solvers.exact import MAX_CONFIGURATIONS, ExactSolver
+from qhpo.solvers.binary import wrap_sampler
 
-__all__ = ["describe_solvers", "make_solver", "solver_names"]
+__all__ = ["describe_solvers", "find_solver", "make_solver", "solver_names"]
 
-_SOLVERS = (
-    SolverInfo("neal", "simulated annealing on the one-hot QUBO (the default)", neal),
-    SolverInfo(
-        "exact",
-        f"every configuration in turn, up to {MAX_CONFIGURATIONS:,} of them",
-        ExactSolver,
-    ),
-)
+_GROUP = "qhpo.solvers"
 
 
-def describe_solvers() -> list[SolverInfo]:
-    """All registered solvers."""
-    return list(_SOLVERS)
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=_GROUP)}
 
 
 def solver_names() -> tuple[str, ...]:
-    """Names of all registered solvers."""
-    return tuple(info.name for info in _SOLVERS)
+    """Names of all registered solvers, sorted."""
+    return tuple(sorted(_entry_points()))
 
 
-def make_solver(solver: str | dimod.Sampler) -> Solver:
+def describe_solvers() -> list[SolverInfo]:
+    """All registered solvers, by name."""
+    return [find_solver(name) for name in solver_names()]
+
+
+def find_solver(name: str) -> SolverInfo:
+    """What is registered under a name.
+
+    Raises:
+        SolverError: If nothing is, or it cannot be loaded.
+    """
+    point = _entry_points().get(name)
+    if point is None:
+        close = difflib.get_close_matches(name, solver_names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "see `qhpo solvers`"
+        raise SolverError(
+            f"a solver must be one of: {', '.join(solver_names())}; got {name!r}; {hint}"
+        )
+    try:
+        info = point.load()
+    except Exception as error:
+        raise SolverError(
+            f"the solver {name} cannot be loaded: {type(error).__name__}: {error}; update or "
+            "uninstall the package that brings it"
+        ) from error
+    if not isinstance(info, SolverInfo):
+        raise SolverError(
+            f"an entry point of {_GROUP} must be a SolverInfo; got {info!r} as {name}; correct "
+            "the package that brings it"
+        )
+    return info
+
+
+def make_solver(
+    solver: str | dimod.Sampler | Solver, *, encoding: str | None = None, **options: Any
+) -> Solver:
     """The solver of a name, or around a sampler object.
 
     Args:
-        solver: A registered name, or any sampler of binary quadratic models.
+        solver: A registered name, any sampler of binary quadratic models, or a solver, which is
+            returned as it is.
+        encoding: How the model becomes binary: ``"one-hot"``, ``"domain-wall"`` or ``"binary"``.
+            None for what suits the solver best.
+        options: What the registered solver of that name takes; see its documentation.
 
     Raises:
-        SolverError: If the name is not registered, or the object is no sampler.
+        SolverError: If the name is not registered, or the object is no sampler, or it does not
+            take the encoding or an option.
         MissingExtraError: If the solver needs a package that is not installed.
     """
-    if isinstance(solver, dimod.Sampler):
-        return BinarySolver.wrap(solver)
-    if not isinstance(solver, str):
+    if isinstance(solver, str):
+        return _make(find_solver(solver), encoding, options)
+    if options:
         raise SolverError(
-            "a solver must be the name of a registered solver or a dimod.Sampler; "
-            f"got {solver!r}; names: {', '.join(solver_names())}"
+            f"options belong to the name of a solver; got {', '.join(options)} with {solver!r}; "
+            "give them to the object"
         )
-    for info in _SOLVERS:
-        if info.name == solver:
-            for package in info.missing_packages():
-                raise MissingExtraError(f"the solver {solver}", package, info.extra)
-            return info.make()
-    close = difflib.get_close_matches(solver, solver_names(), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise SolverError(f"a solver must be one of: {', '.join(solver_names())}; got {solver!r}{hint}")
+    if isinstance(solver, dimod.Sampler):
+        if encoding is not None:
+            _check_encoding(f"the solver {type(solver).__name__}", encoding, ENCODINGS)
+        return wrap_sampler(solver, encoding)
+    if not isinstance(solver, type) and isinstance(solver, Solver):
+        if encoding is not None:
+            raise SolverError(
+                f"the encoding of a solver object is its own; got {encoding!r} with {solver!r}; "
+                "leave it out, or give it to make_solver"
+            )
+        return solver
+    raise SolverError(
+        "a solver must be the name of a registered solver or a dimod.Sampler; "
+        f"got {solver!r}; names: {', '.join(solver_names())}"
+    )
+
+
+def _make(info: SolverInfo, encoding: str | None, options: dict[str, Any]) -> Solver:
+    for package in info.missing_packages():
+        raise MissingExtraError(f"the solver {info.name}", package, info.extra)
+    if encoding is not None:
+        _check_encoding(f"the solver {info.name}", encoding, info.encodings)
+        options = {"encoding": encoding, **options}
+    try:
+        signature(info.make).bind(**options)
+    except TypeError as error:
+        raise SolverError(
+            f"an option must be one that the solver {info.name} takes; {error}; it takes: "
+            f"{', '.join(signature(info.make).parameters) or 'none'}"
+        ) from None
+    return info.make(**options)
+
+
+def _check_encoding(who: str, encoding: str, known: tuple[str, ...]) -> None:
+    if not known:
+        raise SolverError(
+            f"{who} takes the discrete model as it is, without an encoding; got {encoding!r}; "
+            "leave it out"
+        )
+    if encoding not in known:
+        raise SolverError(
+            f"the encoding of {who} must be one of: {', '.join(known)}; got {encoding!r}"
+        )

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding.tables import PairTables
+from qhpo.solvers.report import REPORT, SolverReport
 
 __all__ = ["sample_set"]
 
 
 def sample_set(
-    dqm: dimod.DiscreteQuadraticModel, tables: PairTables, cases: NDArray[np.intp]
+    dqm: dimod.DiscreteQuadraticModel,
+    tables: PairTables,
+    cases: NDArray[np.intp],
+    report: SolverReport,
+    counts: NDArray[np.intp] | None = None,
 ) -> dimod.SampleSet:
     """Distinct configurations with their energies and counts, lowest energy first.
 
@@ -23,9 +28,12 @@ def sample_set(
         dqm: The model, for its variable labels.
         tables: The same model as dense arrays.
         cases: Case indices within each variable, shape (q, d).
+        report: What the solver did; goes into ``info``, its energy made the lowest one.
+        counts: How often each configuration occurred, shape (q,); None for once.
     """
     labels = cast("Iterable[Hashable]", dqm.variables)
-    distinct, occurrences = np.unique(cases, axis=0, return_counts=True)
+    distinct, number = np.unique(cases, axis=0, return_inverse=True)
+    occurrences = np.bincount(number.ravel(), counts, minlength=len(distinct)).astype(np.intp)
     energies = tables.energies(distinct)
     order = np.argsort(energies, kind="stable")
     samples: dimod.SampleSet = dimod.SampleSet.from_samples(
@@ -33,5 +41,6 @@ def sample_set(
         vartype=dimod.INTEGER,
         energy=energies[order],
         num_occurrences=occurrences[order],
+        info={REPORT: report.with_energy(energies)},
     )
     return samples

@@ -57,7 +57,7 @@ def test_what_is_no_sampler_is_named(wrong: Any) -> None:
 
 def test_a_missing_package_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = SolverInfo("far", "far away", ExactSolver, packages=("json", "no_such"), extra="qpu")
-    monkeypatch.setattr(registry, "_SOLVERS", (absent,))
+    monkeypatch.setattr(registry, "find_solver", lambda name: absent)
     assert absent.missing_packages() == ("no_such",)
     with pytest.raises(MissingExtraError, match=r'no_such.*pip install "qhpo\[qpu\]"'):
         make_solver("far")

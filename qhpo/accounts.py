@@ -1,0 +1,47 @@
+"""What solvers did and what they cost: kept in the trials, and summed over a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from qhpo.solvers import MeteredSolver, SolverReport, merge
+
+__all__ = ["ANNEALS", "metered", "spent"]
+
+ANNEALS = "qhpo:anneals"
+"""User attribute of a trial: what each solver did for it, see `SolverReport.as_attribute`."""
+
+
+def spent(trials: list[FrozenTrial]) -> dict[str, SolverReport]:
+    """What each solver did for some trials together, by name."""
+    total: dict[str, SolverReport] = {}
+    for trial in trials:
+        for name, attribute in trial.user_attrs.get(ANNEALS, {}).items():
+            both = merge(total.get(name), SolverReport.from_attribute(attribute))
+            if both is not None:
+                total[name] = both
+    return total
+
+
+@contextmanager
+def metered(solver: MeteredSolver, study: Study, trial: FrozenTrial) -> Iterator[None]:
+    """Notes in the trial what the solver does within the context, and holds it to its budget.
+
+    The budget is that of the study: what other processes and earlier runs have spent counts.
+    """
+    trials = study.get_trials(deepcopy=False) if solver.budget.is_limited else []
+    solver.begin(spent(trials).get(solver.name))
+    try:
+        yield
+    finally:
+        taken = solver.take()
+        if taken:
+            # A trial may come here again for a parameter that is suggested on its own.
+            known = spent([study._storage.get_trial(trial._trial_id)])
+            both = {n: merge(known.get(n), taken.get(n)) for n in {**known, **taken}}
+            attribute = {n: report.as_attribute() for n, report in both.items() if report}
+            study._storage.set_trial_user_attr(trial._trial_id, ANNEALS, attribute)

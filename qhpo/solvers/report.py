@@ -1,0 +1,113 @@
+"""What a solver did: in one call, and summed over the calls of a trial or a study."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import dimod
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.encoding.tables import PairTables
+
+__all__ = ["REPORT", "SolverReport", "merge"]
+
+REPORT = "qhpo"
+"""Key of a report in ``SampleSet.info``."""
+
+
+@dataclass(frozen=True)
+class SolverReport:
+    """One call of a solver, or several of them.
+
+    Attributes:
+        solver: Its name.
+        calls: Quadratic models sampled.
+        variables: Variables of what was sampled, in the largest model: bits where it was encoded.
+        couplers: Quadratic biases, in the largest model.
+        reads: Samples that came back.
+        valid_reads: How many of them stood for a configuration as they were, before any repair.
+        energy: Lowest energy, after repair and polish.
+        chain_breaks: Mean share of broken chains; None without an embedding.
+        seconds: Wall time.
+        qpu_seconds: QPU access time as the service reports it; 0 without a QPU.
+        fallback: Why another solver than the chosen one was used; empty if none was.
+    """
+
+    solver: str
+    calls: int
+    variables: int
+    couplers: int
+    reads: int
+    valid_reads: int
+    energy: float = math.inf
+    chain_breaks: float | None = None
+    seconds: float = 0.0
+    qpu_seconds: float = 0.0
+    fallback: str = ""
+
+    def with_energy(self, energies: NDArray[np.float64]) -> SolverReport:
+        """The same, with the lowest of some energies."""
+        return replace(self, energy=float(energies.min(initial=math.inf)))
+
+    def as_attribute(self) -> dict[str, Any]:
+        """As plain JSON for a trial's attributes, without what says nothing."""
+        return {k: v for k, v in asdict(self).items() if v not in (None, "", math.inf)}
+
+    @classmethod
+    def from_attribute(cls, attribute: Mapping[str, Any]) -> SolverReport:
+        """From what `as_attribute` made."""
+        return cls(**attribute)
+
+    @classmethod
+    def of_discrete(cls, solver: str, tables: PairTables, reads: int, begin: float) -> SolverReport:
+        """Of a call that sampled the discrete model itself, where every read is valid.
+
+        Args:
+            solver: Its name.
+            tables: The model.
+            reads: Samples that came back.
+            begin: `time.perf_counter` when it was called.
+        """
+        return cls(
+            solver,
+            calls=1,
+            variables=tables.n_variables,
+            couplers=int(np.count_nonzero(tables.quadratic)) // 2,
+            reads=reads,
+            valid_reads=reads,
+            seconds=time.perf_counter() - begin,
+        )
+
+    @classmethod
+    def of(cls, samples: dimod.SampleSet) -> SolverReport | None:
+        """The report that a sample set carries; None if its solver made none."""
+        report = samples.info.get(REPORT)
+        return report if isinstance(report, cls) else None
+
+
+def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport | None:
+    """Both together, of one solver."""
+    if one is None or other is None:
+        return one or other
+    breaks = [r for r in (one, other) if r.chain_breaks is not None]
+    weight = sum(r.calls for r in breaks)
+    return replace(
+        one,
+        calls=one.calls + other.calls,
+        variables=max(one.variables, other.variables),
+        couplers=max(one.couplers, other.couplers),
+        reads=one.reads + other.reads,
+        valid_reads=one.valid_reads + other.valid_reads,
+        energy=min(one.energy, other.energy),
+        chain_breaks=(
+            sum(r.calls * (r.chain_breaks or 0.0) for r in breaks) / weight if weight else None
+        ),
+        seconds=one.seconds + other.seconds,
+        qpu_seconds=one.qpu_seconds + other.qpu_seconds,
+        fallback=one.fallback or other.fallback,
+    )
