@@ -83,9 +83,14 @@ class PairTables:
         return len(self.starts) - 1
 
     @cached_property
+    def sizes(self) -> IntArray:
+        """Number of cases of every variable, shape (d,)."""
+        return np.diff(self.starts)
+
+    @cached_property
     def block(self) -> IntArray:
         """The variable every case belongs to, shape (D,)."""
-        return np.repeat(np.arange(self.n_variables), np.diff(self.starts))
+        return np.repeat(np.arange(self.n_variables), self.sizes)
 
     def energies(self, cases: IntArray) -> FloatArray:
         """Energies of configurations, shape (q, d) of case indices within each variable -> (q,)."""
@@ -107,7 +112,7 @@ class PairTables:
 
         Taken over uniformly random configurations, around the mean field of the case's variable.
         """
-        sizes = np.diff(self.starts)
+        sizes = self.sizes
         weight = 1.0 / sizes[self.block]
         mean_field = self.linear + self.quadratic @ weight
         # Variance over the other variables' uniform cases: E[J^2] - E[J]^2 per block, summed.
@@ -132,7 +137,7 @@ class PairTables:
         """
         current = cases.copy()
         fields = self.local_fields(current)
-        movable = np.flatnonzero(np.diff(self.starts) > 1)
+        movable = np.flatnonzero(self.sizes > 1)
         everyone = np.arange(len(current))
         while True:
             changed = False
