@@ -110,7 +110,8 @@ class PairTables:
     def field_scale(self) -> float:
         """Standard deviation of a case's local field, the model's own energy scale.
 
-        Taken over uniformly random configurations, around the mean field of the case's variable.
+        Taken over uniformly random configurations, around the mean field of the case's variable;
+        1 where no variable's cases differ.
         """
         sizes = self.sizes
         weight = 1.0 / sizes[self.block]
@@ -121,8 +122,11 @@ class PairTables:
         fluctuation = (squares - sums**2).sum(axis=1)
         block_mean = np.add.reduceat(mean_field, self.starts[:-1]) / sizes
         spread = (mean_field - block_mean[self.block]) ** 2 + fluctuation
-        scale = float(np.sqrt(spread @ weight / self.n_variables))
-        return scale if scale > 0.0 else 1.0
+        variance = float(spread @ weight) / max(self.n_variables, 1)
+        scale = float(np.sqrt(max(variance, 0.0)))
+        # Squares cancel to half the digits: below that, the fields of a flat model differ by noise.
+        largest = np.abs(self.quadratic).max(initial=np.abs(self.linear).max(initial=0.0))
+        return scale if scale > 1e-7 * float(largest) else 1.0
 
     def descend(self, cases: IntArray) -> IntArray:
         """Categorical coordinate descent, until no single change lowers the energy.

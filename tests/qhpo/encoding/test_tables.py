@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qhpo.encoding.tables import PairTables
-from tests.qhpo.encoding.strategies import all_cases, energies_of, models, sizes_of
+from tests.qhpo.encoding.strategies import all_cases, energies_of, models, sizes_of, uniform
 
 
 class TestTables:
@@ -63,11 +63,17 @@ class TestTables:
             assert tables.field_scale == pytest.approx(expected)
         assert tables.field_scale > 0.0
 
-    def test_field_scale_of_a_flat_model_is_one(self) -> None:
-        dqm = dimod.DiscreteQuadraticModel()
-        dqm.add_variable(3)
-        dqm.add_variable(2)
+    @pytest.mark.parametrize("bias", [None, 0.1, -7.3])
+    @pytest.mark.parametrize("sizes", [[3, 2], [1, 1], [3, 3, 3, 1], [5, 7]])
+    def test_field_scale_of_a_flat_model_is_one(self, sizes: list[int], bias: float | None) -> None:
+        dqm = uniform(sizes, bias)
+        for v in dqm.variables:
+            dqm.set_linear(v, [0.3] * dqm.num_cases(v))
         assert PairTables.from_dqm(dqm).field_scale == 1.0
+
+    def test_field_scale_of_no_variables_is_one(self) -> None:
+        tables = PairTables(np.zeros(1, dtype=np.intp), np.empty(0), np.empty((0, 0)), 2.0)
+        assert tables.field_scale == 1.0
 
     @given(models(), st.floats(0.01, 100.0))
     def test_field_scale_scales_with_the_model(
