@@ -20,7 +20,7 @@ from qhpo.encoding.tables import PairTables
 from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
 
-__all__ = ["BinarySolver", "Parameters", "wrap_sampler"]
+__all__ = ["BinarySolver", "Parameters", "dense_reads", "qpu_seconds", "wrap_sampler"]
 
 Parameters = Callable[[Encoding, int], Mapping[str, Any]]
 """Keyword arguments of ``sampler.sample`` for an encoded model and a seed."""
@@ -87,7 +87,7 @@ class BinarySolver:
             valid_reads=int(counts[encoding.is_valid(bits)].sum()),
             chain_breaks=_chain_breaks(reads),
             seconds=time.perf_counter() - begin,
-            qpu_seconds=_qpu_seconds(reads),
+            qpu_seconds=qpu_seconds(reads.info),
         )
         return sample_set(dqm, tables, cases, report, counts)
 
@@ -152,8 +152,8 @@ def _chain_breaks(reads: dimod.SampleSet) -> float | None:
     )
 
 
-def _qpu_seconds(reads: dimod.SampleSet) -> float:
-    """What the services of D-Wave report in microseconds, in either place."""
-    timing = reads.info.get("timing")
-    known = {**reads.info, **(timing if isinstance(timing, Mapping) else {})}
+def qpu_seconds(info: Mapping[str, Any]) -> float:
+    """QPU access time, which the services of D-Wave report in microseconds, in either place."""
+    timing = info.get("timing")
+    known = {**info, **(timing if isinstance(timing, Mapping) else {})}
     return 1e-6 * float(known.get("qpu_access_time", 0.0))

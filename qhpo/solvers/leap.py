@@ -1,0 +1,304 @@
+"""The hybrid solvers of D-Wave's Leap, which combine classical heuristics with a QPU.
+
+Four of them take the model, each in its own form: as bits (BQM), as bits with a constraint for
+each variable that one of its bits is set (CQM), as discrete variables (DQM), and as integers that
+index the tables of biases (NL, the nonlinear solver, which D-Wave calls Stride). Every answer is
+repaired where it is no configuration, and polished by categorical coordinate descent.
+
+Nothing here has run on the real service yet: it is tested on fakes of its client.
+``qhpo solvers --check leap-nl`` tries it with your token.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import dimod
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.encoding import ENCODINGS, Encoding
+from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.tables import PairTables
+from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.binary import BinarySolver, qpu_seconds
+from qhpo.solvers.report import SolverReport
+from qhpo.solvers.samples import sample_set
+from qhpo.solvers.service import LABEL, Connection, check_number, connect
+
+__all__ = ["LEAP_BQM", "LEAP_CQM", "LEAP_DQM", "LEAP_NL", "HybridSampler", "HybridSolver"]
+
+# Penalties need no tuning with them: they do not freeze an annealer that finds ground states.
+_ENCODINGS = tuple(sorted(ENCODINGS, key=lambda name: name != "domain-wall"))
+
+
+class HybridSampler(dimod.Sampler):
+    """The hybrid solver of binary quadratic models.
+
+    Args:
+        connection: To a ``LeapHybridBQMSampler``.
+        options: Keyword arguments of every call.
+    """
+
+    def __init__(self, connection: Connection, options: Mapping[str, Any]) -> None:
+        self._connection, self._options = connection, dict(options)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """No keyword of `sample`."""
+        return {}
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """What it is known to be before the service is contacted."""
+        return {"category": "hybrid"}
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel) -> dimod.SampleSet:
+        """What the service returns: usually one sample."""
+        with self._connection.sampler() as sampler:
+            reads: dimod.SampleSet = sampler.sample(bqm, **self._options)
+            reads.resolve()
+            return reads
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a hybrid solver returned.
+
+    Attributes:
+        cases: Configurations, repaired if need be, shape (q, d).
+        counts: How often each was returned, shape (q,).
+        valid: Which needed no repair, shape (q,).
+        info: What the service says about the call.
+    """
+
+    cases: NDArray[np.intp]
+    counts: NDArray[np.intp]
+    valid: NDArray[np.bool_]
+    info: Mapping[str, Any]
+
+
+_Ask = Callable[[Any, PairTables, Mapping[str, Any]], _Answer]
+"""Samples tables with a sampler of dwave-system and the keyword arguments of its call."""
+
+
+class HybridSolver:
+    """A hybrid solver that takes the model without penalties.
+
+    Args:
+        name: What reports call it.
+        ask: Sends a model in the form that the solver takes, and reads the answer.
+        connection: To the sampler that ``ask`` takes.
+        options: Keyword arguments of every call.
+    """
+
+    is_remote = True
+
+    def __init__(
+        self, name: str, ask: _Ask, connection: Connection, options: Mapping[str, Any]
+    ) -> None:
+        self.name = name
+        self._ask, self._connection, self._options = ask, connection, dict(options)
+
+    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+        """See `Solver.sample`; the seed is ignored."""
+        begin = time.perf_counter()
+        tables = PairTables.from_dqm(dqm)
+        if len(tables.linear) > tables.n_variables:
+            with self._connection.sampler() as sampler:
+                answer = self._ask(sampler, tables, self._options)
+        else:  # every variable has one case
+            only = np.zeros((1, tables.n_variables), dtype=np.intp)
+            answer = _Answer(only, np.ones(1, np.intp), np.ones(1, np.bool_), {})
+        cases = tables.descend(answer.cases)
+        report = replace(
+            SolverReport.of_discrete(self.name, tables, int(answer.counts.sum()), begin),
+            valid_reads=int(answer.counts[answer.valid].sum()),
+            qpu_seconds=qpu_seconds(answer.info),
+        )
+        return sample_set(dqm, tables, cases, report, answer.counts)
+
+
+def _ask_cqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+    """One bit for each case, and a discrete constraint for each variable."""
+    cqm = dimod.ConstrainedQuadraticModel.from_discrete_quadratic_model(tables.to_dqm())
+    reads = sampler.sample_cqm(cqm, **options)
+    # Bit (i, c) of the model is bit starts[i] + c of the encoding.
+    position = [tables.starts[variable] + case for variable, case in reads.variables]
+    bits = np.empty((len(reads), len(position)), dtype=np.int8)
+    bits[:, position] = reads.record.sample
+    encoding = OneHotEncoding(tables)
+    return _Answer(
+        encoding.decode(bits), reads.record.num_occurrences, encoding.is_valid(bits), reads.info
+    )
+
+
+def _ask_dqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+    reads = sampler.sample_dqm(tables.to_dqm(), **options)
+    cases = np.empty((len(reads), tables.n_variables), dtype=np.intp)
+    cases[:, list(reads.variables)] = reads.record.sample
+    return _Answer(cases, reads.record.num_occurrences, np.ones(len(cases), np.bool_), reads.info)
+
+
+def _ask_nl(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+    model = nonlinear_model(tables)
+    answer = sampler.sample(model, **options).result()
+    (decision,) = answer.model.iter_decisions()
+    n_states = answer.model.states.size()
+    cases = np.empty((n_states, tables.n_variables), dtype=np.intp)
+    for k in range(n_states):
+        cases[k] = np.rint(decision.state(k))  # whole numbers, as floats
+    every = np.ones(n_states, np.intp)
+    return _Answer(cases, every, every.astype(np.bool_), answer.info)
+
+
+def nonlinear_model(tables: PairTables) -> Any:
+    """The model as a ``dwave.optimization.Model`` of a single decision, one integer per variable.
+
+    The integers index constant tables: h by variable and case, shape (d, L), and J by pair of
+    variables and both cases, shape (pairs, L, L), where L is the largest number of cases. Cells
+    beyond a variable's cases are never looked up, as each integer has its own upper bound. There
+    are 16 nodes whatever the size, and a move of one integer touches d table entries.
+
+    Args:
+        tables: The model.
+
+    Returns:
+        The model, locked; its objective is the energy.
+    """
+    from dwave.optimization.model import Model
+
+    starts, sizes = tables.starts, np.diff(tables.starts)
+    d, largest = tables.n_variables, int(sizes.max())
+    linear = np.zeros((d, largest))
+    linear[np.arange(largest) < sizes[:, None]] = tables.linear
+    rows, columns = np.triu_indices(d, 1)
+    pairs = np.zeros((len(rows), largest, largest))
+    for k, (i, j) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+        pairs[k, : sizes[i], : sizes[j]] = tables.quadratic[
+            starts[i] : starts[i + 1], starts[j] : starts[j + 1]
+        ]
+    model = Model()
+    x = model.integer(d, lower_bound=0, upper_bound=sizes - 1)
+    energy: Any = model.constant(linear)[model.constant(np.arange(d)), x].sum()
+    if len(rows):
+        pair = model.constant(np.arange(len(rows)))
+        one, other = x[model.constant(rows)], x[model.constant(columns)]
+        energy = energy + model.constant(pairs)[pair, one, other].sum()
+    model.minimize(energy + model.constant(tables.offset))
+    model.lock()
+    return model
+
+
+def _options(name: str, time_limit: float | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"label": LABEL}
+    if time_limit is not None:
+        check_number(name, "time_limit", time_limit, 0)
+        options["time_limit"] = time_limit
+    return options
+
+
+def _nothing(encoding: Encoding, seed: int) -> dict[str, Any]:
+    return {}
+
+
+def _bqm(
+    encoding: str = "domain-wall", time_limit: float | None = None, profile: str | None = None
+) -> BinarySolver:
+    """The solver leap-bqm.
+
+    Args:
+        encoding: Name of the encoding.
+        time_limit: Seconds that the service works on a model, and charges for; None for the least
+            that it accepts, a few seconds.
+        profile: Of D-Wave's configuration; None for the one that it chooses.
+
+    Raises:
+        SolverError: If there is no token, or an option is wrong.
+    """
+    options = _options("leap-bqm", time_limit)
+    connection = connect("leap-bqm", "LeapHybridBQMSampler", profile, time_limit)
+    return BinarySolver(
+        "leap-bqm",
+        HybridSampler(connection, options),
+        _nothing,
+        encoding=encoding,
+        is_remote=True,
+    )
+
+
+def _hybrid(
+    name: str,
+    class_name: str,
+    ask: _Ask,
+    time_limit: float | None = None,
+    profile: str | None = None,
+) -> HybridSolver:
+    """The other solvers.
+
+    Args:
+        name: Of the solver.
+        class_name: Class of the sampler in ``dwave.system``.
+        ask: Sends a model to it.
+        time_limit: Seconds that the service works on a model, and charges for; None for the least
+            that it accepts, usually 5.
+        profile: Of D-Wave's configuration; None for the one that it chooses.
+
+    Raises:
+        SolverError: If there is no token, or an option is wrong.
+    """
+    options = _options(name, time_limit)
+    return HybridSolver(name, ask, connect(name, class_name, profile, time_limit), options)
+
+
+_COST = (
+    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, one "
+    "call for each model that is sampled; max_calls limits it, qpu_seconds does not"
+)
+_COST_BQM = _COST.replace("usually 5 s", "usually 3 s")
+_LIMITS = "what the service takes: far beyond the models of a study"
+
+LEAP_BQM = SolverInfo(
+    "leap-bqm",
+    "D-Wave's hybrid solver of binary models",
+    _bqm,
+    encodings=_ENCODINGS,
+    limits=_LIMITS,
+    cost=_COST_BQM,
+    packages=("dwave.system",),
+    extra="qpu",
+)
+
+LEAP_CQM = SolverInfo(
+    "leap-cqm",
+    "D-Wave's hybrid solver of constrained models",
+    partial(_hybrid, "leap-cqm", "LeapHybridCQMSampler", _ask_cqm),
+    limits=_LIMITS,
+    cost=_COST,
+    packages=("dwave.system",),
+    extra="qpu",
+)
+
+LEAP_DQM = SolverInfo(
+    "leap-dqm",
+    "D-Wave's hybrid solver of discrete models",
+    partial(_hybrid, "leap-dqm", "LeapHybridDQMSampler", _ask_dqm),
+    limits=_LIMITS,
+    cost=_COST,
+    packages=("dwave.system",),
+    extra="qpu",
+)
+
+LEAP_NL = SolverInfo(
+    "leap-nl",
+    "D-Wave's hybrid solver of nonlinear models, Stride",
+    partial(_hybrid, "leap-nl", "StrideHybridSolver", _ask_nl),
+    limits=_LIMITS,
+    cost=_COST,
+    packages=("dwave.system",),
+    extra="qpu",
+)
