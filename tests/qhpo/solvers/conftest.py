@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import dimod
@@ -44,3 +46,23 @@ def small_models(random_dqm: Any) -> dict[str, dimod.DiscreteQuadraticModel]:
         "labels": mixed_labels,
         "flat": flat,
     }
+
+
+@pytest.fixture
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty configuration file of D-Wave's, and none of its environment variables."""
+    for name in list(os.environ):
+        if name.startswith("DWAVE_"):
+            monkeypatch.delenv(name)
+    configuration = tmp_path / "dwave.conf"
+    configuration.write_text("")
+    monkeypatch.setenv("DWAVE_CONFIG_FILE", str(configuration))
+    return configuration
+
+
+@pytest.fixture
+def credentials(no_credentials: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A token that no service knows."""
+    token = "TEST-" + "0123456789abcdef" * 3
+    monkeypatch.setenv("DWAVE_API_TOKEN", token)
+    return token

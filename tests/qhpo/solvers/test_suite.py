@@ -20,7 +20,6 @@ from dwave.samplers import (
 
 from qhpo.solvers import Solver, describe_solvers, make_solver
 
-
 # Those that cost something need credentials and a service: their own tests fake it.
 REGISTERED = [info.name for info in describe_solvers() if not info.cost]
 
