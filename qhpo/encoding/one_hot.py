@@ -19,7 +19,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.repair import repaired
+from qhpo.encoding.repair import one_hot_cases, ones
 from qhpo.encoding.tables import PairTables
 
 __all__ = ["OneHotEncoding"]
@@ -100,19 +100,13 @@ class OneHotEncoding:
 
     def is_valid(self, samples: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Which samples have a single one in every block, shape (q, D) -> (q,)."""
-        valid: NDArray[np.bool_] = (self._counts(samples) == 1).all(axis=1)
+        valid: NDArray[np.bool_] = (ones(self.tables, samples) == 1).all(axis=1)
         return valid
-
-    def _counts(self, samples: NDArray[np.int8]) -> IntArray:
-        """Ones in every block, shape (q, D) -> (q, d)."""
-        counts: IntArray = np.add.reduceat(samples.astype(np.intp), self.tables.starts[:-1], axis=1)
-        return counts
 
     def decode(self, samples: NDArray[np.int8]) -> IntArray:
         """Cases of binary samples; a block with none or several ones is repaired.
 
-        Such a block takes the case of lowest local field, among its ones if it has any, given the
-        valid blocks.
+        See `one_hot_cases`.
 
         Args:
             samples: Shape (q, D), columns in the order 0..D-1.
@@ -120,6 +114,4 @@ class OneHotEncoding:
         Returns:
             Case indices within each variable, shape (q, d).
         """
-        counts = self._counts(samples)
-        suggested = (samples == 1) | (counts == 0)[:, self.tables.block]
-        return repaired(self.tables, suggested, counts == 1)
+        return one_hot_cases(self.tables, samples)

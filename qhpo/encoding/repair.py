@@ -9,7 +9,31 @@ from numpy.typing import NDArray
 
 from qhpo.encoding.tables import PairTables
 
-__all__ = ["repaired"]
+__all__ = ["one_hot_cases", "ones", "repaired"]
+
+
+def one_hot_cases(tables: PairTables, samples: NDArray[np.int8]) -> NDArray[np.intp]:
+    """Cases of one-hot samples; a block with none or several ones is repaired.
+
+    Such a block takes the case of lowest local field, among its ones if it has any, given the
+    valid blocks.
+
+    Args:
+        tables: The model of d variables with D cases.
+        samples: Shape (q, D), a column for every case.
+
+    Returns:
+        Case indices within each variable, shape (q, d).
+    """
+    counts = ones(tables, samples)
+    suggested = (samples == 1) | (counts == 0)[:, tables.block]
+    return repaired(tables, suggested, counts == 1)
+
+
+def ones(tables: PairTables, samples: NDArray[np.int8]) -> NDArray[np.intp]:
+    """Ones in every block of one-hot samples, shape (q, D) -> (q, d)."""
+    counts: NDArray[np.intp] = np.add.reduceat(samples.astype(np.intp), tables.starts[:-1], axis=1)
+    return counts
 
 
 def repaired(

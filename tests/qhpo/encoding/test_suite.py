@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qhpo.encoding.base import Encoding
+from qhpo.encoding.binary import BinaryEncoding
 from qhpo.encoding.domain_wall import DomainWallEncoding
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.encoding.tables import PairTables
@@ -30,7 +31,9 @@ from tests.qhpo.encoding.strategies import (
 Make = Callable[..., Encoding]
 
 every_encoding = pytest.mark.parametrize(
-    "make", [OneHotEncoding, DomainWallEncoding], ids=["one-hot", "domain-wall"]
+    "make",
+    [OneHotEncoding, DomainWallEncoding, BinaryEncoding],
+    ids=["one-hot", "domain-wall", "binary"],
 )
 penalties = st.one_of(st.none(), st.floats(0.0, 50.0))
 small = models(max_cases=8)
@@ -120,6 +123,18 @@ class TestModel:
         assert _encode(make, dqm, 1.25).penalty == 1.25
         assert _encode(make, dqm, 0.0).penalty == 0.0
         assert _encode(make, dqm, None).penalty > 0.0
+
+
+@every_encoding
+def test_a_model_without_variables_is_its_offset(make: Make) -> None:
+    # Which is what a reduction leaves when it fixes everything.
+    tables = PairTables(np.zeros(1, dtype=np.intp), np.empty(0), np.empty((0, 0)), 2.5)
+    encoding = make(tables)
+    assert encoding.bqm.num_variables == 0
+    assert encoding.bqm.offset == 2.5
+    assert encoding.is_valid(np.empty((2, 0), dtype=np.int8)).all()
+    assert encoding.decode(np.empty((2, 0), dtype=np.int8)).shape == (2, 0)
+    assert encoding.encode(np.empty((2, 0), dtype=np.intp)).shape == (2, 0)
 
 
 @every_encoding

@@ -1,0 +1,75 @@
+"""Constrained models: native discrete constraints, equal energies, samples back to cases."""
+
+from __future__ import annotations
+
+import dimod
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
+from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.tables import PairTables
+from tests.qhpo.encoding.strategies import (
+    RESOLUTION,
+    all_cases,
+    energies_of,
+    models,
+    optima_of,
+    sizes_of,
+    uniform,
+)
+
+
+def _samples(
+    dqm: dimod.DiscreteQuadraticModel, bits: np.ndarray, order: np.ndarray
+) -> dimod.SampleSet:
+    """One-hot bits as samples of the constrained model, its variables in some order."""
+    labels = [(v, case) for v in dqm.variables for case in range(dqm.num_cases(v))]
+    return dimod.SampleSet.from_samples(
+        (bits[:, order].astype(float), [labels[k] for k in order]),
+        vartype=dimod.INTEGER,
+        energy=np.zeros(len(bits)),
+        sort_labels=False,
+    )
+
+
+@settings(max_examples=40)
+@given(models())
+@example(uniform([1, 1], 2.0))
+def test_every_variable_is_a_discrete_constraint(dqm: dimod.DiscreteQuadraticModel) -> None:
+    cqm = to_cqm(dqm)
+    assert set(cqm.constraints) == set(dqm.variables)
+    # One binary variable that equals 1 is no choice.
+    assert set(cqm.discrete) == {v for v in dqm.variables if dqm.num_cases(v) > 1}
+    assert len(cqm.variables) == sum(sizes_of(dqm))
+
+
+@settings(max_examples=40)
+@given(models(max_cases=8))
+@example(uniform([3, 1, 2], None))
+def test_the_feasible_optima_are_the_models(dqm: dimod.DiscreteQuadraticModel) -> None:
+    found = dimod.ExactCQMSolver().sample_cqm(to_cqm(dqm))
+    found = found.filter(lambda datum: datum.is_feasible)
+    cases = cases_of_cqm_samples(dqm, found)
+    assert sorted(map(tuple, cases.tolist())) == sorted(map(tuple, all_cases(dqm).tolist()))
+    energies = found.record.energy
+    np.testing.assert_allclose(energies, energies_of(dqm, cases), atol=1e-9, rtol=0)
+    ground = cases[energies < energies.min() + RESOLUTION]
+    assert set(map(tuple, ground.tolist())) == optima_of(dqm)
+
+
+@settings(max_examples=40)
+@given(models(), st.integers(0, 2**32 - 1))
+def test_any_sample_decodes_as_one_hot_in_any_order_of_variables(
+    dqm: dimod.DiscreteQuadraticModel, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    tables = PairTables.from_dqm(dqm)
+    n_cases = len(tables.linear)
+    bits = rng.integers(2, size=(8, n_cases), dtype=np.int8)
+    # Solvers come close to whole numbers.
+    samples = _samples(dqm, bits + rng.uniform(-1e-6, 1e-6, bits.shape), rng.permutation(n_cases))
+    np.testing.assert_array_equal(
+        cases_of_cqm_samples(dqm, samples), OneHotEncoding(tables).decode(bits)
+    )
