@@ -130,7 +130,7 @@ def _ask_cqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _A
     # Bit (i, c) of the model is bit starts[i] + c of the encoding.
     position = [tables.starts[variable] + case for variable, case in reads.variables]
     bits = np.empty((len(reads), len(position)), dtype=np.int8)
-    bits[:, position] = reads.record.sample
+    bits[:, position] = np.rint(reads.record.sample)  # floats
     encoding = OneHotEncoding(tables)
     return _Answer(
         encoding.decode(bits), reads.record.num_occurrences, encoding.is_valid(bits), reads.info
