@@ -42,6 +42,7 @@ from collections.abc import Container
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from qhpo.encoding.dense import dense_bqm
 from qhpo.encoding.tables import PairTables
@@ -116,18 +117,20 @@ class BinaryEncoding:
         self._case_of_code = np.concatenate([np.empty(0, dtype=np.intp), *cases])
         self._code_of_case = np.concatenate([np.empty(0, dtype=np.intp), *codes])
         self._products = np.array(products, dtype=np.intp).reshape(-1, 3)
-        self._transform = np.zeros((len(tables.linear), first))
+        transform = np.zeros((len(tables.linear), first))
         for i, block in enumerate(blocks):
             rows = slice(tables.starts[i], tables.starts[i + 1])
-            self._transform[rows, self._block == i] = block
+            transform[rows, self._block == i] = block
+        self._transform = csr_array(transform)
 
     def _rest(self) -> tuple[FloatArray, FloatArray, float]:
         """The energy without penalties as a function of y: linear, quadratic, offset."""
         tables = self.tables
         first = tables.starts[:-1]
         at_first = tables.quadratic[:, first].sum(axis=1)
-        linear = (tables.linear + at_first) @ self._transform
-        quadratic = self._transform.T @ tables.quadratic @ self._transform
+        to_bits = self._transform.T
+        linear: FloatArray = to_bits @ (tables.linear + at_first)
+        quadratic: FloatArray = np.asarray(to_bits @ (to_bits @ tables.quadratic).T)
         offset = tables.offset + float((tables.linear + 0.5 * at_first)[first].sum())
         return linear, quadratic, offset
 
@@ -191,10 +194,10 @@ class BinaryEncoding:
 
 
 def _codes(n_cases: int) -> list[IntArray]:
-    """Two ways to give codes cases, shape (2^m,) each.
+    """Ways to give codes cases, shape (2^m,) each: one if L = 2^m, and two otherwise.
 
     The highest bit adds the same number to what the others spell, so that tables linear in the
-    number of the case are linear in the bits; or it adds that number only where the case is one
+    number of the case are linear in the bits; or it adds that number only where the sum is a case
     that the others cannot spell, so that as few monomials as cases can occur.
     """
     if n_cases == 1:
@@ -202,10 +205,10 @@ def _codes(n_cases: int) -> list[IntArray]:
     half = 1 << ((n_cases - 1).bit_length() - 1)
     low = np.arange(half)
     high = low + (n_cases - half)
-    return [
-        np.concatenate([low, high]),
-        np.concatenate([low, np.where(high >= half, high, low)]),
-    ]
+    added = np.concatenate([low, high])
+    if len(added) == n_cases:
+        return [added]
+    return [added, np.concatenate([low, np.where(high >= half, high, low)])]
 
 
 def _monomials(

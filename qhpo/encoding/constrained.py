@@ -45,9 +45,13 @@ def cases_of_cqm_samples(
     Returns:
         Case indices within each variable, shape (q, d), the rows in the order of the samples.
     """
-    labels = cast("Iterable[Hashable]", samples.variables)
-    column = {label: k for k, label in enumerate(labels)}
-    order = [column[v, case] for v in dqm.variables for case in range(dqm.num_cases(v))]
+    columns = {label: k for k, label in enumerate(_labels(samples.variables))}
+    order = [columns[v, case] for v in _labels(dqm.variables) for case in range(dqm.num_cases(v))]
     # Solvers of constrained models return floats.
     bits = np.rint(np.asarray(samples.record.sample)[:, order]).astype(np.int8)
     return one_hot_cases(PairTables.from_dqm(dqm), bits)
+
+
+def _labels(variables: object) -> Iterable[Hashable]:
+    """Labels of variables, whose type dimod does not annotate."""
+    return cast("Iterable[Hashable]", variables)
