@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,38 +91,26 @@ class BinaryEncoding:
         tables = self.tables
         biases = np.column_stack([tables.linear, tables.quadratic])
         scale = float(np.abs(biases).max(initial=0.0))
-        cases, codes, monomials, blocks = [], [], [], []
+        bounds = list(itertools.pairwise(tables.starts.tolist()))
+        codes = [_choose_code(biases[start:stop], scale) for start, stop in bounds]
+        nothing = np.empty(0, dtype=np.intp)
+        self._monomial = np.concatenate([nothing, *(code.monomials for code in codes)])
+        self._block = np.repeat(np.arange(len(codes)), [len(code.monomials) for code in codes])
+        self._case_of_code = np.concatenate([nothing, *(code.case_of_code for code in codes)])
+        self._code_of_case = np.concatenate([nothing, *(code.code_of_case for code in codes)])
+        self._code_starts = np.cumsum([0, *(len(code.case_of_code) for code in codes)])[:-1]
+        transform = np.zeros((len(tables.linear), len(self._monomial)))
         products: list[tuple[int, int, int]] = []
         first = 0
-        for start, stop in itertools.pairwise(tables.starts.tolist()):
-            case, mine, transform = min(
-                (
-                    (case, *_monomials(case, biases[start:stop], scale))
-                    for case in _codes(stop - start)
-                ),
-                key=lambda choice: len(choice[1]),
-            )
-            number = {monomial: first + k for k, monomial in enumerate(mine)}
-            for monomial in mine:
-                if _is_product(monomial):
-                    factors = _factors(monomial, number)
-                    products.append((number[monomial], number[factors[0]], number[factors[1]]))
-            cases.append(case)
-            codes.append(np.unique(case, return_index=True)[1])
-            monomials.append(mine)
-            blocks.append(transform[mine].T)
-            first += len(mine)
-        self._monomial = np.array([m for mine in monomials for m in mine], dtype=np.intp)
-        self._block = np.repeat(np.arange(len(monomials)), [len(mine) for mine in monomials])
-        self._code_starts = np.cumsum([0, *map(len, cases)])[:-1]
-        self._case_of_code = np.concatenate([np.empty(0, dtype=np.intp), *cases])
-        self._code_of_case = np.concatenate([np.empty(0, dtype=np.intp), *codes])
-        self._products = np.array(products, dtype=np.intp).reshape(-1, 3)
-        transform = np.zeros((len(tables.linear), first))
-        for i, block in enumerate(blocks):
-            rows = slice(tables.starts[i], tables.starts[i + 1])
-            transform[rows, self._block == i] = block
+        for (start, stop), code in zip(bounds, codes, strict=True):
+            number = {monomial: first + k for k, monomial in enumerate(code.monomials.tolist())}
+            transform[start:stop, first : first + len(number)] = code.transform
+            for monomial in filter(_is_product, number):
+                rest, bit = _factors(monomial, number)
+                products.append((number[monomial], number[rest], number[bit]))
+            first += len(number)
         self._transform = csr_array(transform)
+        self._products = np.array(products, dtype=np.intp).reshape(-1, 3)
 
     def _rest(self) -> tuple[FloatArray, FloatArray, float]:
         """The energy without penalties as a function of y: linear, quadratic, offset."""
@@ -193,7 +182,38 @@ class BinaryEncoding:
         return cases
 
 
-def _codes(n_cases: int) -> list[IntArray]:
+@dataclass(frozen=True)
+class _Code:
+    """How the bits of one variable say its case.
+
+    Attributes:
+        case_of_code: Shape (2^m,).
+        monomials: Those that become bits: the code bits, then products, in ascending order.
+        transform: The variable's block of A, shape (L, monomials).
+    """
+
+    case_of_code: IntArray
+    monomials: IntArray
+    transform: FloatArray
+
+    @property
+    def code_of_case(self) -> IntArray:
+        """The lowest code of every case, shape (L,)."""
+        return np.unique(self.case_of_code, return_index=True)[1]
+
+
+def _choose_code(biases: FloatArray, scale: float) -> _Code:
+    """The code with the fewest monomials.
+
+    Args:
+        biases: Everything that depends on the case of the variable, shape (L, any).
+        scale: The largest bias of the model.
+    """
+    codes = [_code(case_of_code, biases, scale) for case_of_code in _possible_codes(len(biases))]
+    return min(codes, key=lambda code: len(code.monomials))
+
+
+def _possible_codes(n_cases: int) -> list[IntArray]:
     """Ways to give codes cases, shape (2^m,) each: one if L = 2^m, and two otherwise.
 
     The highest bit adds the same number to what the others spell, so that tables linear in the
@@ -211,33 +231,22 @@ def _codes(n_cases: int) -> list[IntArray]:
     return [added, np.concatenate([low, np.where(high >= half, high, low)])]
 
 
-def _monomials(
-    case_of_code: IntArray, biases: FloatArray, scale: float
-) -> tuple[list[int], FloatArray]:
-    """The monomials that become bits, and the transform from cases to all monomials.
-
-    Args:
-        case_of_code: Shape (2^m,).
-        biases: Everything that depends on the case of the variable, shape (L, any).
-        scale: The largest bias of the model.
-
-    Returns:
-        The code bits and then the products, in ascending order; A' for all monomials, shape
-        (2^m, L).
-    """
+def _code(case_of_code: IntArray, biases: FloatArray, scale: float) -> _Code:
+    """The monomials that a code takes: those that a bias depends on, and their factors."""
     n_codes, n_cases = len(case_of_code), len(biases)
-    transform = np.eye(n_cases)[case_of_code]
     width = n_codes.bit_length() - 1
+    transform = np.eye(n_cases)[case_of_code]
     for bit in range(width):
         halves = transform.reshape(-1, 2, 1 << bit, n_cases)
         halves[:, 1] -= halves[:, 0]
     occurs = np.abs(transform @ biases).max(axis=1) > _VANISHING * scale * n_codes
     needed = {1 << bit for bit in range(width)}
-    needed.update(s for s in np.flatnonzero(occurs).tolist() if s)
+    needed.update(monomial for monomial in np.flatnonzero(occurs).tolist() if monomial)
     for monomial in range(n_codes - 1, 0, -1):
         if monomial in needed and _is_product(monomial):
             needed.add(_factors(monomial, needed)[0])
-    return sorted(needed, key=lambda s: (_is_product(s), s)), transform
+    monomials = np.array(sorted(needed, key=lambda s: (_is_product(s), s)), dtype=np.intp)
+    return _Code(case_of_code, monomials, transform[monomials].T)
 
 
 def _factors(monomial: int, known: Container[int]) -> tuple[int, int]:
