@@ -12,7 +12,7 @@ alpha
     Share of the probability that the objective looks at.
 CVaR
     Mean energy of the best alpha of the probability: with the states in order of E, the sum of
-    E_k min(q_k, max(alpha - q_1 - ... - q_{k-1}, 0)) / alpha. It is minimized.
+    E_k min(q_k, max(alpha - q_1 - ... - q_{k-1}, 0)) / alpha. With alpha = 1 the mean energy.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ __all__ = ["conditional_value_at_risk", "find_angles"]
 FloatArray = NDArray[np.float64]
 
 _ALPHA = 0.5
-"""Measured on 20 random models of 12 variables in blocks, three layers: probability of the optimum
-0.28 for the mean energy (alpha = 1), 0.31 for 0.5, 0.27 for 0.3, 0.13 for 0.1. Once the optimum has
-the probability alpha, nothing is left to gain."""
+_TAIL_WEIGHT = 0.9
+"""The objective is 0.9 CVaR + 0.1 mean energy. Mean probability of the optimum, three layers, on 16
+random models of 12 variables in blocks and on 8 of 4 and 6 variables: 0.25 and 0.87 for the mean
+energy alone, 0.29 and 0.62 for CVaR alone, which has nothing to gain once the optimum has the
+probability alpha, 0.28 and 0.87 for both. Smaller alphas did worse."""
 
 _RANDOM_STARTS = 2
 _MAX_ITERATIONS = 100
@@ -43,7 +45,7 @@ _MAX_ITERATIONS = 100
 def find_angles(
     simulation: Simulation, energies: FloatArray, layers: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Angles of low CVaR, by L-BFGS with exact gradients from a few starts.
+    """Angles of low CVaR and mean energy, by L-BFGS with exact gradients from a few starts.
 
     Args:
         simulation: The circuit.
@@ -61,7 +63,9 @@ def find_angles(
     def objective(angles: FloatArray) -> tuple[float, FloatArray]:
         variables = torch.tensor(angles, dtype=torch.float64, requires_grad=True)
         probabilities = simulation.probabilities(variables[:layers], variables[layers:])
-        value = conditional_value_at_risk(ascending, probabilities[permutation], _ALPHA)
+        ordered = probabilities[permutation]
+        tail = conditional_value_at_risk(ascending, ordered, _ALPHA)
+        value = _TAIL_WEIGHT * tail + (1.0 - _TAIL_WEIGHT) * (ascending @ ordered)
         (gradient,) = torch.autograd.grad(value, variables)
         return value.item(), gradient.numpy()
 

@@ -42,7 +42,7 @@ def qiskit_sampler(
             ``StatevectorSampler`` with the seed of each call.
         pass_manager: Turns the circuit into one of the sampler's device, such as
             ``qiskit.transpiler.generate_preset_pass_manager(backend=...)``, which real devices
-            need. None leaves the circuit as it is.
+            need. None writes the xy gates with cx, which Aer needs, and changes nothing else.
         max_qubits: Most variables that a model may have.
 
     Raises:

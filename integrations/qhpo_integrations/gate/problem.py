@@ -83,7 +83,7 @@ class Problem:
     def rounding(self) -> float:
         """A bound on the rounding errors of the energies."""
         biases = (*self.binary.linear.values(), *self.binary.quadratic.values())
-        return 1e-13 * (abs(self.binary.offset) + sum(abs(bias) for bias in biases))
+        return 1e-13 * float(np.abs((self.binary.offset, *biases)).sum())
 
     def ising(self, scale: float) -> tuple[dict[int, float], dict[tuple[int, int], float]]:
         """Biases h and J of the phase separator, in units of the energy scale.

@@ -26,7 +26,7 @@ class QiskitBackend:
             own seed.
         pass_manager: What turns the circuit into one of the sampler's device, with a ``run``
             method, such as ``qiskit.transpiler.generate_preset_pass_manager(backend=...)``. Real
-            devices need one. None leaves the circuit as it is.
+            devices need one. None writes the xy gates with cx and leaves the others as they are.
     """
 
     name = "qiskit"
@@ -44,6 +44,9 @@ class QiskitBackend:
         program.measure(range(circuit.n_qubits), register)
         if self._pass_manager is not None:
             program = self._pass_manager.run(program)
+        elif self._sampler is not None:
+            # Aer runs the other gates as they are, but does not know this one.
+            program = program.decompose("xx_plus_yy")
         result = sampler.run([program], shots=shots).result()
         bits = getattr(result[0].data, _REGISTER).to_bool_array(order="little")
         return np.asarray(bits).astype(np.int8)

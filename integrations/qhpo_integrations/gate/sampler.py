@@ -205,7 +205,8 @@ class QAOASampler(dimod.Sampler):
 
 def _energy_scale(energies: FloatArray, rounding: float) -> float:
     """Standard deviation of the energies, or 1 if they are all the same up to rounding."""
-    scale = float(energies.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(energies.std())
     if not np.isfinite(scale):
         raise SolverError(
             f"the energies of a model must have a finite spread; got {scale}; check its biases"
