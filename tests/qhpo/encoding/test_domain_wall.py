@@ -109,14 +109,25 @@ def test_the_sufficient_penalty_is_tight_for_two_variables() -> None:
     assert not encoding.is_valid(bits)[bqm_energies(encoding, bits).argmin()]
 
 
+def _dense(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
+    n = sum(sizes)
+    block = np.repeat(np.arange(len(sizes)), sizes)
+    rng = np.random.default_rng(n)
+    upper = np.triu(rng.normal(size=(n, n)) * (block[:, None] != block[None, :]))
+    starts = np.cumsum([0, *sizes])
+    return PairTables(starts, rng.normal(size=n), upper + upper.T, 0.0).to_dqm()
+
+
 @settings(max_examples=60)
 @given(small, st.integers(0, 2**32 - 1))
+@example(_dense([5, 5, 2]), 0)
+@example(_dense([6, 6, 6]), 1)
 def test_a_broken_variable_takes_its_best_wall_given_the_valid_ones(
     dqm: dimod.DiscreteQuadraticModel, seed: int
 ) -> None:
     tables = PairTables.from_dqm(dqm)
     encoding = DomainWallEncoding(tables)
-    shape = (6, encoding.bqm.num_variables)
+    shape = (20, encoding.bqm.num_variables)
     samples = np.random.default_rng(seed).integers(2, size=shape, dtype=np.int8)
     for sample, cases in zip(samples, encoding.decode(samples), strict=True):
         strings = _strings(dqm, sample)
