@@ -1,14 +1,20 @@
-"""`qhpo problems` and `qhpo solvers`: what is there, and what brings the rest."""
+"""`qhpo problems` and `qhpo solvers`: what is there, what brings the rest, whether it works."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from qhpo.cli.report import output, table
+from qhpo.cli.options import examples
+from qhpo.cli.report import facts, output, table
+from qhpo.errors import QhpoError
+
+if TYPE_CHECKING:
+    import dimod
 
 __all__ = ["problems", "solvers"]
 
@@ -32,11 +38,23 @@ def problems() -> None:
     _print("problem", rows, "no installed package brings a problem")
 
 
-@click.command()
-def solvers() -> None:
-    """List the solvers that can sample the model."""
+@click.command(epilog=examples("qhpo solvers", "qhpo solvers --check qpu"))
+@click.option(
+    "--check",
+    metavar="NAME",
+    help="Sample a small model with a solver, and print what came back.",
+)
+def solvers(check: str | None) -> None:
+    """List the solvers that can sample the model.
+
+    With --check, a small model is sampled and compared with its exact optimum. What that costs is
+    printed first.
+    """
     from qhpo.solvers import describe_solvers
 
+    if check is not None:
+        _check(check)
+        return
     _print(
         "solver",
         [
@@ -45,6 +63,54 @@ def solvers() -> None:
         ],
         "no solver is installed",
     )
+
+
+def _check(name: str) -> None:
+    """Prints what a solver makes of a small model."""
+    from qhpo.solvers import SolverReport, find_solver, make_solver
+
+    cost = find_solver(name).cost
+    solver = make_solver(name)
+    console = output()
+    if cost:
+        console.print(Text(f"this is one call of {name}: {cost}"), soft_wrap=True)
+    model = _small_model()
+    best = make_solver("exact").sample(model, seed=0).first.energy
+    try:
+        samples = solver.sample(model, seed=0)
+        found = samples.first.energy
+    except Exception as error:
+        # Errors of qhpo are sentences of their own.
+        text = str(error) if isinstance(error, QhpoError) else f"{type(error).__name__}: {error}"
+        raise QhpoError(f"the solver {name} cannot be used: {text}") from error
+    report = SolverReport.of(samples)
+    rows = [("energy", f"{found:.4f}"), ("exact optimum", f"{best:.4f}")]
+    if report is not None:
+        rows.append(("valid reads", f"{report.valid_reads} of {report.reads}"))
+        if report.chain_breaks is not None:
+            rows.append(("chain breaks", f"{report.chain_breaks:.1%}"))
+        rows.append(("seconds", f"{report.seconds:.2f}"))
+        rows.append(("QPU seconds", f"{report.qpu_seconds:.3f}"))
+    facts(console, rows)
+
+
+def _small_model() -> dimod.DiscreteQuadraticModel:
+    """Random biases between all cases of four variables of three.
+
+    At most 12 bits, so that every solver takes it: simulators of gate-model machines too.
+    """
+    import dimod
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    model = dimod.DiscreteQuadraticModel()
+    for i in range(4):
+        model.add_variable(3)
+        model.set_linear(i, rng.standard_normal(3))
+        for j in range(i):
+            biases = rng.standard_normal((3, 3))
+            model.set_quadratic(i, j, dict(np.ndenumerate(biases)))
+    return model
 
 
 def _install(missing: Iterable[str], extra: str) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding import ENCODINGS, Encoding
-from qhpo.encoding.one_hot import OneHotEncoding
+from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
 from qhpo.encoding.tables import PairTables
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.binary import BinarySolver, qpu_seconds
@@ -124,16 +124,13 @@ class HybridSolver:
 
 
 def _ask_cqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
-    """One bit for each case, and a discrete constraint for each variable."""
-    cqm = dimod.ConstrainedQuadraticModel.from_discrete_quadratic_model(tables.to_dqm())
-    reads = sampler.sample_cqm(cqm, **options)
-    # Bit (i, c) of the model is bit starts[i] + c of the encoding.
-    position = [tables.starts[variable] + case for variable, case in reads.variables]
-    bits = np.empty((len(reads), len(position)), dtype=np.int8)
-    bits[:, position] = np.rint(reads.record.sample)  # floats
-    encoding = OneHotEncoding(tables)
+    dqm = tables.to_dqm()
+    reads = sampler.sample_cqm(to_cqm(dqm), **options)
     return _Answer(
-        encoding.decode(bits), reads.record.num_occurrences, encoding.is_valid(bits), reads.info
+        cases_of_cqm_samples(dqm, reads),
+        reads.record.num_occurrences,
+        reads.record.is_feasible,
+        reads.info,
     )
 
 
