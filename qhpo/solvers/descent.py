@@ -1,0 +1,42 @@
+"""Random restarts and coordinate descent: what an annealer must beat to be worth its name."""
+
+from __future__ import annotations
+
+import time
+
+import dimod
+import numpy as np
+
+from qhpo.encoding.tables import PairTables
+from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.report import SolverReport
+from qhpo.solvers.samples import sample_set
+
+__all__ = ["DESCENT", "DescentSolver"]
+
+_MAX_STARTS = 256
+_MIN_STARTS = 16
+_START_OPERATIONS = 1_000_000
+"""Bound on starts x variables x cases, which the time of a pass over all is proportional to."""
+
+
+class DescentSolver:
+    """From random configurations, each variable in turn takes its best case until none changes."""
+
+    name = "descent"
+    is_remote = False
+
+    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+        """See `Solver.sample`: the local minima."""
+        begin = time.perf_counter()
+        tables = PairTables.from_dqm(dqm)
+        sizes = np.diff(tables.starts)
+        one = tables.n_variables * len(tables.linear)
+        starts = min(_MAX_STARTS, max(_MIN_STARTS, _START_OPERATIONS // one))
+        rng = np.random.default_rng(seed)
+        cases = tables.descend(rng.integers(sizes, size=(starts, len(sizes))))
+        report = SolverReport.of_discrete(self.name, tables, starts, begin)
+        return sample_set(dqm, tables, cases, report)
+
+
+DESCENT = SolverInfo("descent", "random restarts and coordinate descent, a baseline", DescentSolver)
