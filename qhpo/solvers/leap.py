@@ -253,8 +253,8 @@ def _hybrid(
 
 
 _COST = (
-    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, one "
-    "call for each model that is sampled; max_calls limits it, qpu_seconds does not"
+    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, several "
+    "calls for a trial; max_calls limits it, qpu_seconds does not"
 )
 _COST_BQM = _COST.replace("usually 5 s", "usually 3 s")
 _LIMITS = "what the service takes: far beyond the models of a study"

@@ -36,8 +36,8 @@ class CliqueSampler(dimod.Sampler):
     Chains are coupled by the strength of uniform torque compensation, which is what
     ``EmbeddingComposite`` does by default; broken ones are decided by majority vote. No steepest
     descent on the bits follows, as with ``SteepestDescentComposite``: every read is decoded and
-    polished by changes of whole variables, which leave no change of a bit that helps, and descent
-    before the decoding would count reads as valid that the QPU returned broken.
+    polished by changes of whole variables anyway, the best energies were the same with and without
+    it on mocks of both graphs, and reads that the QPU returned broken would count as valid.
 
     Args:
         connection: To a ``DWaveSampler``.
@@ -180,7 +180,7 @@ QPU = SolverInfo(
     limits="bits of the largest clique of the QPU's graph: about 180 on a whole Advantage or "
     "Advantage2, fewer where qubits are missing",
     cost="QPU access time of your Leap plan: about 40 ms a call with the default of 100 "
-    "reads, one call for each model that is sampled; qpu_seconds and max_calls limit it",
+    "reads, several calls for a trial; qpu_seconds and max_calls limit it",
     packages=("dwave.system",),
     extra="qpu",
 )
