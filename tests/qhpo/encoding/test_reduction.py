@@ -222,6 +222,14 @@ class TestWithin:
             assert lowest == pytest.approx(every.min())
             assert every.min() < tables.energies(incumbent[None, :])[0] - 0.1
 
+    def test_spends_no_bits_on_cases_that_are_beaten(self) -> None:
+        # The third bit is too little for another variable, and of no use to the first.
+        dqm = uniform([3, 2], None)
+        dqm.set_linear(0, [0.0, 0.0, 9.0])
+        tables = PairTables.from_dqm(dqm)
+        reduced = within(tables, np.array([0, 0]), 3, OneHotEncoding.count_bits, 0)
+        np.testing.assert_array_equal(reduced.tables.sizes, [2])
+
     def test_is_repeatable(self, random_dqm: Any) -> None:
         tables = PairTables.from_dqm(random_dqm([4] * 8))
         incumbent = np.zeros(8, dtype=np.intp)
