@@ -35,6 +35,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding.reduction import eliminate
 from qhpo.encoding.tables import PairTables
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.report import SolverReport
@@ -105,17 +106,20 @@ class PottsSolver:
         """See `Solver.sample`: the reads, polished by coordinate descent."""
         begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        scale = tables.field_scale
-        betas = np.geomspace(_HOT / scale, _COLD / scale, _SWEEPS)
-        reads = _reads(len(tables.linear))
-        cases = tables.descend(anneal(tables, reads, betas, seed))
-        report = SolverReport.of_discrete(self.name, tables, reads, begin)
+        # All local minima are left: nothing that polish could lead to is lost.
+        reduced = eliminate(tables)
+        cases = tables.descend(reduced.expand(self.reads(reduced.tables, seed)))
+        report = SolverReport.of_discrete(self.name, reduced.tables, len(cases), begin)
         return sample_set(dqm, tables, cases, report)
 
-
-def _reads(n_cases: int) -> int:
-    """Reads in bounded time."""
-    return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // (_SWEEPS * n_cases**2)))
+    def reads(self, tables: PairTables, seed: int) -> IntArray:
+        """What the anneal of a model ends at, not polished: case indices, shape (q, d)."""
+        n_cases = len(tables.linear)
+        if not n_cases:  # the only local minimum is left
+            return np.empty((1, 0), dtype=np.intp)
+        affordable = _READ_OPERATIONS // (_SWEEPS * n_cases**2)
+        betas = np.geomspace(_HOT, _COLD, _SWEEPS) / tables.field_scale
+        return anneal(tables, min(_MAX_READS, max(_MIN_READS, affordable)), betas, seed)
 
 
 POTTS = SolverInfo("potts", "simulated annealing on discrete variables, without bits", PottsSolver)

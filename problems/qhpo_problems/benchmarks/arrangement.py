@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from qhpo.errors import QhpoError
-from qhpo_problems.benchmarks.records import Run, RunT
+from qhpo_problems.benchmarks.records import Record, RunT
 
 __all__ = ["Arrangement", "arrange", "common_trials", "merged_versions"]
 
@@ -52,7 +52,7 @@ def arrange(records: Sequence[RunT]) -> Arrangement[RunT]:
     return Arrangement(samplers, tables, seeds, runs)
 
 
-def common_trials(records: Sequence[Run]) -> int:
+def common_trials(records: Sequence[Record]) -> int:
     """The number of trials that all records have.
 
     Raises:
@@ -67,7 +67,7 @@ def common_trials(records: Sequence[Run]) -> int:
     return lengths[0]
 
 
-def merged_versions(records: Sequence[Run]) -> dict[str, str]:
+def merged_versions(records: Sequence[Record]) -> dict[str, str]:
     """Package -> version, or all its versions where the records differ."""
     found: dict[str, set[str]] = {}
     for record in records:

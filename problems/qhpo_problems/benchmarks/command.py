@@ -1,11 +1,11 @@
-"""`qhpo bench`: samplers compared on recorded trainings, or on problems with constraints."""
+"""`qhpo bench`: samplers compared on recorded trainings or constrained problems, and solvers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import click
 from rich.console import Console
@@ -31,11 +31,19 @@ from qhpo_problems.benchmarks.constrained import (
     write_constrained,
 )
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
-from qhpo_problems.benchmarks.records import Run
 from qhpo_problems.benchmarks.report import print_report, write_report
 from qhpo_problems.benchmarks.runner import run_grid
 from qhpo_problems.benchmarks.samplers import SAMPLERS
 from qhpo_problems.benchmarks.sheets import check_report_path
+from qhpo_problems.benchmarks.solvers import (
+    BASELINE,
+    contestants,
+    print_solvers,
+    run_solvers,
+    study_names,
+    summarize_solvers,
+    write_solvers,
+)
 from qhpo_problems.benchmarks.summary import summarize
 from qhpo_problems.benchmarks.tabular import table_names
 
@@ -46,8 +54,22 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _TRIALS = 100
 _SEEDS = 10
 _SEEDS_CONSTRAINED = 5
+_SEEDS_SOLVERS = 5
 
 ValueT = TypeVar("ValueT")
+
+
+class _Finished(Protocol):
+    """What the progress bar tells of: a run of a sampler, or the models of a study."""
+
+    @property
+    def sampler(self) -> str: ...
+
+    @property
+    def table(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
 
 
 @click.command(
@@ -55,40 +77,43 @@ ValueT = TypeVar("ValueT")
         "qhpo bench --samplers qubo,random --tables car,cifar10 --trials 30 --seeds 2",
         "qhpo bench --out bench.md --plot bench.png",
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
+        "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
     )
 )
 @click.option(
     "--suite",
-    type=click.Choice(["tables", "constrained"]),
+    type=click.Choice(["tables", "constrained", "solvers"]),
     default="tables",
     show_default=True,
-    help="Tables of recorded trainings, or combinatorial problems with constraints.",
+    help="Tables of recorded trainings, combinatorial problems with constraints, or solvers on the "
+    "quadratic models of studies.",
 )
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}",
-    help="What to compare; ablation, on tables: qubo, and qubo with parts changed.",
+    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}; solvers: all",
+    help="What to compare; ablation, on tables: qubo, and qubo with parts changed. Solvers are "
+    f"named with their encoding, such as neal:one-hot; {BASELINE} is always among them.",
 )
 @click.option(
     "--tables",
     default="all",
     show_default=True,
     metavar="all|NAME,...",
-    help="The tables, or the problems, to compare on; a wrong name lists them.",
+    help="The tables, problems or studies to compare on; a wrong name lists them.",
 )
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default=f"{_TRIALS}; constrained: each problem's own",
-    help="Trials per run.",
+    show_default=f"{_TRIALS}; others: each problem's own",
+    help="Trials per run; of solvers: trials that the last models are made of.",
 )
 @click.option(
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}",
+    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}; solvers: {_SEEDS_SOLVERS}",
     help="Runs of each sampler on each table or problem.",
 )
 @click.option(
@@ -129,10 +154,10 @@ def bench(
     out: Path | None,
     plot: Path | None,
 ) -> None:
-    """Compare samplers on 15 tables of recorded trainings, or on problems with constraints.
+    """Compare samplers on recorded trainings or on problems with constraints, or compare solvers.
 
-    Every sampler gets the same tables, seeds and number of trials. An interrupted comparison
-    continues where it stopped, and one with more seeds or tables reuses the runs that exist.
+    All get the same tables, seeds and number of trials. An interrupted comparison continues where
+    it stopped, and one with more seeds or tables reuses the runs that exist.
     """
     if out is not None:
         check_report_path(out)
@@ -153,6 +178,17 @@ def bench(
             cache=cache,
             out=out,
             plot=plot,
+            console=console,
+        )
+    elif suite == "solvers":
+        _bench_solvers(
+            samplers,
+            tables,
+            trials=trials,
+            seeds=range(first_seed, first_seed + (seeds or _SEEDS_SOLVERS)),
+            jobs=jobs,
+            cache=cache,
+            out=out,
             console=console,
         )
     else:
@@ -220,8 +256,39 @@ def _bench_constrained(
         write_constrained(records, out)
 
 
+def _bench_solvers(
+    solvers: str | None,
+    studies: str,
+    *,
+    trials: int | None,
+    seeds: range,
+    jobs: int,
+    cache: Path,
+    out: Path | None,
+    console: Console,
+) -> None:
+    known = contestants()
+    chosen = known if solvers is None else _samplers(f"{BASELINE},{solvers}", known)
+    names = _tables(studies, study_names())
+    # The models of a study count as a run of their own.
+    with _progress((len(chosen) + 1) * len(names) * len(seeds), cache, console) as count:
+        records = run_solvers(
+            chosen,
+            names,
+            seeds=seeds,
+            trials=trials,
+            cache=cache,
+            jobs=jobs,
+            on_models=count,
+            on_record=count,
+        )
+    print_solvers(summarize_solvers(records), output())
+    if out is not None:
+        write_solvers(records, out)
+
+
 @contextmanager
-def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[Run], None]]:
+def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[_Finished], None]]:
     """Shows a bar that is moved on by calls with a finished run; says how to continue a break."""
     finished = 0
     with Progress(
@@ -234,7 +301,7 @@ def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[R
     ) as progress:
         bar = progress.add_task("runs", total=total)
 
-        def count(record: Run) -> None:
+        def count(record: _Finished) -> None:
             nonlocal finished
             finished += 1
             where = f"{record.sampler} on {record.table}, seed {record.seed}"

@@ -16,21 +16,17 @@ import numpy.typing as npt
 
 from qhpo.errors import QhpoError
 
-__all__ = ["Run", "RunCache", "RunRecord"]
+__all__ = ["Record", "Run", "RunCache", "RunRecord"]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One sampler on one problem with one seed, trial by trial.
+class Record:
+    """What one contestant did on one table with one seed, one entry per trial.
 
     Attributes:
-        sampler: Its name in the comparison.
+        sampler: Name of the contestant in the comparison.
         table: Name of the table, or of the problem.
-        seed: Seed of the sampler.
-        optimum: Smallest value that there is.
-        values: Objective value of every trial, minimized.
-        cpu_seconds: CPU seconds of the suggesting thread for every trial's suggestion.
-        repeated: For every trial, whether an earlier trial had the same configuration.
+        seed: Seed of the contestant.
         versions: Version of each package that took part.
         fingerprint: See `qhpo_problems.benchmarks.provenance.fingerprint`.
     """
@@ -38,24 +34,16 @@ class Run:
     sampler: str
     table: str
     seed: int
-    optimum: float
-    values: tuple[float, ...]
-    cpu_seconds: tuple[float, ...]
-    repeated: tuple[bool, ...]
     versions: dict[str, str]
     fingerprint: str
 
-    _by_trial: ClassVar[tuple[str, ...]] = ("values", "cpu_seconds", "repeated")
+    _by_trial: ClassVar[tuple[str, ...]]
+    """Names of the fields that have one entry per trial."""
 
     @property
     def trials(self) -> int:
         """Number of trials."""
-        return len(self.values)
-
-    @property
-    def best_so_far(self) -> npt.NDArray[np.float64]:
-        """Best value up to and including each trial, shape (trials,)."""
-        return np.minimum.accumulate(np.array(self.values))
+        return len(getattr(self, self._by_trial[0]))
 
     def prefix(self, trials: int) -> Self:
         """The record that a run of only so many trials would have left.
@@ -80,6 +68,30 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Run(Record):
+    """One sampler on one problem with one seed, trial by trial.
+
+    Attributes:
+        optimum: Smallest value that there is.
+        values: Objective value of every trial, minimized.
+        cpu_seconds: CPU seconds of the suggesting thread for every trial's suggestion.
+        repeated: For every trial, whether an earlier trial had the same configuration.
+    """
+
+    optimum: float
+    values: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    repeated: tuple[bool, ...]
+
+    _by_trial: ClassVar[tuple[str, ...]] = ("values", "cpu_seconds", "repeated")
+
+    @property
+    def best_so_far(self) -> npt.NDArray[np.float64]:
+        """Best value up to and including each trial, shape (trials,)."""
+        return np.minimum.accumulate(np.array(self.values))
+
+
+@dataclass(frozen=True)
 class RunRecord(Run):
     """A run on a table of recorded trainings.
 
@@ -100,7 +112,7 @@ class RunRecord(Run):
         return regret
 
 
-RunT = TypeVar("RunT", bound=Run)
+RunT = TypeVar("RunT", bound=Record)
 
 
 class RunCache(Generic[RunT]):
