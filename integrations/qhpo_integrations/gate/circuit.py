@@ -131,7 +131,7 @@ def _phase_separator(
     quadratic: Mapping[tuple[int, int], float],
     gamma: float,
 ) -> Iterator[Gate]:
-    """exp(-i gamma E) up to a global phase; Hadfield et al. (2019), section 2.1."""
+    """The gates of exp(-i gamma E), the U_P of `statevector`, up to a global phase."""
     for qubit, bias in sorted(linear.items()):
         if bias:
             # s = -Z turns the sign of the linear terms, and twice that of the quadratic ones.

@@ -113,10 +113,11 @@ class Layout:
 def ring_matchings(n_levels: int) -> list[list[tuple[int, int]]]:
     """The edges of a ring as sets of disjoint edges, in the order in which they are applied.
 
-    The parity-partitioned ring mixer of Wang, Rubin, Dominy, Rieffel, "XY mixers: Analytical and
-    numerical results for the quantum alternating operator ansatz" (2020): even edges, odd edges,
-    and for an odd ring the edge that closes it. Edges of one set commute and run in parallel; the
-    product over the sets is not the exponential of their sum.
+    The parity ring mixer of Hadfield et al. (2019), section 4, also in Wang, Rubin, Dominy,
+    Rieffel, "XY mixers: Analytical and numerical results for the quantum alternating operator
+    ansatz" (2020): every other edge, then the others, and for an odd ring the edge that closes it.
+    Edges of one set commute and run in parallel; the product over the sets is not the exponential
+    of their sum.
 
     Args:
         n_levels: L, the levels on the ring. Two levels share one edge, one level has none.

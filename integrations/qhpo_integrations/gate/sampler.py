@@ -64,27 +64,28 @@ class QAOASampler(dimod.Sampler):
     Args:
         backend: Runs the circuits.
         max_qubits: Most variables that a model may have.
-
-    Attributes:
-        properties: ``category``, ``backend``, ``max_qubits``, ``max_states``, ``mixers`` and
-            ``layers`` (their default number).
-        parameters: The keyword arguments of `sample`, with the properties that bear on them.
     """
-
-    properties: dict[str, Any] = {}  # noqa: RUF012  (abstract in dimod.Sampler, set per instance)
-    parameters: dict[str, list[str]] = {}  # noqa: RUF012
 
     def __init__(self, backend: Backend, *, max_qubits: int = 16) -> None:
         self._backend = backend
-        self.properties = {
+        self._max_qubits = max_qubits
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The sampler's limits, and the default number of ``layers``."""
+        return {
             "category": "gate",
-            "backend": backend.name,
-            "max_qubits": max_qubits,
+            "backend": self._backend.name,
+            "max_qubits": self._max_qubits,
             "max_states": MAX_STATES,
             "mixers": MIXERS,
             "layers": _LAYERS,
         }
-        self.parameters = {
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The keyword arguments of `sample`, each with the properties that bear on it."""
+        return {
             "blocks": [],
             "mixer": ["mixers"],
             "layers": ["layers"],
@@ -185,12 +186,11 @@ class QAOASampler(dimod.Sampler):
     def _check(
         self, bqm: dimod.BinaryQuadraticModel, layers: int, num_reads: int, seed: int | None
     ) -> None:
-        most = self.properties["max_qubits"]
-        if bqm.num_variables > most:
+        if bqm.num_variables > self._max_qubits:
             raise SolverError(
-                f"a QAOA sampler takes at most max_qubits={most} variables, one qubit each; got a "
-                f"model with {bqm.num_variables}; use fewer variables, or a larger max_qubits if "
-                "the backend can run it"
+                f"a QAOA sampler takes at most max_qubits={self._max_qubits} variables, one qubit "
+                f"each; got a model with {bqm.num_variables}; use fewer variables, or a "
+                "larger max_qubits if the backend can run it"
             )
         for name, value in (("layers", layers), ("num_reads", num_reads)):
             if value < 1:

@@ -1,12 +1,12 @@
 """Exact simulation of QAOA on the basis states that its mixers can reach, in torch.
 
 The quantum alternating operator ansatz of Hadfield et al., "From the Quantum Approximate
-Optimization Algorithm to a Quantum Alternating Operator Ansatz" (2019), section 2.1:
+Optimization Algorithm to a Quantum Alternating Operator Ansatz" (2019), section 3:
 
     |psi> = U_M(beta_p) U_P(gamma_p) ... U_M(beta_1) U_P(gamma_1) |s>
 
-With no block it is the QAOA of Farhi, Goldstone, Gutmann, "A Quantum Approximate Optimization
-Algorithm" (2014), equations 3 to 8. A mixer that keeps blocks valid leaves all other amplitudes at
+With no block it is the state |gamma, beta> of Farhi, Goldstone, Gutmann, "A Quantum Approximate
+Optimization Algorithm" (2014), where U_P is called U(C, gamma) and U_M is U(B, beta). A mixer that keeps blocks valid leaves all other amplitudes at
 zero, so that only the S states of the layout are stored.
 
 Glossary

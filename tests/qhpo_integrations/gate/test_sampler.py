@@ -127,9 +127,14 @@ def test_x_mixer_with_blocks_tells_valid_reads(
             for sample in reads.samples(sorted_by=None)
         ]
     )
-    share = np.mean((counts == 1).all(axis=1))
+    valid = (counts == 1).all(axis=1)
+    energies = reads.record.energy
+    least = min(bqm.energy(sample) for sample in _valid(bqm, blocks))
+    # Invalid reads of lower energy must not count as the optimum.
+    assert energies[~valid].min() < least
     assert reads.info["mixer"] == "x"
-    assert reads.info["reads_valid_share"] == share
+    assert reads.info["reads_valid_share"] == np.mean(valid)
+    assert reads.info["reads_optimum_share"] == np.mean(valid & (energies < least + 1e-9))
     assert 0.0 < reads.info["valid_share"] < 1.0
     assert reads.info["uniform_probability"] == pytest.approx(1 / 6)
     assert reads.info["probability_of_optimum"] <= reads.info["valid_share"]
