@@ -6,8 +6,9 @@ Optimization Algorithm to a Quantum Alternating Operator Ansatz" (2019), section
     |psi> = U_M(beta_p) U_P(gamma_p) ... U_M(beta_1) U_P(gamma_1) |s>
 
 With no block it is the state |gamma, beta> of Farhi, Goldstone, Gutmann, "A Quantum Approximate
-Optimization Algorithm" (2014), where U_P is called U(C, gamma) and U_M is U(B, beta). A mixer that keeps blocks valid leaves all other amplitudes at
-zero, so that only the S states of the layout are stored.
+Optimization Algorithm" (2014), where U_P is called U(C, gamma) and U_M is U(B, beta). A mixer that
+keeps blocks valid leaves all other amplitudes at zero, so that only the S states of the layout are
+stored.
 
 Glossary
 --------
