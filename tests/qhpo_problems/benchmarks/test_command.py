@@ -19,6 +19,7 @@ from qhpo.cli import main
 from qhpo_problems.benchmarks import command
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.samplers import SAMPLERS
+from qhpo_problems.benchmarks.solvers import contestants, study_names
 from qhpo_problems.benchmarks.tabular import table_names
 
 MakeRecord = Callable[..., RunRecord]
@@ -189,7 +190,7 @@ def test_mistakes_with_the_constrained_suite_are_one_line(
 def test_unknown_suite_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--suite", "table"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "'table' is not one of 'tables', 'constrained'" in line
+    assert "'table' is not one of 'tables', 'constrained', 'solvers'" in line
 
 
 def test_constrained_suite_from_end_to_end(
@@ -214,6 +215,87 @@ def test_constrained_suite_from_end_to_end(
     assert main(["bench", *arguments, "--out", str(tmp_path / "out.md")]) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.json")} == kept
     assert (tmp_path / "out.md").read_text().count("### ") == 2
+
+
+@pytest.fixture
+def solver_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Arguments of the comparisons of solvers; none of them ends."""
+    asked: list[dict[str, Any]] = []
+
+    def run(solvers: Mapping[str, Any], studies: Sequence[str], **options: Any) -> None:
+        del options["on_record"], options["on_models"]
+        asked.append({"solvers": tuple(solvers), "studies": studies, **options})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_solvers", run)
+    return asked
+
+
+def test_defaults_of_the_solvers_suite(
+    solver_calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--suite", "solvers"]) == 130
+    (call,) = solver_calls
+    assert call["solvers"] == tuple(contestants())
+    assert call["studies"] == study_names()
+    del call["solvers"], call["studies"]
+    assert call == {"seeds": range(5), "trials": None, "cache": Path("bench-cache"), "jobs": 1}
+    total = (len(contestants()) + 1) * len(study_names()) * 5
+    assert f"0 of {total} runs are kept in bench-cache" in capsys.readouterr().err
+
+
+def test_the_baseline_is_always_among_the_solvers(solver_calls: list[dict[str, Any]]) -> None:
+    for chosen in ("potts,neal:one-hot", "potts,descent,neal:one-hot"):
+        assert main(["bench", "--suite", "solvers", "--samplers", chosen]) == 130
+    assert [call["solvers"] for call in solver_calls] == [("descent", "potts", "neal:one-hot")] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samplers", "neal"], "--samplers must be among descent, .*neal:one-hot.*got 'neal'"),
+        (["--tables", "car"], "--tables must be among phoneme, .*pest-control.*got 'car'"),
+        (["--plot", "bench.png"], "--plot draws .* suite tables; got --suite solvers"),
+    ],
+)
+def test_mistakes_with_the_solvers_suite_are_one_line(
+    solver_calls: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert main(["bench", "--suite", "solvers", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert solver_calls == []
+
+
+def test_solvers_suite_from_end_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    arguments = [
+        *("--suite", "solvers", "--samplers", "potts,neal:one-hot,exact", "--tables", "ordering"),
+        *("--trials", "11", "--seeds", "2", "--cache", str(tmp_path / "cache")),
+    ]
+    assert main(["bench", *arguments, "--out", str(tmp_path / "out.json")]) == 0
+    shown = capsys.readouterr()
+    assert "4 models, 64 to 64 levels left by elimination; 0 of them proven" in shown.out
+    assert "10/10" in shown.err
+    data = json.loads((tmp_path / "out.json").read_text())
+    (size,) = data["sizes"]
+    refused = {result["solver"]: result["refused"] for result in size["solvers"]}
+    assert refused == {"descent": 0, "potts": 0, "neal:one-hot": 0, "exact": 4}
+    for run in data["runs"]:
+        assert run["made_of"] == [11, 11]
+        assert run["axes"] == [8, 8]
+        assert {"dimod", "qhpo"} <= set(run["versions"])
+
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.*")}
+    assert len(kept) == 10
+    assert main(["bench", *arguments, "--out", str(tmp_path / "out.md")]) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*/*/*.*")} == kept
+    assert (tmp_path / "out.md").read_text().count("### ") == 1
 
 
 def test_interruption_says_how_to_continue(
