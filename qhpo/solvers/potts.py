@@ -46,13 +46,13 @@ __all__ = ["POTTS", "PottsSolver", "anneal"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-_SWEEPS = 64
-_MAX_READS = 32
+_SWEEPS = 32
+_MAX_READS = 128
 _MIN_READS = 4
-_READ_OPERATIONS = 100_000_000
+_READ_OPERATIONS = 200_000_000
 """Bound on reads x sweeps x cases^2, which the time of large models is proportional to."""
 
-_HOT, _COLD = 2.0, 20.0
+_HOT, _COLD = 1.0, 20.0
 """First and last beta, in units of 1 / s."""
 
 
