@@ -52,7 +52,7 @@ def test_extreme_temperatures_give_configurations(random_dqm: Any, beta: float) 
         np.testing.assert_array_equal(cases, tables.descend(cases))
 
 
-def test_it_gets_lower_than_as_many_random_descents(random_dqm: Any) -> None:
+def test_it_gets_lower_than_random_descents(random_dqm: Any) -> None:
     potts, descent = make_solver("potts"), make_solver("descent")
     below = []
     for seed in range(8):
@@ -63,9 +63,9 @@ def test_it_gets_lower_than_as_many_random_descents(random_dqm: Any) -> None:
     assert np.median(below) <= 0
 
 
-def test_all_reads_are_valid_and_reported(random_dqm: Any) -> None:
-    dqm = random_dqm([3, 1, 4], seed=1)
+def test_all_reads_are_valid_and_reported(frustrated_dqm: Any) -> None:
+    dqm = frustrated_dqm([3, 1, 4], seed=1)
     samples = make_solver("potts").sample(dqm, 0)
     report = samples.info["qhpo"]
     assert report.reads == report.valid_reads == samples.record.num_occurrences.sum()
-    assert (report.variables, report.couplers) == (3, 12 + 3 + 4)
+    assert (report.variables, report.couplers) == (2, 3 * 4)  # of those with a choice
