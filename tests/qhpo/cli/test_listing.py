@@ -10,7 +10,7 @@ from dwave.system.testing import MockDWaveSampler
 
 from qhpo.cli import main
 from qhpo.cli.listing import _small_model
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding import PairTables, eliminate
 from qhpo.solvers import describe_solvers, find_solver
 
 
@@ -152,6 +152,8 @@ class TestCheck:
         assert model.num_cases() == 12
         assert model.num_variable_interactions() == 6
         tables = PairTables.from_dqm(model)
+        # Nor would a model that elimination solves, wholly or in part.
+        assert eliminate(tables).tables.sizes.tolist() == [3, 3, 3, 3]
         alone = np.array([[model.get_linear(v).argmin() for v in model.variables]])
         best = dimod.ExactDQMSolver().sample_dqm(model).first.energy
         assert tables.energies(alone)[0] > best + 1.0

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import dimod
 import numpy as np
 import pytest
+
+from qhpo.encoding import PairTables, eliminate
+
+FrustratedDQM = Callable[..., dimod.DiscreteQuadraticModel]
 
 
 def _scaled(dqm: dimod.DiscreteQuadraticModel, factor: float) -> dimod.DiscreteQuadraticModel:
@@ -24,8 +29,36 @@ def _scaled(dqm: dimod.DiscreteQuadraticModel, factor: float) -> dimod.DiscreteQ
 
 
 @pytest.fixture(scope="session")
-def small_models(random_dqm: Any) -> dict[str, dimod.DiscreteQuadraticModel]:
-    """Models of at most 16 cases, the last ones degenerate."""
+def frustrated_dqm() -> FrustratedDQM:
+    """Random models of which elimination leaves every case, for tests of what is sent.
+
+    Of a few variables `random_dqm` makes models that are mostly solved by elimination: some case
+    is better than the others whatever else is chosen, and a sampler gets less than the model, or
+    nothing. Here the linear biases are weak, and models are drawn until no case is beaten; it takes
+    two variables with a choice. They are named v00, v01, ..., which dimod sorts as they are.
+    """
+
+    def make(sizes: Sequence[int], seed: int = 0) -> dimod.DiscreteQuadraticModel:
+        assert sum(size > 1 for size in sizes) >= 2
+        rng = np.random.default_rng(seed)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        while True:
+            linear = 0.2 * rng.standard_normal(len(block))
+            upper = np.triu(rng.standard_normal((len(block), len(block))))
+            upper[block[:, None] == block] = 0.0
+            tables = PairTables(starts, linear, upper + upper.T, float(rng.standard_normal()))
+            if len(eliminate(tables).tables.linear) == sum(size for size in sizes if size > 1):
+                return tables.to_dqm([f"v{i:02}" for i in range(len(sizes))])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_models(
+    random_dqm: Any, frustrated_dqm: FrustratedDQM
+) -> dict[str, dimod.DiscreteQuadraticModel]:
+    """Models of at most 16 cases, some degenerate; elimination solves some, and leaves others."""
     flat = dimod.DiscreteQuadraticModel()
     flat.add_variable(3, label="x")
     flat.add_variable(2, label="y")
@@ -45,6 +78,8 @@ def small_models(random_dqm: Any) -> dict[str, dimod.DiscreteQuadraticModel]:
         "variables of one case": random_dqm([1, 3, 1, 2], seed=6),
         "labels": mixed_labels,
         "flat": flat,
+        "frustrated": frustrated_dqm([3, 2, 4, 2], seed=7),
+        "frustrated, of one case": frustrated_dqm([1, 3, 1, 2], seed=8),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import dimod
+import numpy as np
 import optuna
 import pytest
 from dwave.cloud.exceptions import (
@@ -20,8 +22,10 @@ from dwave.cloud.exceptions import (
     SolverOfflineError,
 )
 from dwave.system.testing import MockDWaveSampler
+from minorminer.busclique import busgraph_cache
 
 from qhpo import QUBOSampler
+from qhpo.solvers import make_solver
 
 SECONDS = 8550.28e-6
 """QPU access time that the mock reports for every call."""
@@ -57,10 +61,16 @@ class Machine(MockDWaveSampler):
         return dimod.SampleSet.from_future(answer, resolve)
 
 
+WEIGHTS = np.random.default_rng(0).standard_normal((6, 3, 6, 3))
+
+
 def objective(trial: optuna.Trial) -> float:
-    x = trial.suggest_int("x", 0, 6)
-    y = trial.suggest_categorical("y", ["a", "b", "c"])
-    return (x - 4) ** 2 + {"a": 3.0, "b": 0.0, "c": 5.0}[y]
+    """Nothing but interactions, so that elimination leaves some of most models.
+
+    Models of a separable function, or of few parameters, are solved by it and not sent.
+    """
+    x = [trial.suggest_categorical(f"x{i}", [0, 1, 2]) for i in range(6)]
+    return sum(float(WEIGHTS[i, x[i], j, x[j]]) for i in range(6) for j in range(i))
 
 
 def run(
@@ -85,6 +95,11 @@ def run(
 def anneals(study: optuna.Study) -> list[dict[str, Any]]:
     """Of the trials after the startup."""
     return [trial.user_attrs["qhpo:anneals"] for trial in study.trials[3:]]
+
+
+def calls_of(anneal: dict[str, Any]) -> int:
+    """Models that were sent for a trial: not those that elimination solved."""
+    return int(anneal.get("qpu", {"calls": 0})["calls"])
 
 
 def assert_nothing_lost(study: optuna.Study, n_trials: int) -> None:
@@ -125,9 +140,10 @@ def test_a_call_that_fails(
     assert_nothing_lost(study, 8)
     first, *rest = anneals(study)
     # One trial is done by neal, then the QPU is asked again.
-    assert set(first) == {"neal"}
+    assert calls_of(first) == 0
     assert said in first["neal"]["fallback"]
     assert all(set(anneal) == {"qpu"} for anneal in rest)
+    assert all(calls_of(anneal) >= 1 for anneal in rest)
     assert all("fallback" not in anneal["qpu"] for anneal in rest)
     (line,) = warnings_of(caplog)
     assert line.startswith("the solver qpu: ")
@@ -150,7 +166,7 @@ def test_a_service_that_is_not_there(
 
     study = run(None, 10, refuse)
     assert_nothing_lost(study, 10)
-    assert all(set(anneal) == {"neal"} for anneal in anneals(study))
+    assert sum(map(calls_of, anneals(study))) == 0
     assert all(type(error).__name__ in a["neal"]["fallback"] for a in anneals(study))
     # Three suggestions in a row; then it is left alone.
     assert len(asked) == 3
@@ -171,20 +187,69 @@ def test_an_error_that_shows_the_token(credentials: str, caplog: pytest.LogCaptu
     assert credentials not in everything(study, caplog)
 
 
-def test_a_model_that_does_not_fit(credentials: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("encoding", ["domain-wall", "one-hot"])
+def test_a_model_that_does_not_fit_is_cut(
+    encoding: str, credentials: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def wide(trial: optuna.Trial) -> float:
-        return sum(trial.suggest_int(f"x{i}", 0, 9) for i in range(12))
+        x = [trial.suggest_int(f"x{i}", 0, 9) for i in range(12)]
+        return float(sum((-1) ** i * a * b for i, (a, b) in enumerate(itertools.pairwise(x))))
 
     machine = Machine()
     with mock.patch("dwave.system.DWaveSampler", return_value=machine):
         study = optuna.create_study(
-            sampler=QUBOSampler(seed=0, solver="qpu", encoding="one-hot", n_startup_trials=3)
+            sampler=QUBOSampler(seed=0, solver="qpu", encoding=encoding, n_startup_trials=3)
         )
-        study.optimize(wide, n_trials=5)
-    assert_nothing_lost(study, 5)
-    assert machine.calls == 0
-    for anneal in anneals(study):
-        assert "must hold the model as a clique" in anneal["neal"]["fallback"]
+        study.optimize(wide, n_trials=8)
+    assert_nothing_lost(study, 8)
+    assert all(set(anneal) == {"qpu"} for anneal in anneals(study))
+    assert sum(map(calls_of, anneals(study))) == machine.calls >= 1
+    largest = len(busgraph_cache(machine.to_networkx_graph()).largest_clique())
+    bits = max(anneal["qpu"]["variables"] for anneal in anneals(study))
+    # Of 120 bits of one-hot and 108 of domain walls; the last one of one-hot may be unused.
+    assert bits in (largest, largest - (encoding == "one-hot"))
+    assert warnings_of(caplog) == []
+
+
+class Counting:
+    """Counts the models that it is asked for."""
+
+    name = "counting"
+
+    def __init__(self, is_remote: bool) -> None:
+        self.is_remote = is_remote
+        self.asked = 0
+        self._solver = make_solver("neal")
+
+    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+        self.asked += 1
+        return self._solver.sample(dqm, seed)
+
+
+@pytest.mark.parametrize("is_remote", [True, False])
+def test_a_remote_solver_is_asked_for_few_models(is_remote: bool) -> None:
+    """A mean and a draw; where models cost nothing, more of both."""
+    solver = Counting(is_remote)
+    study = optuna.create_study(sampler=QUBOSampler(seed=0, solver=solver, n_startup_trials=3))
+    asked = []
+    for _ in range(9):
+        before = solver.asked
+        study.optimize(objective, n_trials=1)
+        asked.append(solver.asked - before)
+    assert asked[:3] == [0, 0, 0]
+    if is_remote:
+        assert all(1 <= n <= 2 for n in asked[3:])
+    else:
+        assert max(asked) > 2
+
+
+@pytest.mark.parametrize("encoding", ["domain-wall", "one-hot"])
+def test_a_qpu_is_called_at_most_twice_for_a_trial(encoding: str, credentials: str) -> None:
+    machine = Machine()
+    study = run(None, 12, machine, encoding=encoding)
+    calls = [calls_of(anneal) for anneal in anneals(study)]
+    assert sum(calls) == machine.calls
+    assert max(calls) in (1, 2)
 
 
 @pytest.fixture

@@ -131,7 +131,9 @@ def best(kind: str, model: Any) -> Any:
     return found
 
 
-@pytest.mark.parametrize("model", ["random", "binary", "variables of one case", "labels", "flat"])
+@pytest.mark.parametrize(
+    "model", ["random", "binary", "frustrated", "frustrated, of one case", "labels", "flat"]
+)
 def test_the_answer_is_returned_with_its_energy(
     service: Service, kind: str, model: str, small_models: Any
 ) -> None:
@@ -146,9 +148,9 @@ def test_the_answer_is_returned_with_its_energy(
 
 
 def test_what_is_sent_has_the_energies_of_the_model(
-    service: Service, kind: str, random_dqm: Any
+    service: Service, kind: str, frustrated_dqm: Any
 ) -> None:
-    dqm = random_dqm([3, 2, 4], seed=1)
+    dqm = frustrated_dqm([3, 2, 4], seed=1)
     service.answer = lambda sent: best(kind, sent)
     make_solver(f"leap-{kind}").sample(dqm, 0)
     sent = service.model
@@ -179,10 +181,10 @@ def test_what_is_sent_has_the_energies_of_the_model(
 
 @pytest.mark.parametrize("time_limit", [None, 7.5])
 def test_the_label_and_the_time_limit_are_sent(
-    service: Service, kind: str, time_limit: float | None, random_dqm: Any
+    service: Service, kind: str, time_limit: float | None, frustrated_dqm: Any
 ) -> None:
     service.answer = lambda sent: best(kind, sent)
-    make_solver(f"leap-{kind}", time_limit=time_limit).sample(random_dqm([3, 2]), 0)
+    make_solver(f"leap-{kind}", time_limit=time_limit).sample(frustrated_dqm([3, 2]), 0)
     assert service.parameters["label"] == "qhpo"
     # The least that the fake service takes: 1 s, but D-Wave's samplers put DQM and NL at 5.
     least = {"bqm": 1.0, "cqm": 1.0, "dqm": 5.0, "nl": 5.0}[kind]
@@ -190,9 +192,9 @@ def test_the_label_and_the_time_limit_are_sent(
     assert sent == pytest.approx(least, abs=0.1) if time_limit is None else sent == time_limit
 
 
-def test_the_report_says_what_was_used(service: Service, kind: str, random_dqm: Any) -> None:
+def test_the_report_says_what_was_used(service: Service, kind: str, frustrated_dqm: Any) -> None:
     service.answer = lambda sent: best(kind, sent)
-    report = SolverReport.of(make_solver(f"leap-{kind}").sample(random_dqm([3, 2]), 0))
+    report = SolverReport.of(make_solver(f"leap-{kind}").sample(frustrated_dqm([3, 2]), 0))
     assert report is not None
     assert (report.solver, report.calls) == (f"leap-{kind}", 1)
     assert (report.reads, report.valid_reads) == (1, 1)
@@ -209,11 +211,26 @@ def test_a_model_without_a_choice_is_not_sent(service: Service, kind: str, rando
     assert samples.first.energy == pytest.approx(energy(dqm, [0, 0, 0]))
 
 
+@pytest.mark.parametrize("kind", ["bqm"])
+@pytest.mark.parametrize("model", ["one variable", "variables of one case"])
+def test_a_model_that_elimination_solves_is_not_sent_as_bits(
+    service: Service, kind: str, model: str, small_models: Any
+) -> None:
+    dqm = small_models[model]
+    samples = make_solver("leap-bqm").sample(dqm, 0)
+    report = SolverReport.of(samples)
+    assert report is not None
+    assert service.calls == report.calls == report.variables == 0
+    assert report.qpu_seconds == 0.0
+    lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
+    assert samples.first.energy == pytest.approx(lowest)
+
+
 @pytest.mark.parametrize("kind", ["bqm", "cqm"])
 def test_infeasible_samples_are_repaired_and_counted(
-    service: Service, kind: str, random_dqm: Any
+    service: Service, kind: str, frustrated_dqm: Any
 ) -> None:
-    dqm = random_dqm([3, 4, 2], seed=2)
+    dqm = frustrated_dqm([3, 4, 2], seed=2)
 
     def answer(sent: Any) -> dimod.SampleSet:
         if kind == "bqm":  # the second variable has a wrong wall in the first sample
@@ -285,28 +302,28 @@ def test_the_nonlinear_model_is_small_and_exact(sizes: list[int], random_dqm: An
 
 
 def test_a_service_that_takes_other_problems_is_an_error(
-    service: Service, kind: str, random_dqm: Any
+    service: Service, kind: str, frustrated_dqm: Any
 ) -> None:
     service.supported_problem_types = ["other"]
     with pytest.raises(ValueError, match=f"does not support the '{kind}'"):
-        make_solver(f"leap-{kind}").sample(random_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}").sample(frustrated_dqm([2, 2]), 0)
 
 
 def test_a_failure_of_the_service_comes_through(
-    service: Service, kind: str, random_dqm: Any
+    service: Service, kind: str, frustrated_dqm: Any
 ) -> None:
     service.failure = ConnectionError("the line is cut")
     with pytest.raises(ConnectionError, match="the line is cut"):
-        make_solver(f"leap-{kind}").sample(random_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}").sample(frustrated_dqm([2, 2]), 0)
 
 
 def test_too_short_a_time_limit_is_an_error_of_the_service(
-    service: Service, kind: str, random_dqm: Any
+    service: Service, kind: str, frustrated_dqm: Any
 ) -> None:
     if kind == "nl":  # it only guarantees no such time
         pytest.skip("the nonlinear sampler takes any time limit")
     with pytest.raises(ValueError, match=r"(?i)time limit.*(at least|minimum)|minimum time limit"):
-        make_solver(f"leap-{kind}", time_limit=0.01).sample(random_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}", time_limit=0.01).sample(frustrated_dqm([2, 2]), 0)
     assert service.calls == 0
 
 
@@ -325,23 +342,23 @@ def test_making_one_contacts_nobody(kind: str, credentials: str) -> None:
     assert solver.name == f"leap-{kind}"
 
 
-def test_the_service_is_contacted_once(service: Service, kind: str, random_dqm: Any) -> None:
+def test_the_service_is_contacted_once(service: Service, kind: str, frustrated_dqm: Any) -> None:
     service.answer = lambda sent: best(kind, sent)
     solver = make_solver(f"leap-{kind}")
     path = "dwave.system.samplers.leap_hybrid_sampler.Client.from_config"
     with mock.patch(path, return_value=mock.Mock(get_solver=lambda: service)) as connect:
         for seed in range(3):
-            solver.sample(random_dqm([2, 2]), seed)
+            solver.sample(frustrated_dqm([2, 2]), seed)
     assert connect.call_count == 1
     assert service.calls == 3
 
 
 def test_a_copy_has_neither_the_connection_nor_the_token(
-    service: Service, kind: str, credentials: str, random_dqm: Any
+    service: Service, kind: str, credentials: str, frustrated_dqm: Any
 ) -> None:
     service.answer = lambda sent: best(kind, sent)
     solver = make_solver(f"leap-{kind}")
-    dqm = random_dqm([2, 3])
+    dqm = frustrated_dqm([2, 3])
     one = solver.sample(dqm, 0)
     pickled = pickle.dumps(solver)
     assert credentials.encode() not in pickled

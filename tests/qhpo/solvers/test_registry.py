@@ -7,6 +7,7 @@ from typing import Any
 import dimod
 import pytest
 
+from qhpo.encoding import ENCODINGS, SIZED_ENCODINGS
 from qhpo.errors import MissingExtraError, QhpoError, SolverError
 from qhpo.solvers import SolverInfo, describe_solvers, make_solver, registry, solver_names
 from qhpo.solvers.exact import ExactSolver
@@ -61,3 +62,74 @@ def test_a_missing_package_is_named_with_what_brings_it(monkeypatch: pytest.Monk
     assert absent.missing_packages() == ("no_such",)
     with pytest.raises(MissingExtraError, match=r'no_such.*pip install "qhpo\[qpu\]"'):
         make_solver("far")
+
+
+@pytest.mark.parametrize("encoding", ["unary", "", "One-Hot"])
+def test_an_unknown_encoding_lists_the_known_ones(encoding: str) -> None:
+    for solver, name in (("neal", "neal"), (dimod.ExactSolver(), "ExactSolver")):
+        with pytest.raises(SolverError, match=f"the encoding of the solver {name} must") as error:
+            make_solver(solver, encoding=encoding)
+        message = str(error.value)
+        assert repr(encoding) in message
+        assert all(known in message for known in ENCODINGS)
+
+
+@pytest.mark.parametrize("name", ["exact", "potts", "descent"])
+def test_an_encoding_for_a_solver_without_one(name: str) -> None:
+    with pytest.raises(SolverError, match=f"the solver {name} takes the discrete model") as error:
+        make_solver(name, encoding="one-hot")
+    assert "'one-hot'" in str(error.value)
+    assert "leave it out" in str(error.value)
+
+
+def test_a_qpu_takes_no_encoding_of_unknown_size(credentials: str) -> None:
+    with pytest.raises(SolverError, match="the encoding of the solver qpu must") as error:
+        make_solver("qpu", encoding="binary")
+    assert "domain-wall, one-hot; got 'binary'" in str(error.value)
+    for encoding in SIZED_ENCODINGS:
+        assert make_solver("qpu", encoding=encoding).name == "qpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"), [("neal", "encoding"), ("exact", "none"), ("qpu", "annealing_time")]
+)
+def test_an_unknown_option_lists_what_is_taken(name: str, takes: str, credentials: str) -> None:
+    with pytest.raises(SolverError, match=f"one that the solver {name} takes") as error:
+        make_solver(name, num_sweps=3)
+    message = str(error.value)
+    assert "'num_sweps'" in message
+    assert takes in message.rpartition("it takes: ")[2]
+
+
+@pytest.mark.parametrize("solver", [dimod.ExactSolver(), ExactSolver()])
+def test_options_belong_to_names(solver: Any) -> None:
+    with pytest.raises(SolverError, match="options belong to the name of a solver") as error:
+        make_solver(solver, num_reads=3)
+    assert "num_reads" in str(error.value)
+    assert repr(solver) in str(error.value)
+
+
+def test_a_solver_object_is_returned_as_it_is() -> None:
+    solver = ExactSolver()
+    assert make_solver(solver) is solver
+
+
+def test_the_encoding_of_a_solver_object_is_its_own() -> None:
+    solver = make_solver("neal", encoding="domain-wall")
+    with pytest.raises(SolverError, match="the encoding of a solver object is its own") as error:
+        make_solver(solver, encoding="one-hot")
+    assert "'one-hot'" in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_encoding_decides_what_a_sampler_is_given(encoding: str, frustrated_dqm: Any) -> None:
+    class Sampler(dimod.ExactSolver):
+        bits = 0
+
+        def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
+            self.bits = bqm.num_variables
+            return super().sample(bqm, **parameters)
+
+    sampler = Sampler()
+    make_solver(sampler, encoding=encoding).sample(frustrated_dqm([3, 4]), 0)
+    assert sampler.bits == {"one-hot": 7, "domain-wall": 5, "binary": 6}[encoding]

@@ -72,6 +72,8 @@ MODELS = (
     "variables of one case",
     "labels",
     "flat",
+    "frustrated",
+    "frustrated, of one case",
 )
 
 
