@@ -34,7 +34,8 @@ _MIN_STARTS = 3
 _PAIR_STARTS = 4
 
 _MANY_LEVELS = 256
-"""With more levels than this only one mean and one draw are annealed, each takes too long."""
+"""With more levels than this only one mean and one draw are annealed, each takes too long; and so
+it is where every call costs something."""
 
 _MANY_PENALIZED_LEVELS = 48
 """The same where constraints cost slack variables, repair and repeated anneals."""
@@ -84,7 +85,8 @@ class PlainCandidates:
         model, region = self._score.model, self._region
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = [np.empty((0, len(model.space)), dtype=np.intp)]
-        for dqm in _quadratic_models(model, self._settings, _MANY_LEVELS, rng):
+        many = 0 if solver.is_remote else _MANY_LEVELS
+        for dqm in _quadratic_models(model, self._settings, many, rng):
             seed = int(rng.integers(2**31))
             levels.append(
                 annealed_levels(
@@ -176,7 +178,8 @@ class FeasibleCandidates:
         centre = model.space.nearest_levels(self._feasible.coordinates_of(shadow)[0])
         weights = PenaltyWeights()
         found = [np.empty((0, len(model.space)), dtype=np.intp)]
-        for dqm in _quadratic_models(model, self._settings, _MANY_PENALIZED_LEVELS, rng):
+        many = 0 if solver.is_remote else _MANY_PENALIZED_LEVELS
+        for dqm in _quadratic_models(model, self._settings, many, rng):
             tables = with_toll(PairTables.from_dqm(dqm), centre, region.frozen, region.radius)
             found.append(
                 constrained_samples(
@@ -202,9 +205,9 @@ def _quadratic_models(
 ) -> list[dimod.DiscreteQuadraticModel]:
     """First two orders of the mean of every member, and of draws; one each of many levels."""
     members = range(len(model.members))
-    is_large = model.space.starts[-1] > many_levels
-    averaged = rng.permutation(members)[: 1 if is_large else None]
-    drawn = rng.integers(len(members), size=settings.draws)[: 1 if is_large else None]
+    most = 1 if model.space.starts[-1] > many_levels else None
+    averaged = rng.permutation(members)[:most]
+    drawn = rng.integers(len(members), size=settings.draws)[:most]
     models = [posterior_mean(model, int(m)) for m in averaged if settings.anneal_means]
     return models + [posterior_draw(model, int(m), rng) for m in drawn]
 

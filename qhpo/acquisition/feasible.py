@@ -139,18 +139,26 @@ class Feasible:
             rng: Draws the levels to look at, where there are too many.
 
         Returns:
-            Numbers of the levels, shape (B,), and violations, shape (S, B, B); every pair occurs
-            twice, once in either order.
+            Numbers of the levels that are changes, shape (S, B), of the same axis in all of a
+            column, and violations, shape (S, B, B); every pair occurs twice, once in either order.
         """
-        columns = np.flatnonzero((self._in_pairs & ~frozen)[self.block])
-        most = min(_MAX_PAIR_COLUMNS, int((_MAX_PAIR_ENTRIES / max(len(shadow), 1)) ** 0.5))
-        if len(columns) > most:
-            columns = np.sort(rng.choice(columns, size=most, replace=False))
         places = self.activity.apply(shadow)
-        after = self.rules.after_pair(places, columns)
-        block = self.block[columns]
+        axes = np.flatnonzero(self._in_pairs & ~frozen)
+        n_levels = self.space.n_levels[axes]
+        # The level that an axis has is no change; a value between levels leaves all of them.
+        sizes = n_levels - 1 + (places[:, axes] >= n_levels).any(axis=0)
+        block = np.repeat(axes, sizes)
+        number = np.arange(len(block)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        most = min(_MAX_PAIR_COLUMNS, int((_MAX_PAIR_ENTRIES / max(len(shadow), 1)) ** 0.5))
+        if len(block) > most:
+            chosen = np.sort(rng.choice(len(block), size=most, replace=False))
+            block, number = block[chosen], number[chosen]
         own = places[:, block]
-        idle = (own < 0) | (own == self.level[columns])
+        level = number + (number >= own)
+        beyond = level >= self.space.n_levels[block]
+        columns = self.space.starts[block] + level - beyond
+        after = self.rules.after_pair(places, columns)
+        idle = (own < 0) | beyond
         same = block[:, None] == block[None, :]
         after[idle[:, :, None] | idle[:, None, :] | same] = np.inf
         return columns, after
@@ -205,13 +213,13 @@ class Feasible:
         helped = np.zeros(len(which), dtype=bool)
         if self.needs_pairs:
             columns, after = self.after_pair(shadow[which], frozen, rng)
-            if len(columns):
+            if columns.size:
                 flat = after.reshape(len(which), -1)
                 chosen = (flat + 1e-6 * rng.random(flat.shape)).argmin(axis=1)
                 first, second = np.unravel_index(chosen, after.shape[1:])
                 helped = flat[np.arange(len(which)), chosen] < current
                 for side in (first, second):
-                    column = columns[side[helped]]
+                    column = columns[helped, side[helped]]
                     shadow[which[helped], self.block[column]] = self.level[column]
         free = np.flatnonzero(~frozen[self.block])
         column = rng.choice(free, size=int((~helped).sum()))
@@ -300,13 +308,13 @@ class Feasible:
     def pair_energy_changes(
         self, tables: PairTables, shadow: IntArray, columns: IntArray
     ) -> FloatArray:
-        """What every two changes add to the energy, (S, d) and B of the D levels to (S, B, B)."""
-        changes = self._energy_changes(tables, shadow)[:, columns]
+        """What every two changes add to the energy, (S, d) and (S, B) levels to (S, B, B)."""
+        changes = np.take_along_axis(self._energy_changes(tables, shadow), columns, axis=1)
         start = self.space.starts[:-1]
-        current = (np.maximum(shadow, 0) + start)[:, self.block[columns]]  # (S, B)
-        mixed = tables.quadratic[columns[None, :, None], current[:, None, :]]
+        current = np.take_along_axis(np.maximum(shadow, 0) + start, self.block[columns], axis=1)
+        mixed = tables.quadratic[columns[:, :, None], current[:, None, :]]
         total = changes[:, :, None] + changes[:, None, :]
-        total += tables.quadratic[np.ix_(columns, columns)]
+        total += tables.quadratic[columns[:, :, None], columns[:, None, :]]
         total -= mixed + mixed.transpose(0, 2, 1)
         total += tables.quadratic[current[:, :, None], current[:, None, :]]
         return total
@@ -321,7 +329,7 @@ class Feasible:
     ) -> IntArray:
         """The best pair of changes of some configurations, in place; returns those that moved."""
         columns, after = self.after_pair(shadow[which], frozen, rng)
-        if not len(columns):
+        if not columns.size:
             return which[:0]
         energies = self.pair_energy_changes(tables, shadow[which], columns)
         energies[after > 0.0] = np.inf
@@ -330,7 +338,7 @@ class Feasible:
         moved = flat[np.arange(len(which)), chosen] < -_LEAST_GAIN
         first, second = np.unravel_index(chosen, energies.shape[1:])
         for side in (first, second):
-            column = columns[side[moved]]
+            column = columns[moved, side[moved]]
             shadow[which[moved], self.block[column]] = self.level[column]
         improved: IntArray = which[moved]
         return improved

@@ -22,8 +22,8 @@ IntArray = NDArray[np.intp]
 _MAX_STEPS = 50
 _PAIR_ROUNDS = 3
 _PAIR_STARTS = 3
-_PAIRS_BY_MEAN = 24
-_PAIRS_AT_RANDOM = 8
+_PAIRS_BY_MEAN = 12
+_PAIRS_AT_RANDOM = 4
 _REFUSALS = 10
 
 
@@ -158,7 +158,7 @@ def pair_ascent(
     shadow, best = shadow[:_PAIR_STARTS].copy(), best[:_PAIR_STARTS].copy()
     for _ in range(_PAIR_ROUNDS):
         columns, violation = feasible.after_pair(shadow, region.frozen, rng)
-        if len(columns) < 2:
+        if columns.shape[1] < 2:
             break
         # Values between levels count as the nearest level, to rank pairs with.
         known = feasible.coordinates_of(shadow)
@@ -170,19 +170,20 @@ def pair_ascent(
             break
         rows = bank.rows_at(feasible.activity.apply(after))
         scores = np.where(region.is_taken(rows), -np.inf, score(rows))
-        improved = False
+        improved = np.zeros(len(shadow), dtype=bool)
         for s in range(len(shadow)):
             mine = np.flatnonzero(owner == s)
             for k in mine[np.argsort(-scores[mine], kind="stable")][:_REFUSALS]:
                 if not scores[k] > best[s] + 1e-9:
                     break
                 if feasible.accepts(after[k]):
-                    shadow[s], best[s], improved = after[k], scores[k], True
+                    shadow[s], best[s], improved[s] = after[k], scores[k], True
                     break
-        if not improved:
+        if not improved.any():
             break
-        climbed, values = climb_feasible(score, feasible, shadow, region)
-        shadow, best = climbed, np.maximum(values, best)
+        # The others are local maxima as they are.
+        climbed, values = climb_feasible(score, feasible, shadow[improved], region)
+        shadow[improved], best[improved] = climbed, np.maximum(values, best[improved])
     return shadow, best
 
 
@@ -204,7 +205,7 @@ def _chosen_pairs(
         for k in np.concatenate([order[:_PAIRS_BY_MEAN], drawn]).tolist():
             changed = shadow[s].copy()
             for side in np.unravel_index(k, table.shape):
-                changed[feasible.block[columns[side]]] = feasible.level[columns[side]]
+                changed[feasible.block[columns[s, side]]] = feasible.level[columns[s, side]]
             owners.append(s)
             after.append(changed)
     d = shadow.shape[1]

@@ -14,11 +14,13 @@ keep the constraints.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import dimod
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
 from qhpo.acquisition.feasible import Feasible
 from qhpo.constraints.compiled import Conflicts, SumForm, TableForm
@@ -52,7 +54,8 @@ class PenaltyWeights:
 
     Attributes:
         penalty: P, in units of the model's field scale.
-        multipliers: lambda by number of the form, in the same units per contribution.
+        multipliers: lambda by number of the form, in the same units per contribution; estimated by
+            the first model.
     """
 
     penalty: float = 2.0
@@ -87,6 +90,8 @@ def constrained_samples(
     shadow = centre[None, :]
     if frozen.all():
         return feasible.draw(shadow, frozen, rng)
+    if not weights.multipliers:
+        weights.multipliers.update(_relaxed_multipliers(tables, feasible, centre, frozen))
     for attempt in range(_ROUNDS):
         dqm, axes = _penalized(tables, feasible, centre, frozen, weights)
         samples = np.asarray(solver.sample(dqm, int(rng.integers(2**31))).record.sample)[:n_best]
@@ -106,14 +111,56 @@ def constrained_samples(
 def _raise(weights: PenaltyWeights, feasible: Feasible, places: IntArray) -> None:
     """More weight for what the reads broke; in place."""
     weights.penalty *= _GROWTH
-    for k, form in enumerate(feasible.rules.forms):
-        if k in weights.multipliers and isinstance(form, SumForm):
+    for k, before in weights.multipliers.items():
+        form = feasible.rules.forms[k]
+        if isinstance(form, SumForm):
             totals = form.totals(places)
             direction = float((totals > form.upper).mean() - (totals < form.lower).mean())
             if direction:
-                before = weights.multipliers[k]
                 step = max(abs(before) * (_GROWTH - 1.0), 0.5)
                 weights.multipliers[k] = before + float(np.sign(direction)) * step
+
+
+def _relaxed_multipliers(
+    tables: PairTables, feasible: Feasible, centre: IntArray, frozen: BoolArray
+) -> dict[int, float]:
+    """Multipliers of the sums that would need a large slack, by number of the form.
+
+    They are the dual solution of a linear program, the relaxation of the model that has the energy
+    and the sums of the single changes of the centre; 0 where it has no solution (Geoffrion 1974,
+    "Lagrangean relaxation for integer programming").
+    """
+    places = feasible.activity.apply(centre[None, :])
+    builder = PenaltyBuilder(feasible.space.starts, feasible.activity.children)
+    forms = {
+        k: form
+        for k, form in enumerate(feasible.rules.forms)
+        if isinstance(form, SumForm)
+        and not isinstance(form, Conflicts)
+        and not _has_small_slack(builder, feasible.whole_sums.get(k))
+    }
+    rows, bounds, owners = [], [], []
+    free = np.flatnonzero(~frozen[feasible.block])
+    for k, form in forms.items():
+        totals, differences = form.differences(places)
+        for sign, bound in ((1.0, form.upper), (-1.0, -form.lower)):
+            if math.isfinite(bound):
+                rows.append(sign * differences[0, free] / form.scale)
+                bounds.append((bound - sign * totals[0]) / form.scale)
+                owners.append((k, sign))
+    multipliers = dict.fromkeys(forms, 0.0)
+    if not rows:
+        return multipliers
+    fields = tables.local_fields(centre[None, :])[0]
+    gains = fields - fields[centre + tables.starts[:-1]][feasible.block]
+    one_level = (feasible.block[free] == np.flatnonzero(~frozen)[:, None]).astype(float)
+    solved = linprog(
+        gains[free], np.stack(rows), bounds, one_level, np.ones(len(one_level)), method="highs-ds"
+    )
+    if solved.status == 0:
+        for (k, sign), marginal in zip(owners, solved.ineqlin.marginals, strict=True):
+            multipliers[k] -= sign * float(marginal) / tables.field_scale
+    return multipliers
 
 
 def _penalized(
@@ -164,16 +211,17 @@ def _add_forms(
                 builder.add_tuples([axes[i] for i in form.axes], allowed, penalty)
         elif isinstance(form, SumForm):
             whole = feasible.whole_sums.get(k)
-            if whole is not None and _slack_of(builder, whole) <= _MAX_SLACK:
+            if whole is not None and _has_small_slack(builder, whole):
                 builder.add_bounded(whole[0], whole[2], whole[3], penalty)
             else:
-                multiplier = weights.multipliers.setdefault(k, 0.0)
-                add_sum(builder, axes, form, multiplier * scale / form.scale)
+                add_sum(builder, axes, form, weights.multipliers[k] * scale / form.scale)
 
 
-def _slack_of(builder: PenaltyBuilder, whole: WholeSum) -> float:
+def _has_small_slack(builder: PenaltyBuilder, whole: WholeSum | None) -> bool:
+    if whole is None:
+        return False
     least, most = builder.range_of(whole[0])
-    return min(whole[3], most) - max(whole[2], least)
+    return min(whole[3], most) - max(whole[2], least) <= _MAX_SLACK
 
 
 def _with_inactive_cases(

@@ -65,9 +65,15 @@ class CompiledForm(ABC):
 
     @abstractmethod
     def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
-        """After every two changes of two axes, to (S, B, B) for B of the D levels.
+        """After every two of some changes of every configuration.
 
-        Entries for two levels of the same axis mean nothing.
+        Args:
+            places: Shape (S, d), S >= 1.
+            columns: Numbers of B of the D levels for each configuration, shape (S, B); of the same
+                axis in all of a column.
+
+        Returns:
+            Shape (S, B, B). Entries for two levels of the same axis mean nothing.
         """
 
 
@@ -185,7 +191,7 @@ class SumForm(CompiledForm):
     def violation(self, places: IntArray) -> FloatArray:
         return self._violation(self.totals(places), lambda rows: places[rows])
 
-    def _differences(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
+    def differences(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
         """The sums, shape (S,), and what every single change adds to them, shape (S, D)."""
         cases = self._cases(places)
         own = self.linear[cases]
@@ -201,28 +207,30 @@ class SumForm(CompiledForm):
         return totals, fields - own[:, self.block]
 
     def after_change(self, places: IntArray) -> FloatArray:
-        totals, differences = self._differences(places)
+        totals, differences = self.differences(places)
         return self._violation(
             totals[:, None] + differences,
             lambda rows, columns: self._changed(places[rows], columns),
         )
 
     def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
-        totals, differences = self._differences(places)
-        differences = differences[:, columns]
-        after = totals[:, None, None] + differences[:, :, None] + differences[:, None, :]
+        totals, differences = self.differences(places)
+        changes = np.take_along_axis(differences, columns, axis=1)
+        after = totals[:, None, None] + changes[:, :, None] + changes[:, None, :]
         if self.pairs:
             level = self._number[self.levels[columns]]
-            current = self._number[self._cases(places)][:, self.block[columns]]  # (S, B)
-            mixed = self._quadratic[level[None, :, None], current[:, None, :]]
-            after += self._quadratic[np.ix_(level, level)]
+            current = np.take_along_axis(
+                self._number[self._cases(places)], self.block[columns], axis=1
+            )
+            mixed = self._quadratic[level[:, :, None], current[:, None, :]]
+            after += self._quadratic[level[:, :, None], level[:, None, :]]
             after -= mixed
             after -= mixed.transpose(0, 2, 1)
             after += self._quadratic[current[:, :, None], current[:, None, :]]
         return self._violation(
             after,
             lambda rows, first, second: self._changed(
-                self._changed(places[rows], columns[first]), columns[second]
+                self._changed(places[rows], columns[rows, first]), columns[rows, second]
             ),
         )
 
@@ -282,10 +290,10 @@ class TableForm(CompiledForm):
         return after
 
     def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
-        block = self._block[columns]
+        block = self._block[columns[0]]
         level = columns - self._starts[block]
         inside = np.isin(block, self.axes)
-        single = self.after_change(places)[:, columns]
+        single = np.take_along_axis(self.after_change(places), columns, axis=1)
         # A change outside of the table leaves it to the other change.
         after = np.where(inside[:, None], single[:, :, None], single[:, None, :])
         for p, q in product(range(len(self.axes)), repeat=2):
@@ -294,8 +302,8 @@ class TableForm(CompiledForm):
             rows = np.flatnonzero(block == self.axes[p])
             others = np.flatnonzero(block == self.axes[q])
             index: list[Any] = [places[:, i, None, None] for i in self.axes]
-            index[p] = level[rows][None, :, None]
-            index[q] = level[others][None, None, :]
+            index[p] = level[:, rows, None]
+            index[q] = level[:, None, others]
             after[np.ix_(np.arange(len(places)), rows, others)] = self.forbidden[tuple(index)]
         return after
 
@@ -460,8 +468,8 @@ class Rules:
         return self._total(lambda form: form.after_change(places), shape)
 
     def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
-        """`violation` after every two changes of two axes, to (S, B, B) for B of the D levels."""
-        shape = (len(places), len(columns), len(columns))
+        """`violation` after every two of some changes, see `CompiledForm.after_pair`."""
+        shape = (*columns.shape, columns.shape[1])
         return self._total(lambda form: form.after_pair(places, columns), shape)
 
     def _total(

@@ -1,7 +1,7 @@
 """Any dimod sampler of binary quadratic models as a solver, behind an encoding.
 
-Every read is decoded, repaired and polished by categorical coordinate descent: measured to matter
-more than the choice of the sampler.
+Levels that can be in no local minimum go first. Every read is decoded, repaired and polished by
+categorical coordinate descent: measured to matter more than the choice of the sampler.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding import Encoding, encode
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding import Encoding, PairTables, count_bits, eliminate, encode, reduced_to
 from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
 
@@ -46,6 +45,8 @@ class BinarySolver:
         encoding: Name of the encoding.
         penalty: Of the encoding, in units of the model's local field scale; None for the one that
             is measured to be best for annealers.
+        max_bits: Most bits the sampler takes, or a function that finds out; larger models are cut
+            to the sub-problem that matters most. None for no limit. It needs a sized encoding.
         is_remote: Whether a call costs money, or waits for a service.
     """
 
@@ -57,6 +58,7 @@ class BinarySolver:
         *,
         encoding: str = "one-hot",
         penalty: float | None = None,
+        max_bits: int | Callable[[], int] | None = None,
         is_remote: bool = False,
     ) -> None:
         self.name = name
@@ -64,23 +66,30 @@ class BinarySolver:
         self._sampler = sampler
         self._parameters = parameters
         self._encoding, self._penalty = encoding, penalty
+        self._max_bits = max_bits
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`: the reads, repaired and polished."""
         begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        encoding = encode(tables, self._encoding, self._penalty)
+        # All local minima are left: nothing that polish could lead to is lost.
+        reduced = eliminate(tables)
+        if self._max_bits is not None:
+            most = self._max_bits if isinstance(self._max_bits, int) else self._max_bits()
+            if count_bits(reduced.tables, self._encoding) > most:
+                reduced = reduced_to(tables, self._encoding, most, seed)
+        encoding = encode(reduced.tables, self._encoding, self._penalty)
         if encoding.bqm.num_variables:
             reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
             bits = _bits(reads)
-        else:  # every variable has one case
+        else:  # the only local minimum is left
             reads = dimod.SampleSet.from_samples_bqm(np.empty((1, 0)), encoding.bqm)
             bits = np.empty((1, 0), dtype=np.int8)
-        cases = tables.descend(encoding.decode(bits))
+        cases = tables.descend(reduced.expand(encoding.decode(bits)))
         counts = np.asarray(reads.record.num_occurrences)
         report = SolverReport(
             self.name,
-            calls=1,
+            calls=int(encoding.bqm.num_variables > 0),
             variables=encoding.bqm.num_variables,
             couplers=encoding.bqm.num_interactions,
             reads=int(counts.sum()),

@@ -18,7 +18,7 @@ from typing import Any
 import dimod
 import numpy as np
 
-from qhpo.encoding import ENCODINGS, Encoding
+from qhpo.encoding import SIZED_ENCODINGS, Encoding
 from qhpo.errors import SolverError
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.binary import BinarySolver
@@ -27,7 +27,7 @@ from qhpo.solvers.service import LABEL, Connection, check_number, connect
 __all__ = ["QPU", "CliqueSampler"]
 
 _NAME = "qpu"
-_ENCODINGS = tuple(sorted(ENCODINGS, key=lambda name: name != "domain-wall"))
+_ENCODINGS = tuple(sorted(SIZED_ENCODINGS, key=lambda name: name != "domain-wall"))
 
 
 class CliqueSampler(dimod.Sampler):
@@ -97,22 +97,31 @@ class CliqueSampler(dimod.Sampler):
             calls = [embedded.sample(bqm, srts=flip, **self._parameters) for flip in flips]
             return _together(calls)
 
+    def max_bits(self) -> int:
+        """Size of the largest clique of the QPU's graph; contacts the service the first time."""
+        with self._connection.sampler() as qpu:
+            return len(self._busgraph(qpu).largest_clique())
+
+    def _busgraph(self, qpu: Any) -> Any:
+        """What knows the cliques of the QPU's graph."""
+        from minorminer.busclique import busgraph_cache
+
+        if self._cliques is None:
+            self._cliques = busgraph_cache(qpu.to_networkx_graph())
+        return self._cliques
+
     def _embed(self, qpu: Any, n_bits: int) -> Any:
         """The QPU as a sampler of any model with that many variables."""
         if n_bits in self._embedded:
             return self._embedded[n_bits]
         from dwave.preprocessing import SpinReversalTransformComposite
         from dwave.system import FixedEmbeddingComposite
-        from minorminer.busclique import busgraph_cache
 
-        if self._cliques is None:
-            self._cliques = busgraph_cache(qpu.to_networkx_graph())
-        chains = self._cliques.find_clique_embedding(n_bits)
+        chains = self._busgraph(qpu).find_clique_embedding(n_bits)
         if not chains:
             raise SolverError(
                 f"the QPU must hold the model as a clique, which is at most "
-                f"{len(self._cliques.largest_clique())} bits on this one; got {n_bits} bits; use "
-                "fewer levels, or another solver, such as neal"
+                f"{len(self._busgraph(qpu).largest_clique())} bits on this one; got {n_bits} bits"
             )
         child = SpinReversalTransformComposite(qpu) if self._transforms else qpu
         self._embedded[n_bits] = FixedEmbeddingComposite(child, chains)
@@ -169,7 +178,14 @@ def _qpu(
     sampler = CliqueSampler(
         connect(_NAME, "DWaveSampler", profile), parameters, spin_reversal_transforms
     )
-    return BinarySolver(_NAME, sampler, _seed_only, encoding=encoding, is_remote=True)
+    return BinarySolver(
+        _NAME,
+        sampler,
+        _seed_only,
+        encoding=encoding,
+        max_bits=sampler.max_bits,
+        is_remote=True,
+    )
 
 
 QPU = SolverInfo(
@@ -178,7 +194,7 @@ QPU = SolverInfo(
     _qpu,
     encodings=_ENCODINGS,
     limits="bits of the largest clique of the QPU's graph: about 180 on a whole Advantage or "
-    "Advantage2, fewer where qubits are missing",
+    "Advantage2, fewer where qubits are missing; larger models are cut to what matters most",
     cost="QPU access time of your Leap plan: about 40 ms a call with the default of 100 "
     "reads, several calls for a trial; qpu_seconds and max_calls limit it",
     packages=("dwave.system",),

@@ -74,8 +74,8 @@ class AnovaGP:
         self.tables = np.stack([tables.correlation for tables in self._tables])
         self.bank = RowBank(self)
         rows = self.bank.rows_at(self.places)
-        smooth = self.bank.smooth(self.bank.rows, rows)
-        self.covariance = smooth + self.bank.local(rows)
+        smooth, local = self.bank.among_observations(rows)
+        self.covariance = smooth + local
         noise = self.noise[:, None, None] * np.eye(len(coordinates))
         self.inverse = np.stack([_inverse(matrix) for matrix in self.covariance + noise])
         self.alpha = np.einsum("mij,mj->mi", self.inverse, self.y)
@@ -174,6 +174,9 @@ def _inverse(matrix: FloatArray) -> FloatArray:
     return symmetric
 
 
+_BLOCK = 64
+
+
 class RowBank:
     """Weighted correlations of single axis values with all observations.
 
@@ -223,12 +226,40 @@ class RowBank:
         coordinates: FloatArray = values[rows]
         return coordinates
 
-    def local(self, rows: IntArray) -> FloatArray:
-        """Prior covariance of the local variation with the observations, (q, d) to (M, q, n)."""
-        total = np.zeros((len(self.strain), len(rows), self.strain.shape[3]))
+    def among_observations(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Prior covariances of both parts among the observations, shape (M, n, n) each.
+
+        Args:
+            rows: Row numbers of the observations, shape (n, d).
+        """
+        n = len(rows)
+        smooth, local = np.empty((2, len(self.rows), n, n))
+        for start in range(0, n, _BLOCK):
+            # Of a symmetric matrix, the part left of the diagonal, in blocks that fit in a cache.
+            stop = min(start + _BLOCK, n)
+            block = np.s_[:, start:stop, :stop]
+            smooth[block] = self.smooth(self.rows[:, :, :stop], rows[start:stop])
+            local[block] = self.local(rows[start:stop], stop)
+            for matrix in (smooth, local):
+                matrix[:, :start, start:stop] = matrix[:, start:stop, :start].transpose(0, 2, 1)
+        return smooth, local
+
+    def local(self, rows: IntArray, n: int | None = None) -> FloatArray:
+        """Prior covariance of the local variation with the first n observations, or all.
+
+        Args:
+            rows: Row numbers, shape (q, d).
+            n: How many observations.
+
+        Returns:
+            Shape (M, q, n).
+        """
+        strain = self.strain[..., :n]
+        total = np.zeros((len(strain), len(rows), strain.shape[3]))
         for i, column in enumerate(rows.T):
-            total += self.strain[:, i, self.strain_places(i, column)]
-        covariance: FloatArray = self._model.local * np.exp(-total)
+            total += strain[:, i, self.strain_places(i, column)]
+        covariance = np.exp(np.negative(total, out=total), out=total)
+        covariance *= self._model.local
         return covariance
 
     def strain_places(self, axis: int, rows: IntArray) -> IntArray:

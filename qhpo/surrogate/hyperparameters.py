@@ -165,6 +165,8 @@ class _LogPosterior:
         }
         self.centre = prior.centre(d)
         self.widths = _widths(d)
+        # Fresh memory of this size costs more than what is computed in it.
+        self._scratch = tuple(np.empty((4, d, len(self.rows))))
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         d, n = self.d, self.n
@@ -172,10 +174,10 @@ class _LogPosterior:
         tables = self.support.tables(hyper.lengthscale, off_grid=False)
         gradients: dict[int, FloatArray] = {}
         # Axis by axis, so that every pass stays in the cache.
-        a = np.empty((d, len(self.rows)))  # w_i k~_i over pairs
+        a, before, factors, ratio = self._scratch
+        # a: w_i k~_i over pairs; before: product of 1 + a over earlier axes.
         e1, squares = np.zeros((2, len(self.rows)))
         product = np.ones(len(self.rows))
-        before = np.empty_like(a)  # product of 1 + a over earlier axes
         for i in range(d):
             if i in self.distance:
                 a[i], gradients[i] = self.support.pair_terms(
@@ -196,7 +198,8 @@ class _LogPosterior:
         pair, rest = np.array(hyper.pair), np.array(hyper.rest)
         matrix = np.zeros((n, n))
         decay = np.exp(-hyper.tension)[:, None]
-        factors = 1.0 - self.mismatch + self.mismatch * decay
+        np.subtract(1.0, self.mismatch, out=factors)
+        factors += np.multiply(self.mismatch, decay, out=ratio)
         local = hyper.local * np.prod(factors, axis=0)
         matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest) + local
         matrix.flat[:: n + 1] += hyper.noise
@@ -234,7 +237,7 @@ class _LogPosterior:
             after *= 1.0 + a[i]
         e2 = 0.5 * (e1 * e1 - squares)
         local *= weight
-        relaxed = decay[:, 0] * ((self.mismatch / factors) @ local)
+        relaxed = decay[:, 0] * (np.divide(self.mismatch, factors, out=ratio) @ local)
         gradient[2 * d : 3 * d] -= hyper.tension * relaxed
         gradient[-4] += pair * float(weight @ e2)
         gradient[-3] += rest * float(weight @ (product - 1.0 - e1 - e2))

@@ -121,13 +121,22 @@ def test_changes_switch_children_on_and_off(problem: Problem, seed: int) -> None
             one = changed(column)
             expected = np.inf if one is None else feasible.violation(one[None, :])[0]
             assert after[s, column] == pytest.approx(expected, abs=1e-9)
-        for r, t in itertools.product(range(len(columns)), repeat=2):
-            both = changed(int(columns[r]), int(columns[t]))
-            if both is None or feasible.block[columns[r]] == feasible.block[columns[t]]:
+        priced = set()
+        for r, t in itertools.product(range(columns.shape[1]), repeat=2):
+            first, second = int(columns[s, r]), int(columns[s, t])
+            both = changed(first, second)
+            if both is None or feasible.block[first] == feasible.block[second]:
                 assert pairs[s, r, t] == np.inf
-            else:
+            elif np.isfinite(pairs[s, r, t]):
                 expected = feasible.violation(both[None, :])[0]
                 assert pairs[s, r, t] == pytest.approx(expected, abs=1e-9)
+                priced.add((first, second))
+        # Every pair of changes is there, unless its axes are joined by nothing.
+        joined = [i for i in range(len(space)) if i in feasible.block[columns[s]]]
+        for first, second in itertools.permutations(range(len(feasible.block)), 2):
+            axes = feasible.block[[first, second]]
+            if axes[0] != axes[1] and set(axes.tolist()) <= set(joined):
+                assert ((first, second) in priced) == (changed(first, second) is not None)
 
 
 @given(problems(), st.integers(0, 2**32 - 1))
@@ -245,7 +254,7 @@ def test_pairs_are_priced_as_if_they_were_made(
     changes = feasible.pair_energy_changes(tables, shadow, columns)
     for s, r, t in np.argwhere(np.isfinite(after)):
         changed = shadow[s].copy()
-        for column in (columns[r], columns[t]):
+        for column in (columns[s, r], columns[s, t]):
             changed[feasible.block[column]] = feasible.level[column]
         expected = _energy(problem, tables, changed) - _energy(problem, tables, shadow[s])
         assert changes[s, r, t] == pytest.approx(expected, abs=1e-9)

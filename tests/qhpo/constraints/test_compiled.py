@@ -126,14 +126,19 @@ def test_pairs_of_changes_are_priced_as_if_they_were_made(
     levels = [(i, level) for i, n in enumerate(space.n_levels.tolist()) for level in range(n)]
     every_column = st.just(list(range(len(levels))))
     some_columns = st.lists(st.sampled_from(range(len(levels))), unique=True, max_size=5)
-    columns = np.array(sorted(data.draw(every_column | some_columns)), dtype=np.intp)
+    chosen = np.array(sorted(data.draw(every_column | some_columns)), dtype=np.intp)
+    axes = np.array([axis for axis, _ in levels])[chosen]
+    # Every configuration has levels of its own, of the same axes.
+    drawn = np.random.default_rng(seed).integers(
+        space.n_levels[axes], size=(len(places), len(axes))
+    )
+    columns = drawn + space.starts[axes]
     after = compiled.after_pair(places, columns)
-    assert after.shape == (len(places), len(columns), len(columns))
-    for r, s in itertools.product(range(len(columns)), repeat=2):
-        (axis, level), (other, other_level) = levels[columns[r]], levels[columns[s]]
-        if axis != other:
+    assert after.shape == (len(places), len(chosen), len(chosen))
+    for r, s in itertools.product(range(len(chosen)), repeat=2):
+        if axes[r] != axes[s]:
             changed = places.copy()
-            changed[:, axis], changed[:, other] = level, other_level
+            changed[:, axes[r]], changed[:, axes[s]] = drawn[:, r], drawn[:, s]
             _assert_equal(after[:, r, s], compiled.violation(changed))
 
 
@@ -220,7 +225,8 @@ def test_an_inequality_is_as_strict_as_python() -> None:
     assert set(expected.ravel()[on_paper].tolist()) == {True, False}
     assert ((rules.violation(places) == 0.0) == expected.ravel()).all()
     after = rules.after_change(places) == 0.0
-    pairs = rules.after_pair(places, np.arange(21)) == 0.0
+    columns = np.tile(np.arange(21), (len(places), 1))
+    pairs = rules.after_pair(places, columns) == 0.0
     for places_of_one, after_one, pairs_one in zip(places.tolist(), after, pairs, strict=True):
         x, y, z = places_of_one
         np.testing.assert_array_equal(after_one[7:14], expected[x, :, z])
