@@ -38,6 +38,7 @@ from qhpo_problems.benchmarks.sheets import check_report_path
 from qhpo_problems.benchmarks.solvers import (
     BASELINE,
     contestants,
+    default_contestants,
     print_solvers,
     run_solvers,
     study_names,
@@ -91,7 +92,8 @@ class _Finished(Protocol):
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}; solvers: all",
+    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}; "
+    "solvers: those that take every size",
     help="What to compare; ablation, on tables: qubo, and qubo with parts changed. Solvers are "
     f"named with their encoding, such as neal:one-hot; {BASELINE} is always among them.",
 )
@@ -267,8 +269,10 @@ def _bench_solvers(
     out: Path | None,
     console: Console,
 ) -> None:
-    known = contestants()
-    chosen = known if solvers is None else _samplers(f"{BASELINE},{solvers}", known)
+    if solvers is None:
+        chosen = {**default_contestants()}
+    else:
+        chosen = _samplers(f"{BASELINE},{solvers}", contestants())
     names = _tables(studies, study_names())
     # The models of a study count as a run of their own.
     with _progress((len(chosen) + 1) * len(names) * len(seeds), cache, console) as count:

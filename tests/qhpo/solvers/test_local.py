@@ -51,13 +51,13 @@ def test_tree_decomposition_is_exact_on_long_chains(seed: int) -> None:
 
 
 def test_tree_decomposition_samples_a_low_temperature() -> None:
-    # Two optima that differ in one variable.
+    # Two optima, and two configurations that are far too hot.
     dqm = dimod.DiscreteQuadraticModel()
     dqm.add_variable(2, label="a")
     dqm.add_variable(2, label="b")
-    dqm.set_linear("a", [0.0, 5.0])
+    dqm.set_quadratic("a", "b", {(0, 0): 5.0, (1, 1): 5.0})
     samples = make_solver("tree-decomposition").sample(dqm, 1)
-    assert {tuple(row) for row in samples.record.sample.tolist()} == {(0, 0), (0, 1)}
+    assert {tuple(row) for row in samples.record.sample.tolist()} == {(0, 1), (1, 0)}
 
 
 @pytest.mark.parametrize("n_variables", [8, 80])
@@ -66,15 +66,16 @@ def test_tree_decomposition_refuses_dense_models(random_dqm: Any, n_variables: i
         make_solver("tree-decomposition").sample(random_dqm([5] * n_variables), 0)
     message = str(error.value)
     assert f"at most {MAX_TREEWIDTH}" in message
-    assert f"{5 * n_variables} bits" in message
-    assert f"about {5 * n_variables - 1}" in message
+    assert f"{4 * n_variables} bits" in message
+    # A bit is coupled to all of other variables, and to one or two of its own.
+    assert f"about {4 * (n_variables - 1) + 1}" in message
     assert "neal" in message
 
 
 def test_tree_decomposition_refuses_sparse_graphs_of_large_treewidth() -> None:
-    # A grid: no subgraph of it is dense, but its treewidth is about twice its side, in bits. Every
-    # local field depends on the neighbours alone, so that elimination leaves all of it.
-    side = 14
+    # A grid: no subgraph of it is dense, but its treewidth is its side. Every local field depends
+    # on the neighbours alone, so that elimination leaves all of it.
+    side = 26
     dqm = dimod.DiscreteQuadraticModel()
     rng = np.random.default_rng(0)
     for place in range(side * side):
@@ -83,7 +84,7 @@ def test_tree_decomposition_refuses_sparse_graphs_of_large_treewidth() -> None:
             bias = rng.normal()
             for a, b in np.ndindex(2, 2) if exists else ():
                 dqm.set_quadratic_case(place - step, a, place, b, bias if a == b else -bias)
-    with pytest.raises(SolverError, match=f"got {2 * side * side} bits with a treewidth"):
+    with pytest.raises(SolverError, match=f"got {side * side} bits with a treewidth"):
         make_solver("tree-decomposition").sample(dqm, 0)
 
 

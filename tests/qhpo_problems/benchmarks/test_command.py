@@ -19,7 +19,7 @@ from qhpo.cli import main
 from qhpo_problems.benchmarks import command
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.samplers import SAMPLERS
-from qhpo_problems.benchmarks.solvers import contestants, study_names
+from qhpo_problems.benchmarks.solvers import default_contestants, study_names
 from qhpo_problems.benchmarks.tabular import table_names
 
 MakeRecord = Callable[..., RunRecord]
@@ -236,11 +236,11 @@ def test_defaults_of_the_solvers_suite(
 ) -> None:
     assert main(["bench", "--suite", "solvers"]) == 130
     (call,) = solver_calls
-    assert call["solvers"] == tuple(contestants())
+    assert call["solvers"] == tuple(default_contestants())
     assert call["studies"] == study_names()
     del call["solvers"], call["studies"]
     assert call == {"seeds": range(5), "trials": None, "cache": Path("bench-cache"), "jobs": 1}
-    total = (len(contestants()) + 1) * len(study_names()) * 5
+    total = (len(default_contestants()) + 1) * len(study_names()) * 5
     assert f"0 of {total} runs are kept in bench-cache" in capsys.readouterr().err
 
 

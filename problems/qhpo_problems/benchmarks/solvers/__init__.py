@@ -5,7 +5,12 @@ per solver, study and seed; `summarize_solvers`, `print_solvers` and `write_solv
 comparison.
 """
 
-from qhpo_problems.benchmarks.solvers.contestants import BASELINE, Contestant, contestants
+from qhpo_problems.benchmarks.solvers.contestants import (
+    BASELINE,
+    Contestant,
+    contestants,
+    default_contestants,
+)
 from qhpo_problems.benchmarks.solvers.records import SolverRun
 from qhpo_problems.benchmarks.solvers.report import print_solvers, write_solvers
 from qhpo_problems.benchmarks.solvers.runner import run_solvers
@@ -18,6 +23,7 @@ __all__ = [
     "SolverRun",
     "SolversSummary",
     "contestants",
+    "default_contestants",
     "load_study",
     "print_solvers",
     "run_solvers",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from qhpo.solvers import Solver, describe_solvers, make_solver
+from qhpo.solvers import Solver, SolverInfo, describe_solvers, make_solver
 
-__all__ = ["BASELINE", "Contestant", "contestants"]
+__all__ = ["BASELINE", "Contestant", "contestants", "default_contestants"]
 
 Contestant = Callable[[], Solver]
 """Makes a solver. Worker processes import it by name, so it is a function of a module, or a
@@ -22,9 +22,18 @@ def contestants() -> Mapping[str, Contestant]:
 
     Solvers that cost something, and those whose packages are missing, are left out.
     """
+    return _of([info for info in describe_solvers() if not info.cost])
+
+
+def default_contestants() -> Mapping[str, Contestant]:
+    """Those that take models of any size; the others refuse most of them, or take minutes."""
+    return _of([info for info in describe_solvers() if not info.cost and not info.limits])
+
+
+def _of(infos: Sequence[SolverInfo]) -> Mapping[str, Contestant]:
     found: dict[str, Contestant] = {}
-    for info in describe_solvers():
-        if info.cost or info.missing_packages():
+    for info in infos:
+        if info.missing_packages():
             continue
         for encoding in info.encodings:
             found[f"{info.name}:{encoding}"] = partial(make_solver, info.name, encoding=encoding)
