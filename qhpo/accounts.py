@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from optuna.study import Study
@@ -16,7 +16,7 @@ ANNEALS = "qhpo:anneals"
 """User attribute of a trial: what each solver did for it, see `SolverReport.as_attribute`."""
 
 
-def spent(trials: list[FrozenTrial]) -> dict[str, SolverReport]:
+def spent(trials: Iterable[FrozenTrial]) -> dict[str, SolverReport]:
     """What each solver did for some trials together, by name."""
     total: dict[str, SolverReport] = {}
     for trial in trials:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding.tables import PairTables
-from qhpo.solvers import Solver
+from qhpo.solvers import Solver, configurations
 
 __all__ = ["annealed_levels", "restrict", "with_toll"]
 
@@ -44,7 +44,7 @@ def annealed_levels(
         return centre[None, :].copy()
     tables = PairTables.from_dqm(dqm)
     model, free = restrict(tables, centre, frozen, radius)
-    samples = np.asarray(solver.sample(model, seed).record.sample)[:n_best]
+    samples = configurations(solver.sample(model, seed), model)[:n_best]
     levels = np.tile(centre, (len(samples), 1))
     levels[:, free] = samples
     return _pull_back(tables, levels, centre, radius)

@@ -32,7 +32,7 @@ from qhpo.constraints.penalty import (
     axis_slices,
 )
 from qhpo.encoding.tables import PairTables
-from qhpo.solvers import Solver
+from qhpo.solvers import Solver, configurations
 
 __all__ = ["PenaltyWeights", "constrained_samples"]
 
@@ -94,7 +94,7 @@ def constrained_samples(
         weights.multipliers.update(_relaxed_multipliers(tables, feasible, centre, frozen))
     for attempt in range(_ROUNDS):
         dqm, axes = _penalized(tables, feasible, centre, frozen, weights)
-        samples = np.asarray(solver.sample(dqm, int(rng.integers(2**31))).record.sample)[:n_best]
+        samples = configurations(solver.sample(dqm, int(rng.integers(2**31))), dqm)[:n_best]
         shadow = np.tile(centre, (len(samples), 1))
         chosen = samples[:, : len(axes)]
         # A case behind the levels means inactive: the shadow keeps the centre's level.

@@ -50,19 +50,27 @@ def solvers(check: str | None) -> None:
     With --check, a small model is sampled and compared with its exact optimum. What that costs is
     printed first.
     """
-    from qhpo.solvers import describe_solvers
+    from qhpo.solvers import find_solver, solver_names
 
     if check is not None:
         _check(check)
         return
-    _print(
-        "solver",
-        [
-            (solver.name, solver.summary, _install(solver.missing_packages(), solver.extra))
-            for solver in describe_solvers()
-        ],
-        "no solver is installed",
-    )
+    rows: list[_Row] = []
+    for name in solver_names():
+        try:
+            info = find_solver(name)
+        except QhpoError as error:
+            rows.append((name, "", str(error)))
+        else:
+            lines = [
+                info.summary,
+                f"at most {info.limits}" if info.limits else "",
+                f"costs {info.cost}" if info.cost else "",
+                f"encodings: {', '.join(info.encodings)}" if len(info.encodings) > 1 else "",
+            ]
+            install = _install(info.missing_packages(), info.extra)
+            rows.append((name, "\n".join(filter(None, lines)), install))
+    _print("solver", rows, "no solver is installed")
 
 
 def _check(name: str) -> None:

@@ -15,7 +15,7 @@ from qhpo.cli.formats import plural
 from qhpo.cli.options import DEFAULT_URL, Seconds, WholeNumber, examples, storage_option
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.report import facts, output, print_best, time_spent, trial_counts
-from qhpo.cli.samplers import WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.samplers import SolverLimits, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.search import Search
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
 from qhpo.cli.studies import Choices, best_trial, enter_study, outcome
@@ -34,6 +34,7 @@ _MAX_SEED = 2**32 - 1
         "qhpo run cnn-digits --trials 100 --timeout 600",
         "qhpo run cnn-digits --study small --max-params 20000",
         "qhpo run cnn-digits --study rival --sampler tpe --seed 1",
+        "qhpo run cnn-digits --study quantum --solver qpu --qpu-seconds 5",
         "qhpo run cnn-digits --storage postgresql://user@host/tuning",
     )
 )
@@ -57,6 +58,24 @@ _MAX_SEED = 2**32 - 1
     "--solver",
     metavar="NAME",
     help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="How the model becomes binary: one-hot, domain-wall or binary.  "
+    "[default: what suits the solver]",
+)
+@click.option(
+    "--qpu-seconds",
+    type=Seconds(min=0),
+    metavar="S",
+    help="QPU access time that the study may spend; neal goes on from there.",
+)
+@click.option(
+    "--max-calls",
+    type=WholeNumber(min=0),
+    metavar="N",
+    help="Calls of the solver that the study may spend; neal goes on from there.",
 )
 @click.option(
     "--seed",
@@ -87,6 +106,9 @@ def run(
     storage: str,
     sampler: str | None,
     solver: str | None,
+    encoding: str | None,
+    qpu_seconds: float | None,
+    max_calls: int | None,
     seed: int | None,
     max_params: int | None,
     timeout: float | None,
@@ -97,8 +119,18 @@ def run(
     Run it in several terminals at once, with the same storage, to share the work. A trial whose
     process was killed is marked as failed after a minute of silence and done again.
     """
-    if solver is not None and sampler not in (None, "qubo"):
-        raise click.UsageError(f"--solver belongs to --sampler qubo, not {sampler}; leave it out")
+    limits = SolverLimits(encoding, qpu_seconds, max_calls)
+    given = {
+        "--solver": solver,
+        "--encoding": encoding,
+        "--qpu-seconds": qpu_seconds,
+        "--max-calls": max_calls,
+    }
+    for option, value in given.items():
+        if value is not None and sampler not in (None, "qubo"):
+            raise click.UsageError(
+                f"{option} belongs to --sampler qubo, not {sampler}; leave it out"
+            )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     task = _load(problem)
     if max_params is not None:
@@ -106,7 +138,7 @@ def run(
     if solver is not None:
         sampler = "qubo"
     if sampler is not None:
-        check_sampler(sampler, solver or "neal")
+        check_sampler(sampler, solver or "neal", encoding)
     name = task.name if study is None else study
     errors = Console(stderr=True, highlight=False)
     try:
@@ -120,10 +152,10 @@ def run(
                 seed=seed,
                 max_params=max_params,
             )
-            check_sampler(choices.sampler, choices.solver)
+            check_sampler(choices.sampler, choices.solver, encoding)
             with errors.status(f"preparing {task.name}"):
                 objective = _prepare(task, choices)
-            opened.sampler = _sampler(task, choices)
+            opened.sampler = _sampler(task, choices, limits)
             search = _search(opened, objective, choices, trials, timeout, errors)
     except KeyboardInterrupt:
         again = shlex.join(["qhpo", "run", *_given(ctx)])
@@ -159,7 +191,7 @@ def _prepare(problem: Problem, choices: Choices) -> Objective:
         ) from error
 
 
-def _sampler(problem: Problem, choices: Choices) -> BaseSampler:
+def _sampler(problem: Problem, choices: Choices, limits: SolverLimits) -> BaseSampler:
     budget = choices.max_params
     constraints = [] if budget is None else [problem.at_most(budget)]
     # Without constraints the space is learnt, as it always was: old studies continue the same.
@@ -173,6 +205,7 @@ def _sampler(problem: Problem, choices: Choices) -> BaseSampler:
                 first,
                 search_space=space,
                 constraints=constraints,
+                limits=limits,
             )
         )
     )

@@ -13,6 +13,7 @@ from rich.text import Text
 from qhpo.cli.formats import number, plural
 from qhpo.cli.options import WholeNumber, examples, storage_option
 from qhpo.cli.report import (
+    anneals,
     facts,
     output,
     print_best,
@@ -84,6 +85,7 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
             ("sampler", _samplers(study)),
             ("trials", trial_counts(trials)),
             ("time", time_spent(trials)),
+            *(("anneals", line) for line in anneals(trials)),
         ],
     )
     console.print()

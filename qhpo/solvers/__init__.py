@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from qhpo.solvers.base import Solver, SolverInfo
+from qhpo.solvers.binary import BinarySolver
 from qhpo.solvers.metered import Budget, MeteredSolver
 from qhpo.solvers.registry import describe_solvers, find_solver, make_solver, solver_names
 from qhpo.solvers.report import SolverReport, merge
+from qhpo.solvers.samples import configurations
 
 __all__ = [
+    "BinarySolver",
     "Budget",
     "MeteredSolver",
     "Solver",
     "SolverInfo",
     "SolverReport",
+    "configurations",
     "describe_solvers",
     "find_solver",
     "make_solver",

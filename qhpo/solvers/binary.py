@@ -74,7 +74,7 @@ class BinarySolver:
         tables = PairTables.from_dqm(dqm)
         # All local minima are left: nothing that polish could lead to is lost.
         reduced = eliminate(tables)
-        if self._max_bits is not None:
+        if self._max_bits is not None and len(reduced.variables):
             most = self._max_bits if isinstance(self._max_bits, int) else self._max_bits()
             if count_bits(reduced.tables, self._encoding) > most:
                 reduced = reduced_to(tables, self._encoding, most, seed)
@@ -124,10 +124,10 @@ def _common_parameters(accepted: frozenset[str], encoding: Encoding, seed: int) 
     return {name: value for name, value in offered.items() if name in accepted}
 
 
-def dense_reads(n_variables: int, sweeps: int) -> int:
-    """Reads of a dense anneal in bounded time."""
+def dense_reads(n_variables: int, sweeps: int, most: int = _MAX_READS) -> int:
+    """Reads of a dense anneal in bounded time, at most ``most``."""
     one = sweeps * n_variables**2
-    return min(_MAX_READS, max(_MIN_READS, _READ_OPERATIONS // max(one, 1)))
+    return min(most, max(_MIN_READS, _READ_OPERATIONS // max(one, 1)))
 
 
 def _family(sampler: Any) -> Iterator[Any]:

@@ -21,9 +21,8 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding import ENCODINGS, Encoding
+from qhpo.encoding import ENCODINGS, Encoding, PairTables, eliminate
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
-from qhpo.encoding.tables import PairTables
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.binary import BinarySolver, qpu_seconds
 from qhpo.solvers.report import SolverReport
@@ -108,15 +107,18 @@ class HybridSolver:
         """See `Solver.sample`; the seed is ignored."""
         begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        if len(tables.linear) > tables.n_variables:
+        reduced = eliminate(tables)
+        is_open = len(reduced.variables) > 0
+        if is_open:
             with self._connection.sampler() as sampler:
-                answer = self._ask(sampler, tables, self._options)
-        else:  # every variable has one case
-            only = np.zeros((1, tables.n_variables), dtype=np.intp)
+                answer = self._ask(sampler, reduced.tables, self._options)
+        else:  # the only local minimum is left
+            only = np.empty((1, 0), dtype=np.intp)
             answer = _Answer(only, np.ones(1, np.intp), np.ones(1, np.bool_), {})
-        cases = tables.descend(answer.cases)
+        cases = tables.descend(reduced.expand(answer.cases))
         report = replace(
-            SolverReport.of_discrete(self.name, tables, int(answer.counts.sum()), begin),
+            SolverReport.of_discrete(self.name, reduced.tables, int(answer.counts.sum()), begin),
+            calls=int(is_open),
             valid_reads=int(answer.counts[answer.valid].sum()),
             qpu_seconds=qpu_seconds(answer.info),
         )
@@ -253,7 +255,7 @@ def _hybrid(
 
 
 _COST = (
-    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, several "
+    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, a few "
     "calls for a trial; max_calls limits it, qpu_seconds does not"
 )
 _COST_BQM = _COST.replace("usually 5 s", "usually 3 s")

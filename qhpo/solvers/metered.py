@@ -111,7 +111,10 @@ class MeteredSolver:
                 more = "" if self._failures < _MAX_FAILURES else "; it is not asked again"
                 self._tell(self._reason + more, type(error).__name__ + more)
             else:
-                self._failures = 0
+                report = SolverReport.of(samples)
+                # A model that was solved without a call says nothing about the service.
+                if report is None or report.calls:
+                    self._failures = 0
                 self._note(self._solver.name, samples, "")
                 return samples
         samples = self._fallback.sample(dqm, seed)

@@ -196,7 +196,7 @@ QPU = SolverInfo(
     limits="bits of the largest clique of the QPU's graph: about 180 on a whole Advantage or "
     "Advantage2, fewer where qubits are missing; larger models are cut to what matters most",
     cost="QPU access time of your Leap plan: about 40 ms a call with the default of 100 "
-    "reads, several calls for a trial; qpu_seconds and max_calls limit it",
+    "reads, a few calls for a trial; qpu_seconds and max_calls limit it",
     packages=("dwave.system",),
     extra="qpu",
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qhpo.encoding.tables import PairTables
 from qhpo.solvers.report import REPORT, SolverReport
 
-__all__ = ["sample_set"]
+__all__ = ["configurations", "sample_set"]
 
 
 def sample_set(
@@ -41,6 +41,17 @@ def sample_set(
         vartype=dimod.INTEGER,
         energy=energies[order],
         num_occurrences=occurrences[order],
+        sort_labels=False,
         info={REPORT: report.with_energy(energies)},
     )
     return samples
+
+
+def configurations(samples: dimod.SampleSet, dqm: dimod.DiscreteQuadraticModel) -> NDArray[np.intp]:
+    """Case indices of the samples of a solver, in their order, shape (q, d).
+
+    A solver of a user's own may return its columns in any order; here they are those of the model.
+    """
+    columns = [samples.variables.index(v) for v in cast("Iterable[Hashable]", dqm.variables)]
+    cases: NDArray[np.intp] = np.asarray(samples.record.sample)[:, columns].astype(np.intp)
+    return cases

@@ -11,6 +11,7 @@ from dwave.system.testing import MockDWaveSampler
 from qhpo.cli import main
 from qhpo.cli.listing import _small_model
 from qhpo.encoding import PairTables, eliminate
+from qhpo.errors import SolverError
 from qhpo.solvers import describe_solvers, find_solver
 
 
@@ -47,16 +48,32 @@ def test_a_solver_whose_packages_are_missing(
     def make() -> object:
         raise AssertionError("listed, not made")
 
-    rows = [
-        SolverInfo("far", "Somewhere else.", make, packages=("no_such_package",), extra="qpu"),
-        SolverInfo("bare", "Of another package.", make, packages=("no_such_package",)),
-    ]
-    monkeypatch.setattr("qhpo.solvers.describe_solvers", lambda: rows)
+    infos = {
+        "far": SolverInfo(
+            "far",
+            "Somewhere else.",
+            make,
+            encodings=("one-hot", "binary"),
+            limits="12 bits",
+            cost="a cent a call",
+            packages=("no_such_package",),
+            extra="qpu",
+        ),
+        "bare": SolverInfo("bare", "Of another package.", make, packages=("no_such_package",)),
+    }
+    monkeypatch.setattr("qhpo.solvers.solver_names", lambda: tuple(infos))
+    monkeypatch.setattr("qhpo.solvers.find_solver", infos.__getitem__)
 
     assert main(["solvers"]) == 0
 
     printed = lines(capsys)
-    assert printed[printed.index("far Somewhere else.") + 1] == 'missing; pip install "qhpo[qpu]"'
+    first = printed.index("far Somewhere else.")
+    assert printed[first + 1 : first + 5] == [
+        "at most 12 bits",
+        "costs a cent a call",
+        "encodings: one-hot, binary",
+        'missing; pip install "qhpo[qpu]"',
+    ]
     assert (
         printed[printed.index("bare Of another package.") + 1]
         == "missing; pip install no_such_package"
@@ -157,3 +174,15 @@ class TestCheck:
         alone = np.array([[model.get_linear(v).argmin() for v in model.variables]])
         best = dimod.ExactDQMSolver().sample_dqm(model).first.energy
         assert tables.energies(alone)[0] > best + 1.0
+
+
+def test_a_solver_that_cannot_be_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(name: str) -> object:
+        raise SolverError(f"the solver {name} cannot be loaded: it is broken")
+
+    monkeypatch.setattr("qhpo.solvers.solver_names", lambda: ("odd",))
+    monkeypatch.setattr("qhpo.solvers.find_solver", find)
+    assert main(["solvers"]) == 0
+    assert "odd the solver odd cannot be loaded: it is broken" in lines(capsys)

@@ -89,7 +89,7 @@ def test_the_qubo_sampler_keeps_constraints_from_its_first_trial_on() -> None:
 
 
 def test_an_unknown_solver() -> None:
-    with pytest.raises(SolverError, match=r"neal.*got 'nael'; did you mean neal\?"):
+    with pytest.raises(SolverError, match=r"neal.*got 'nael'; did you mean 'neal'"):
         check_sampler("qubo", "nael")
     with pytest.raises(SolverError, match="see `qhpo solvers`"):
         build_sampler("qubo", "zzz", seed=0, first_number=0)

@@ -155,7 +155,6 @@ def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_dqm: Any
     assert (report.calls, report.variables, report.qpu_seconds) == (0, 0, 0.0)
 
 
-@pytest.mark.xfail(strict=True, reason="the size of the clique is asked for before it is needed")
 def test_a_model_without_a_choice_contacts_nobody(switch_on: Switch, random_dqm: Any) -> None:
     machine = switch_on()
     make_solver("qpu").sample(random_dqm([1, 1]), 0)
