@@ -85,7 +85,7 @@ class PlainCandidates:
         model, region = self._score.model, self._region
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = [np.empty((0, len(model.space)), dtype=np.intp)]
-        many = 0 if solver.is_remote else _MANY_LEVELS
+        many = 0 if solver.is_costly else _MANY_LEVELS
         for dqm in _quadratic_models(model, self._settings, many, rng):
             seed = int(rng.integers(2**31))
             levels.append(
@@ -178,7 +178,7 @@ class FeasibleCandidates:
         centre = model.space.nearest_levels(self._feasible.coordinates_of(shadow)[0])
         weights = PenaltyWeights()
         found = [np.empty((0, len(model.space)), dtype=np.intp)]
-        many = 0 if solver.is_remote else _MANY_PENALIZED_LEVELS
+        many = 0 if solver.is_costly else _MANY_PENALIZED_LEVELS
         for dqm in _quadratic_models(model, self._settings, many, rng):
             tables = with_toll(PairTables.from_dqm(dqm), centre, region.frozen, region.radius)
             found.append(

@@ -18,11 +18,11 @@ class Solver(Protocol):
 
     Attributes:
         name: What reports call it.
-        is_remote: Whether a call costs money, or waits for a service: fewer models are sampled.
+        is_costly: Whether a call costs money or takes seconds: fewer models are sampled.
     """
 
     name: str
-    is_remote: bool
+    is_costly: bool
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """Low-energy configurations.

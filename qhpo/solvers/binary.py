@@ -47,7 +47,7 @@ class BinarySolver:
             is measured to be best for annealers.
         max_bits: Most bits the sampler takes, or a function that finds out; larger models are cut
             to the sub-problem that matters most. None for no limit. It needs a sized encoding.
-        is_remote: Whether a call costs money, or waits for a service.
+        is_costly: Whether a call costs money or takes seconds.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class BinarySolver:
         encoding: str = "one-hot",
         penalty: float | None = None,
         max_bits: int | Callable[[], int] | None = None,
-        is_remote: bool = False,
+        is_costly: bool = False,
     ) -> None:
         self.name = name
-        self.is_remote = is_remote
+        self.is_costly = is_costly
         self._sampler = sampler
         self._parameters = parameters
         self._encoding, self._penalty = encoding, penalty
@@ -109,13 +109,13 @@ def wrap_sampler(sampler: dimod.Sampler, encoding: str | None = None) -> BinaryS
         encoding: Name of the encoding; None for domain walls on a QPU, where they keep more reads
             valid, and one-hot elsewhere.
     """
-    is_remote = any(_is_remote(child) for child in _family(sampler))
+    is_costly = any(_is_remote(child) for child in _family(sampler))
     return BinarySolver(
         type(sampler).__name__,
         sampler,
         partial(_common_parameters, frozenset(sampler.parameters or ())),
-        encoding=encoding or ("domain-wall" if is_remote else "one-hot"),
-        is_remote=is_remote,
+        encoding=encoding or ("domain-wall" if is_costly else "one-hot"),
+        is_costly=is_costly,
     )
 
 

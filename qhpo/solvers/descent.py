@@ -24,7 +24,7 @@ class DescentSolver:
     """From random configurations, each variable in turn takes its best case until none changes."""
 
     name = "descent"
-    is_remote = False
+    is_costly = False
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`: the local minima."""

@@ -27,7 +27,7 @@ class ExactSolver:
     """Enumerates every configuration and returns the 16 of lowest energy."""
 
     name = "exact"
-    is_remote = False
+    is_costly = False
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`; the seed is ignored.

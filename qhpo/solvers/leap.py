@@ -95,7 +95,7 @@ class HybridSolver:
         options: Keyword arguments of every call.
     """
 
-    is_remote = True
+    is_costly = True
 
     def __init__(
         self, name: str, ask: _Ask, connection: Connection, options: Mapping[str, Any]
@@ -226,7 +226,7 @@ def _bqm(
         HybridSampler(connection, options),
         _nothing,
         encoding=encoding,
-        is_remote=True,
+        is_costly=True,
     )
 
 

@@ -72,7 +72,7 @@ class MeteredSolver:
 
     def __init__(self, solver: Solver, fallback: Solver, budget: Budget) -> None:
         self.name = solver.name
-        self.is_remote = solver.is_remote
+        self.is_costly = solver.is_costly
         self.budget = budget
         self._solver, self._fallback = solver, fallback
         self._spent: SolverReport | None = None

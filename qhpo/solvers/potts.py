@@ -100,7 +100,7 @@ class PottsSolver:
     """Anneals the discrete model as it is: every read is valid."""
 
     name = "potts"
-    is_remote = False
+    is_costly = False
 
     def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
         """See `Solver.sample`: the reads, polished by coordinate descent."""

@@ -184,7 +184,7 @@ def _qpu(
         _seed_only,
         encoding=encoding,
         max_bits=sampler.max_bits,
-        is_remote=True,
+        is_costly=True,
     )
 
 

@@ -21,7 +21,7 @@ NO_MODEL: Any = None  # the solver here does not look at it
 class Steady:
     """Answers with the same report each time, apart from the share of broken chains."""
 
-    is_remote = True
+    is_costly = True
 
     def __init__(self, name: str = "cloud", *chain_breaks: float) -> None:
         self.name = name

@@ -44,7 +44,11 @@ def _make(
         return {"blocks": blocks, "layers": layers, "num_reads": num_reads, "seed": seed}
 
     return BinarySolver(
-        name, factory(max_qubits=max_qubits, **backend), parameters, max_bits=max_qubits
+        name,
+        factory(max_qubits=max_qubits, **backend),
+        parameters,
+        max_bits=max_qubits,
+        is_costly=True,
     )
 
 

@@ -111,7 +111,7 @@ def test_infinite_values_are_avoided(observe: Any) -> None:
 def test_the_solver_proposes(observe: Any) -> None:
     class Counting:
         name = "counting"
-        is_remote = False
+        is_costly = False
         calls = 0
 
         def sample(self, dqm: Any, seed: int) -> Any:

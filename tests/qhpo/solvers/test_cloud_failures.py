@@ -216,8 +216,8 @@ class Counting:
 
     name = "counting"
 
-    def __init__(self, is_remote: bool) -> None:
-        self.is_remote = is_remote
+    def __init__(self, is_costly: bool) -> None:
+        self.is_costly = is_costly
         self.asked = 0
         self._solver = make_solver("neal")
 
@@ -226,10 +226,10 @@ class Counting:
         return self._solver.sample(dqm, seed)
 
 
-@pytest.mark.parametrize("is_remote", [True, False])
-def test_a_remote_solver_is_asked_for_few_models(is_remote: bool) -> None:
+@pytest.mark.parametrize("is_costly", [True, False])
+def test_a_remote_solver_is_asked_for_few_models(is_costly: bool) -> None:
     """A mean and a draw; where models cost nothing, more of both."""
-    solver = Counting(is_remote)
+    solver = Counting(is_costly)
     study = optuna.create_study(sampler=QUBOSampler(seed=0, solver=solver, n_startup_trials=3))
     asked = []
     for _ in range(9):
@@ -237,7 +237,7 @@ def test_a_remote_solver_is_asked_for_few_models(is_remote: bool) -> None:
         study.optimize(objective, n_trials=1)
         asked.append(solver.asked - before)
     assert asked[:3] == [0, 0, 0]
-    if is_remote:
+    if is_costly:
         assert all(1 <= n <= 2 for n in asked[3:])
     else:
         assert max(asked) > 2

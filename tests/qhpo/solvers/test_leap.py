@@ -338,7 +338,7 @@ def test_making_one_contacts_nobody(kind: str, credentials: str) -> None:
     with mock.patch("dwave.system.samplers.leap_hybrid_sampler.Client") as client:
         solver: Solver = make_solver(f"leap-{kind}", time_limit=3)
     assert not client.mock_calls
-    assert solver.is_remote
+    assert solver.is_costly
     assert solver.name == f"leap-{kind}"
 
 

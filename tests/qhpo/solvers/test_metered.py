@@ -23,7 +23,7 @@ class Scripted:
         qpu_seconds: That an answer takes.
     """
 
-    is_remote = True
+    is_costly = True
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class TestSpending:
     def test_it_stands_for_the_solver(self) -> None:
         solver = _metered(Scripted("cloud"))
         assert isinstance(solver, Solver)
-        assert (solver.name, solver.is_remote) == ("cloud", True)
+        assert (solver.name, solver.is_costly) == ("cloud", True)
 
     @pytest.mark.parametrize("limit", [0, 1, 3])
     def test_calls_end_within_a_suggestion(self, limit: int, warned: Any) -> None:

@@ -376,7 +376,7 @@ class TestCredentials:
     def test_making_one_contacts_nobody(self, switch_on: Switch) -> None:
         machine = switch_on()
         solver = make_solver("qpu")
-        assert solver.is_remote
+        assert solver.is_costly
         assert not machine.made
 
     def test_an_error_that_shows_the_token_is_cleaned(

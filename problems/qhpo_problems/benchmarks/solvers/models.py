@@ -49,7 +49,7 @@ class Model:
 class _Recorder:
     """Solves as neal does, and keeps the models."""
 
-    is_remote = False
+    is_costly = False
 
     def __init__(self) -> None:
         self._solver = make_solver("neal")

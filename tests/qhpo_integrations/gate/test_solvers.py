@@ -1,0 +1,65 @@
+"""The QAOA samplers as solvers of qhpo; the suite of every solver runs them too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cirq
+import dimod
+import numpy as np
+import pytest
+
+from qhpo.encoding import PairTables, eliminate
+from qhpo.solvers import SolverReport, make_solver
+
+
+def frustrated(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
+    """A model that elimination leaves whole: no level is better everywhere."""
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        biases = np.triu(rng.standard_normal((starts[-1], starts[-1])), 1)
+        biases[block[:, None] == block[None, :]] = 0.0
+        tables = PairTables(starts, np.zeros(starts[-1]), biases + biases.T, 0.0)
+        if eliminate(tables).tables.sizes.tolist() == sizes:
+            return tables.to_dqm()
+    raise AssertionError("no such model was drawn")
+
+
+class Counting(cirq.Simulator):
+    """Remembers the circuits it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0)
+        self.qubits: list[int] = []
+
+    def run(self, program: Any, *args: Any, **options: Any) -> Any:
+        self.qubits.append(len(program.all_qubits()))
+        return super().run(program, *args, **options)
+
+
+@pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
+def test_every_read_is_valid_and_the_optimum_is_among_them(framework: str) -> None:
+    dqm = frustrated([3, 3, 2])
+    samples = make_solver(f"qaoa-{framework}", layers=2).sample(dqm, 0)
+    lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
+    assert samples.first.energy == pytest.approx(lowest)
+    report = SolverReport.of(samples)
+    assert report is not None
+    assert (report.variables, report.reads, report.valid_reads) == (8, 256, 256)
+
+
+@pytest.mark.parametrize(("max_qubits", "used"), [(4, 4), (7, 7), (12, 9)])
+def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None:
+    dqm = frustrated([3, 3, 3])
+    device = Counting()
+    solver = make_solver("qaoa-cirq", max_qubits=max_qubits, layers=1, sampler=device)
+    samples = solver.sample(dqm, 0)
+    assert set(device.qubits) == {used}
+    for sample, energy in samples.data(["sample", "energy"]):
+        assert energy == pytest.approx(dqm.energy(sample))
+
+
+def test_few_models_are_sampled_for_a_suggestion() -> None:
+    assert make_solver("qaoa-cirq").is_costly
