@@ -266,6 +266,45 @@ class TestWeights:
         assert _holds(problem, samples).all()
         assert len(samples)
 
+    @pytest.mark.parametrize("seed", range(5))
+    def test_start_at_the_best_bound_that_relaxation_gives(self, seed: int) -> None:
+        # A knapsack whose worths add up: multipliers maximize the Lagrangian's least energy.
+        rng = np.random.default_rng(seed)
+        n, names = 12, [f"i{k:02}" for k in range(12)]
+        weights = rng.integers(100, 1000, size=(2, n))
+        bounds = weights.sum(axis=1) // 2
+        space = Space({name: IntDistribution(0, 1) for name in names})
+        rules = [
+            c.linear(dict(zip(names, row, strict=True)), "<=", bound)
+            for row, bound in zip(weights.tolist(), bounds.tolist(), strict=True)
+        ]
+        worth = rng.uniform(100, 1000, size=n)
+        linear = np.ravel(np.stack([np.zeros(n), -worth], axis=1))
+        tables = PairTables(space.starts, linear, np.zeros((2 * n, 2 * n)), 0.0)
+        found = PenaltyWeights()
+        constrained_samples(
+            tables,
+            make_solver("exact"),
+            Feasible(space, rules, (), [axis.coordinates for axis in space.axes]),
+            np.zeros(n, dtype=np.intp),
+            np.zeros(n, dtype=bool),
+            found,
+            4,
+            rng,
+        )
+
+        def bound(multipliers: FloatArray) -> float:
+            reduced = worth - multipliers @ weights
+            return float(-np.maximum(reduced, 0.0).sum() - multipliers @ bounds)
+
+        scale = tables.field_scale / weights.max(axis=1)
+        start = np.array([found.multipliers[k] for k in range(2)]) * scale
+        best = bound(start)
+        assert (start >= 0.0).all()
+        assert best > bound(np.zeros(2))
+        for other in rng.uniform(0.0, 2.0, size=(300, 2)):
+            assert bound(other) <= best + 1e-6
+
     def test_of_products_too(self) -> None:
         problem = self.problem(c.quadratic({("a", "b"): 1, ("b", "c"): 1}, "<=", 4))
         weights = PenaltyWeights()
