@@ -84,6 +84,9 @@ class DomainWallEncoding:
         better of the two ways raises the rest by at most min(max_a U(b, a), max_c U(b, c)). A P
         above that, for all b between the ends of a block, makes one of the ways an improvement.
         """
+        # Importing it takes long, and only this needs it.
+        from scipy.spatial.distance import cdist
+
         tables = self.tables
         changes = self._by_bit(tables.quadratic)
         middle = tables.linear + tables.quadratic[:, self._first].sum(axis=1)
