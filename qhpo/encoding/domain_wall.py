@@ -85,7 +85,6 @@ class DomainWallEncoding:
         above that, for all b between the ends of a block, makes one of the ways an improvement.
         """
         # Importing it takes long, and only this needs it.
-        from scipy.spatial.distance import cdist
 
         tables = self.tables
         changes = self._by_bit(tables.quadratic)
