@@ -7,8 +7,12 @@ the step is about. `solve` does the rest, in three parts.
 - Exactly k ones, where the formulation asks for them: a Lagrange multiplier and a small penalty
   lead the solver near k; reads are then repaired to exactly k by least loss and polished by
   exchanges. A penalty that is large enough by itself freezes the anneal.
-- Beyond one anneal: with more bits than `BLOCK`, random blocks of them are solved in turn, the
-  other bits fixed, until a round over all bits changes nothing.
+- Beyond one anneal: with more bits than `BLOCK`, local searches from random starts make a pool of
+  local minima. Again and again, a block of bits that some of them have otherwise than the best is
+  solved, given the rest of the best. (Akin to sample persistence: H. Karimi and G. Rosenberg,
+  "Boosting quantum annealer performance via sample persistence", Quantum Information Processing
+  16, 166 (2017).) Blocks of arbitrary bits, tried first, almost never left the minimum that they
+  started from.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo.solvers import Solver, configurations, find_solver, make_solver
-from qhpo_problems.formulations.exchange import exchange, with_count
+from qhpo_problems.formulations.exchange import descend, exchange, with_count
 from qhpo_problems.formulations.model import BinaryModel
 
 __all__ = ["BLOCK", "Formulation", "minimize", "solve"]
@@ -35,8 +39,12 @@ SolutionT = TypeVar("SolutionT")
 BLOCK = 256
 """Most bits of one anneal."""
 
-_MAX_ROUNDS = 20
-"""Rounds over all blocks; most models end much earlier."""
+_POOL = 16
+"""Local searches from random starts, of a model that is solved in blocks."""
+
+_FRUITLESS = 3
+_MAX_BLOCKS = 20
+"""Blocks in a row that bring nothing, and blocks at all, before the search ends."""
 
 _POLISHED = 16
 """Reads that are repaired and polished, the best of an anneal."""
@@ -124,7 +132,8 @@ def minimize(
             get domain walls, which spend one bit on a variable of two cases.
         seed: Of all random numbers, in [0, 2^31).
         start: Bits that the result is never worse than, shape (n,), with the model's number of
-            ones. None for the greedy ones: the cheapest bit turned on, again and again.
+            ones. None for the greedy ones: the cheapest bit turned on,
+            again and again.
 
     Returns:
         Bits, shape (n,), with exactly ``model.count`` ones where that is given.
@@ -134,23 +143,44 @@ def minimize(
     """
     sampler = _solver(solver)
     rng = np.random.default_rng(seed)
-    best = _greedy(model) if start is None else _checked(model, start)
-    if model.count is not None:
-        best = exchange(model, best)
+    best = _local_minimum(model, _greedy(model) if start is None else _checked(model, start))
     if model.n_bits <= BLOCK:
         return _improved(model, best, sampler, rng)
-    for _ in range(_MAX_ROUNDS):
-        before = best
-        n_blocks = -(-model.n_bits // BLOCK)
-        for block in np.array_split(rng.permutation(model.n_bits), n_blocks):
-            part = _improved(model.given(best, block), best[block], sampler, rng)
-            best = best.copy()
-            best[block] = part
-        if model.count is not None:
-            best = exchange(model, best)
-        if np.array_equal(best, before):
+    pool = [best, *(_local_minimum(model, _random(model, rng)) for _ in range(_POOL))]
+    best = pool[int(model.energies(pool).argmin())]
+    fruitless = 0
+    for _ in range(_MAX_BLOCKS):
+        block = _disputed(best, [pool[i] for i in rng.permutation(len(pool))], rng)
+        found = best.copy()
+        found[block] = _improved(model.given(best, block), best[block], sampler, rng)
+        found = _local_minimum(model, found)
+        fruitless = fruitless + 1 if np.array_equal(found, best) else 0
+        if fruitless == _FRUITLESS:
             break
+        if not fruitless:
+            best = found
+            pool.append(best)
     return best
+
+
+def _disputed(best: IntArray, others: list[IntArray], rng: np.random.Generator) -> IntArray:
+    """At most `BLOCK` bits that the first of the others have otherwise than the best."""
+    differ = np.zeros(len(best), dtype=np.bool_)
+    for other in others:
+        if differ.sum() >= BLOCK:
+            break
+        differ |= other != best
+    return rng.permutation(np.flatnonzero(differ))[:BLOCK]
+
+
+def _local_minimum(model: BinaryModel, bits: IntArray) -> IntArray:
+    return descend(model, bits) if model.count is None else exchange(model, bits)
+
+
+def _random(model: BinaryModel, rng: np.random.Generator) -> IntArray:
+    if model.count is None:
+        return rng.integers(2, size=model.n_bits).astype(np.intp)
+    return rng.permutation(np.arange(model.n_bits) < model.count).astype(np.intp)
 
 
 def _improved(
@@ -165,7 +195,7 @@ def _improved(
     if model.count is not None:
         reads = np.array([exchange(model, with_count(model, x, model.count)) for x in reads])
     candidates = np.concatenate([start[None, :], reads])
-    # Of equal energies the start stays, so that rounds end.
+    # Of equal energies the start stays, so that the blocks end.
     energies = model.energies(candidates)
     least = int(energies.argmin())
     gain = energies[0] - energies[least]
@@ -189,15 +219,7 @@ def _near_count(model: BinaryModel, start: IntArray) -> BinaryModel:
 
 def _greedy(model: BinaryModel) -> IntArray:
     zeros = np.zeros(model.n_bits, dtype=np.intp)
-    if model.count is not None:
-        return with_count(model, zeros, model.count)
-    while True:
-        fields = model.fields(zeros[None, :])[0]
-        gains = np.where(zeros == 1, -fields, fields)
-        i = int(gains.argmin()) if len(gains) else 0
-        if not len(gains) or gains[i] >= -1e-12 * float(np.abs(fields).max()):
-            return zeros
-        zeros[i] = 1 - zeros[i]
+    return zeros if model.count is None else with_count(model, zeros, model.count)
 
 
 def _checked(model: BinaryModel, start: IntArray) -> IntArray:

@@ -1,4 +1,4 @@
-"""Bits with exactly k ones: repair of what has another number, and exchange local search.
+"""Local search: changes of one bit, and exchanges, which keep the number of ones.
 
 An exchange turns a one off and a zero on. The glossary is that of `qhpo_problems.formulations
 .model`; turning i off and j on changes the energy by f_j - f_i - J_ij.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qhpo_problems.formulations.model import BinaryModel
 
-__all__ = ["exchange", "with_count"]
+__all__ = ["descend", "exchange", "with_count"]
 
 IntArray = NDArray[np.intp]
 
@@ -20,7 +20,30 @@ _CANDIDATES = 256
 up to so many of each, and a bound on the time of a step in larger ones."""
 
 _TOLERANCE = 1e-12
-"""Least gain of an exchange, in units of the largest local field."""
+"""Least gain of a change, in units of the largest local field."""
+
+
+def descend(model: BinaryModel, bits: IntArray) -> IntArray:
+    """Steepest descent by changes of one bit, until none lowers the energy.
+
+    Args:
+        model: What is minimized; its own ``count`` does not matter.
+        bits: Shape (n,). Not modified.
+
+    Returns:
+        Bits, shape (n,), of an energy no higher.
+    """
+    current = bits.copy()
+    fields = model.fields(current[None, :])[0]
+    tolerance = _tolerance(fields)
+    while len(current):
+        change = np.where(current == 1, -fields, fields)
+        i = int(change.argmin())
+        if change[i] >= -tolerance:
+            break
+        fields += (1 - 2 * current[i]) * model.couplings[i]
+        current[i] = 1 - current[i]
+    return current
 
 
 def with_count(model: BinaryModel, bits: IntArray, count: int) -> IntArray:
@@ -47,10 +70,11 @@ def with_count(model: BinaryModel, bits: IntArray, count: int) -> IntArray:
 
 
 def exchange(model: BinaryModel, bits: IntArray) -> IntArray:
-    """Steepest descent by exchanges, until none lowers the energy.
+    """Descent by exchanges, until none lowers the energy.
 
-    In models with more than 256 ones and zeros each, exchanges are those among the 256 ones and
-    256 zeros of best local field.
+    The one that gains most by leaving goes, and the best zero given that comes, while this helps;
+    then the best exchange of all is looked for. In models with more than 256 ones and zeros each,
+    that is the best among the 256 ones and 256 zeros of best local field.
 
     Args:
         model: What is minimized; its own ``count`` does not matter.
@@ -60,20 +84,36 @@ def exchange(model: BinaryModel, bits: IntArray) -> IntArray:
         Bits with the same number of ones, shape (n,), of an energy no higher.
     """
     current = bits.copy()
+    if current.all() or not current.any():
+        return current
     fields = model.fields(current[None, :])[0]
-    tolerance = _TOLERANCE * max(float(np.abs(fields).max(initial=0.0)), 1e-300)
+    tolerance = _tolerance(fields)
     while True:
-        on = _lowest(-fields, np.flatnonzero(current == 1))
-        off = _lowest(fields, np.flatnonzero(current == 0))
-        if not len(on) or not len(off):
-            return current
-        change = fields[off] - fields[on][:, None] - model.couplings[np.ix_(on, off)]
-        row, column = np.unravel_index(int(change.argmin()), change.shape)
-        if change[row, column] >= -tolerance:
-            return current
-        i, j = on[row], off[column]
+        i = int(np.where(current == 1, fields, -np.inf).argmax())
+        change = np.where(current == 0, fields - fields[i] - model.couplings[i], np.inf)
+        j = int(change.argmin())
+        gain = -float(change[j])
+        if gain <= tolerance:
+            i, j, gain = _best_exchange(model, current, fields)
+            if gain <= tolerance:
+                return current
         current[i], current[j] = 0, 1
         fields += model.couplings[j] - model.couplings[i]
+
+
+def _best_exchange(
+    model: BinaryModel, bits: IntArray, fields: NDArray[np.float64]
+) -> tuple[int, int, float]:
+    """The one and the zero to exchange, and what that gains."""
+    on = _lowest(-fields, np.flatnonzero(bits == 1))
+    off = _lowest(fields, np.flatnonzero(bits == 0))
+    change = fields[off] - fields[on][:, None] - model.couplings[np.ix_(on, off)]
+    row, column = np.unravel_index(int(change.argmin()), change.shape)
+    return int(on[row]), int(off[column]), -float(change[row, column])
+
+
+def _tolerance(fields: NDArray[np.float64]) -> float:
+    return _TOLERANCE * max(float(np.abs(fields).max(initial=0.0)), 1e-300)
 
 
 def _lowest(costs: NDArray[np.float64], among: IntArray) -> IntArray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qhpo.errors import QhpoError, SolverError
 from qhpo_problems.formulations import BinaryModel, Formulation, minimize, solve
 from qhpo_problems.formulations.base import BLOCK
-from qhpo_problems.formulations.exchange import exchange, with_count
+from qhpo_problems.formulations.exchange import descend, exchange, with_count
 
 IntArray = NDArray[np.intp]
 
@@ -121,11 +121,12 @@ def test_solvers_find_the_optimum(solver: str | dimod.Sampler, count: int | None
         assert formulation.objective(solution) == pytest.approx(optimum(formulation.model))
 
 
-def test_the_anneal_beats_its_start() -> None:
+@pytest.mark.parametrize("n", [60, BLOCK + 10])
+def test_the_anneal_beats_its_start(n: int) -> None:
     gains = []
     for seed in range(5):
-        model = model_of(60, 10, seed)
-        start = exchange(model, with_count(model, np.zeros(60, dtype=np.intp), 10))
+        model = model_of(n, 10, seed)
+        start = exchange(model, with_count(model, np.zeros(n, dtype=np.intp), 10))
         gains.append(float(model.energies([start])[0] - model.energies([minimize(model)])[0]))
     assert min(gains) >= 0.0
     assert max(gains) > 0.1
@@ -141,6 +142,13 @@ def test_exchanges_end_where_no_exchange_helps() -> None:
         other = end.copy()
         other[[i, j]] = other[[j, i]]
         assert model.energies(other[None])[0] >= energy - 1e-9
+
+
+def test_a_descent_ends_where_no_bit_helps() -> None:
+    model = model_of(12, None, 6)
+    end = descend(model, np.zeros(12, dtype=np.intp))
+    changed = np.abs(end - np.eye(12, dtype=np.intp))
+    assert (model.energies(changed) >= model.energies([end]) - 1e-9).all()
 
 
 @pytest.mark.parametrize("count", [None, 40])
