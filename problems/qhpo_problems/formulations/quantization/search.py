@@ -21,6 +21,8 @@ k
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,13 +46,13 @@ _CHAINS = 32
 """Chains of all rows together, if there are fewer rows."""
 
 _HOT, _COLD = 1.0, 0.05
-"""First and last temperature, in units of s^2 k. From 3 or 10 on, layers of a CNN ended at costs 2 to
-8 % higher."""
+"""First and last temperature, in units of s^2 k. From 3 or 10 on, layers of a CNN ended at costs 2
+to 8 % higher."""
 
-_NOISE = (0.03, 0.3)
-"""Least and largest standard deviation of what proposals add to a weight before it is rounded, in units of s times
-the square root of k (H_BB^-1)_ii, as a weight that others can make up for is the freer one. Each proposal
-draws its own between them, evenly in the logarithm."""
+_LEAST_NOISE, _MOST_NOISE = 0.03, 0.3
+"""Least and largest standard deviation of what proposals add to a weight before it is rounded, in
+units of s times the square root of k (H_BB^-1)_ii, as a weight that others can make up for is the
+freer one. Each proposal draws its own between them, evenly in the logarithm."""
 
 _LEAST_GAIN = 1e-12
 """Of a move, in units of the cost of one step: below it, rounding of floats could cycle."""
@@ -92,7 +94,9 @@ def anneal(
     for temperature in np.geomspace(_HOT, _COLD, max(1, _SWEEPS * width // block)):
         chosen = rng.permutation(width)[:block]
         inverse = np.asarray(np.linalg.inv(regular[np.ix_(chosen, chosen)]), float)
-        noise = np.exp(rng.uniform(*np.log(_NOISE), size=(len(scale), 1)))
+        noise = np.exp(
+            rng.uniform(math.log(_LEAST_NOISE), math.log(_MOST_NOISE), size=(len(scale), 1))
+        )
         wanted = codes[:, chosen] - slopes[:, chosen] @ inverse / scale[:, None]
         freedom = np.sqrt(curvature * np.diag(inverse))
         wanted += noise * freedom * rng.standard_normal(wanted.shape)
