@@ -1,4 +1,4 @@
-"""`qhpo bench`: samplers compared on recorded trainings or constrained problems, and solvers."""
+"""`qhpo bench`: samplers compared, solvers compared, and formulations with other methods."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ from qhpo_problems.benchmarks.constrained import (
     summarize_constrained,
     write_constrained,
 )
+from qhpo_problems.benchmarks.formulations import (
+    comparison_names,
+    load_comparison,
+    print_comparison,
+    run_comparison,
+    write_comparison,
+)
 from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
 from qhpo_problems.benchmarks.report import print_report, write_report
 from qhpo_problems.benchmarks.runner import run_grid
@@ -56,6 +63,7 @@ _TRIALS = 100
 _SEEDS = 10
 _SEEDS_CONSTRAINED = 5
 _SEEDS_SOLVERS = 5
+_SEEDS_FORMULATIONS = 5
 
 ValueT = TypeVar("ValueT")
 
@@ -79,21 +87,22 @@ class _Finished(Protocol):
         "qhpo bench --out bench.md --plot bench.png",
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
+        "qhpo bench --suite features --out features.md",
     )
 )
 @click.option(
     "--suite",
-    type=click.Choice(["tables", "constrained", "solvers"]),
+    type=click.Choice(["tables", "constrained", "solvers", *comparison_names()]),
     default="tables",
     show_default=True,
-    help="Tables of recorded trainings, combinatorial problems with constraints, or solvers on the "
-    "quadratic models of studies.",
+    help="Tables of recorded trainings, combinatorial problems with constraints, solvers on the "
+    "quadratic models of studies, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
     metavar="NAME,...",
     show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}; "
-    "solvers: those that take every size",
+    "solvers: those that take every size; formulations: all methods",
     help="What to compare; ablation, on tables: qubo, and qubo with parts changed. Solvers are "
     f"named with their encoding, such as neal:one-hot; {BASELINE} is always among them.",
 )
@@ -102,20 +111,22 @@ class _Finished(Protocol):
     default="all",
     show_default=True,
     metavar="all|NAME,...",
-    help="The tables, problems or studies to compare on; a wrong name lists them.",
+    help="The tables, problems, studies or data to compare on; a wrong name lists them.",
 )
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
     show_default=f"{_TRIALS}; others: each problem's own",
-    help="Trials per run; of solvers: trials that the last models are made of.",
+    help="Trials per run; of solvers: trials that the last models are made of; formulations have "
+    "none.",
 )
 @click.option(
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}; solvers: {_SEEDS_SOLVERS}",
+    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}; solvers: {_SEEDS_SOLVERS}; "
+    f"formulations: {_SEEDS_FORMULATIONS}",
     help="Runs of each sampler on each table or problem.",
 )
 @click.option(
@@ -156,7 +167,7 @@ def bench(
     out: Path | None,
     plot: Path | None,
 ) -> None:
-    """Compare samplers on recorded trainings or on problems with constraints, or compare solvers.
+    """Compare samplers on recorded trainings or constrained problems, or solvers, or formulations.
 
     All get the same tables, seeds and number of trials. An interrupted comparison continues where
     it stopped, and one with more seeds or tables reuses the runs that exist.
@@ -188,6 +199,19 @@ def bench(
             tables,
             trials=trials,
             seeds=range(first_seed, first_seed + (seeds or _SEEDS_SOLVERS)),
+            jobs=jobs,
+            cache=cache,
+            out=out,
+            console=console,
+        )
+    elif suite in comparison_names():
+        if trials is not None:
+            raise click.UsageError(f"--trials is of suites with trials; got --suite {suite}")
+        _bench_formulation(
+            suite,
+            samplers,
+            tables,
+            seeds=range(first_seed, first_seed + (seeds or _SEEDS_FORMULATIONS)),
             jobs=jobs,
             cache=cache,
             out=out,
@@ -289,6 +313,30 @@ def _bench_solvers(
     print_solvers(summarize_solvers(records), output())
     if out is not None:
         write_solvers(records, out)
+
+
+def _bench_formulation(
+    suite: str,
+    methods: str | None,
+    tables: str,
+    *,
+    seeds: range,
+    jobs: int,
+    cache: Path,
+    out: Path | None,
+    console: Console,
+) -> None:
+    comparison = load_comparison(suite)
+    known = comparison.methods
+    chosen = known if methods is None else _names("--samplers", methods, known)
+    names = _tables(tables, tuple(comparison.tables))
+    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
+        records = run_comparison(
+            comparison, chosen, names, seeds=seeds, cache=cache, jobs=jobs, on_record=count
+        )
+    print_comparison(comparison, records, output())
+    if out is not None:
+        write_comparison(comparison, records, out)
 
 
 @contextmanager

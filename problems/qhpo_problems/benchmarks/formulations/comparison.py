@@ -1,0 +1,80 @@
+"""What a comparison of a formulation with other methods consists of, and all of them by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from qhpo.errors import QhpoError
+
+__all__ = ["Comparison", "Measure", "Metric", "comparison_names", "load_comparison"]
+
+Measure = Callable[[str, str, int], Sequence[Mapping[str, float]]]
+"""Runs a method on a table with a seed; returns one number per metric for every setting."""
+
+_COMPARISONS: Mapping[str, str] = MappingProxyType(
+    {"features": "qhpo_problems.benchmarks.formulations.features"}
+)
+"""Name -> module with a `Comparison` named COMPARISON, imported when it is asked for."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that methods are compared by.
+
+    Attributes:
+        name: Header of its columns.
+        show: Format of a mean, such as ``"{:.4f}"``.
+        best: ``max`` or ``min``, over the methods.
+        spread: Whether the standard deviation over seeds stands beside the mean.
+    """
+
+    name: str
+    show: str
+    best: Callable[[Sequence[float]], float]
+    spread: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods on tables, each pair with the same seeds.
+
+    Attributes:
+        name: What the user types behind ``--suite``.
+        tables: Name of a data set -> what it is, for the title.
+        methods: Their names, the formulations first.
+        settings: What each run is measured at, such as ``"k=5"``.
+        metrics: What is measured.
+        measure: Does it; a function of a module, so that worker processes find it.
+        sources: Files whose code decides the numbers, besides qhpo's.
+        footnote: What the numbers are.
+    """
+
+    name: str
+    tables: Mapping[str, str]
+    methods: tuple[str, ...]
+    settings: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    measure: Measure
+    sources: tuple[Path, ...]
+    footnote: str
+
+
+def comparison_names() -> tuple[str, ...]:
+    """Names of all comparisons."""
+    return tuple(_COMPARISONS)
+
+
+def load_comparison(name: str) -> Comparison:
+    """The comparison of that name.
+
+    Raises:
+        QhpoError: If there is none.
+    """
+    if name not in _COMPARISONS:
+        raise QhpoError(f"a comparison must be one of: {', '.join(_COMPARISONS)}; got {name!r}")
+    comparison: Comparison = importlib.import_module(_COMPARISONS[name]).COMPARISON
+    return comparison

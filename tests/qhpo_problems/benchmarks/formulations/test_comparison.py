@@ -1,0 +1,144 @@
+"""Comparisons of formulations: run once, kept, summed over seeds, told apart by their sources."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qhpo.cli import main
+from qhpo.errors import QhpoError
+from qhpo_problems.benchmarks.formulations import (
+    Comparison,
+    ComparisonRun,
+    Metric,
+    comparison_names,
+    load_comparison,
+    run_comparison,
+    write_comparison,
+)
+from qhpo_problems.benchmarks.formulations.report import comparison_to_markdown
+
+CALLS: list[tuple[str, str, int]] = []
+
+
+def measure(table: str, method: str, seed: int) -> list[dict[str, float]]:
+    CALLS.append((table, method, seed))
+    base = {"new": 0.5, "old": 0.25}[method] + seed / 10
+    return [{"score": base, "size": 4.0}, {"score": -base, "size": 3.0 if method == "old" else 2.0}]
+
+
+COMPARISON = Comparison(
+    name="made",
+    tables={"one": "a table", "two": "another table"},
+    methods=("new", "old"),
+    settings=("small", "large"),
+    metrics=(Metric("score", "{:.2f}", max, spread=True), Metric("size", "{:.0f}", min)),
+    measure=measure,
+    sources=(Path(__file__),),
+    footnote="Scores.",
+)
+
+
+def _at_once(function: Any, tasks: Any, *, jobs: int, prepare: Any) -> Any:
+    """In place of worker processes."""
+    for task in tasks:
+        yield task, function(task)
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qhpo_problems.benchmarks.grid.run_in_workers", _at_once)
+    CALLS.clear()
+
+
+def _run(cache: Path, seeds: list[int], comparison: Comparison = COMPARISON) -> Any:
+    return run_comparison(comparison, ("new", "old"), ("one", "two"), seeds=seeds, cache=cache)
+
+
+def test_runs_come_in_order_and_are_kept(tmp_path: Path) -> None:
+    records = _run(tmp_path, [3])
+    assert [(r.table, r.sampler, r.seed) for r in records] == CALLS
+    assert len(CALLS) == 4
+    assert records[1].numbers[0] == {"score": pytest.approx(0.55), "size": 4.0}
+    again = _run(tmp_path, [3, 4])
+    assert again[:4] == records
+    assert len(CALLS) == 8
+
+
+def test_other_settings_or_sources_are_run_anew(tmp_path: Path) -> None:
+    _run(tmp_path, [0])
+    _run(tmp_path, [0], replace(COMPARISON, settings=("small", "huge")))
+    (tmp_path / "code.py").write_text("")
+    _run(tmp_path, [0], replace(COMPARISON, sources=(tmp_path / "code.py",)))
+    assert len(CALLS) == 12
+
+
+def test_tables_show_means_and_mark_the_best(tmp_path: Path) -> None:
+    text = comparison_to_markdown(COMPARISON, _run(tmp_path, [0, 1]))
+    lines = text.splitlines()
+    assert lines[0] == "### one: a table; 2 seeds"
+    assert lines[2] == "| method | score, small | size, small | score, large | size, large |"
+    assert lines[4] == "| new | **0.55 ± 0.07** | **4** | -0.55 ± 0.07 | **2** |"
+    assert lines[5] == "| old | 0.30 ± 0.07 | **4** | **-0.30 ± 0.07** | 3 |"
+    assert text.count("### ") == 2
+    assert "Scores. Means over seeds" in text
+
+
+def test_one_seed_has_no_spread(tmp_path: Path) -> None:
+    assert "| new | **0.50** |" in comparison_to_markdown(COMPARISON, _run(tmp_path, [0]))
+
+
+def test_all_runs_as_json(tmp_path: Path) -> None:
+    records = _run(tmp_path / "cache", [0])
+    write_comparison(COMPARISON, records, tmp_path / "out.json")
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert [ComparisonRun.from_json(run) for run in data["runs"]] == records
+
+
+def test_an_incomplete_comparison_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QhpoError, match="every sampler on every table"):
+        comparison_to_markdown(COMPARISON, _run(tmp_path, [0])[:3])
+
+
+def test_unknown_comparison() -> None:
+    with pytest.raises(QhpoError, match=r"must be one of: features.*got 'naught'"):
+        load_comparison("naught")
+
+
+@pytest.mark.parametrize("name", comparison_names())
+def test_every_comparison_names_itself(name: str) -> None:
+    comparison = load_comparison(name)
+    assert comparison.name == name
+    assert all(path.is_file() for path in comparison.sources)
+
+
+def test_features_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        *("bench", "--suite", "features", "--samplers", "k-best", "--tables", "breast-cancer"),
+        *("--seeds", "2", "--cache", str(tmp_path), "--out", str(tmp_path / "out.md")),
+    ]
+    assert main(arguments) == 0
+    assert "breast-cancer: 569 examples" in capsys.readouterr().out
+    assert "| k-best | **0.9" in (tmp_path / "out.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samplers", "qubo"], "--samplers must be among annealing, .*got 'qubo'"),
+        (["--tables", "car"], "--tables must be among breast-cancer, .*got 'car'"),
+        (["--trials", "3"], "--trials is of suites with trials; got --suite features"),
+        (["--plot", "bench.png"], "--plot draws .* suite tables; got --suite features"),
+    ],
+)
+def test_mistakes_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["bench", "--suite", "features", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
