@@ -16,7 +16,10 @@ Measure = Callable[[str, str, int], Sequence[Mapping[str, float]]]
 """Runs a method on a table with a seed; returns one number per metric for every setting."""
 
 _COMPARISONS: Mapping[str, str] = MappingProxyType(
-    {"features": "qhpo_problems.benchmarks.formulations.features"}
+    {
+        "features": "qhpo_problems.benchmarks.formulations.features",
+        "quantization": "qhpo_problems.benchmarks.formulations.quantization",
+    }
 )
 """Name -> module with a `Comparison` named COMPARISON, imported when it is asked for."""
 
