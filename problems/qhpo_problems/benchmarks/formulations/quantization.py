@@ -19,6 +19,7 @@ from qhpo_problems.formulations.quantization import (
     Grid,
     Rounding,
     annealed,
+    damped,
     descend,
     greedy,
     output_errors,
@@ -68,7 +69,7 @@ def _nearest(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
 
 def _polished(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
     """What annealed rounding is without the anneal."""
-    return descend(weights, gram, grid, greedy(weights, gram, grid), pairs=True)
+    return descend(weights, damped(gram), grid, greedy(weights, gram, grid), pairs=True)
 
 
 _METHODS: Mapping[str, Callable[[int], Rounding]] = MappingProxyType(

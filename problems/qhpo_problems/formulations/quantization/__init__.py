@@ -6,7 +6,13 @@ package imports torch.
 
 from __future__ import annotations
 
-from qhpo_problems.formulations.quantization.grid import Grid, fit_grid, greedy, output_errors
+from qhpo_problems.formulations.quantization.grid import (
+    Grid,
+    damped,
+    fit_grid,
+    greedy,
+    output_errors,
+)
 from qhpo_problems.formulations.quantization.network import (
     QuantizedLayer,
     Rounding,
@@ -25,6 +31,7 @@ __all__ = [
     "RowRounding",
     "anneal",
     "annealed",
+    "damped",
     "descend",
     "fit_grid",
     "greedy",

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from qhpo.solvers import Solver
 from qhpo_problems.formulations.base import solve
 from qhpo_problems.formulations.layers import input_gram, set_weights, weight_layers, weights
-from qhpo_problems.formulations.quantization.grid import Grid, fit_grid, greedy, output_errors
+from qhpo_problems.formulations.quantization.grid import (
+    Grid,
+    damped,
+    fit_grid,
+    greedy,
+    output_errors,
+)
 from qhpo_problems.formulations.quantization.row import RowRounding, lower_codes
 from qhpo_problems.formulations.quantization.search import anneal, descend
 
@@ -108,7 +114,8 @@ def quantize_with(
 def annealed(seed: int) -> Rounding:
     """Greedy rounding, annealed, with one-flip and two-flip descent at the end.
 
-    It costs no more than greedy or nearest rounding, which it starts from and compares with.
+    No row costs more than by greedy or nearest rounding, which it starts from. H is damped as in
+    `greedy`: calibrated on 256 images, the last layer of a CNN then had a smaller error on others.
 
     Args:
         seed: Of the anneal.
@@ -116,8 +123,10 @@ def annealed(seed: int) -> Rounding:
 
     def rounding(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
         start = _better(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
-        found = anneal(weights, gram, grid, start, np.random.default_rng(seed))
-        return descend(weights, gram, grid, found, pairs=True)
+        regular = damped(gram)
+        found = anneal(weights, regular, grid, start, np.random.default_rng(seed))
+        found = descend(weights, regular, grid, found, pairs=True)
+        return _better(weights, gram, grid, found, start)
 
     return rounding
 
@@ -136,17 +145,19 @@ def sampled(solver: str | dimod.Sampler | Solver, seed: int) -> Rounding:
     def rounding(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
         start = _better(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
         lower = lower_codes(weights, grid, start)
+        regular = damped(gram)
         rows = zip(weights, grid.scales, lower, start, strict=True)
         found = [
             solve(
-                RowRounding(row, gram, float(scale), low),
+                RowRounding(row, regular, float(scale), low),
                 solver,
                 seed=seed,
                 start=(code - low).astype(np.intp),
             )
             for row, scale, low, code in rows
         ]
-        return descend(weights, gram, grid, np.array(found), pairs=True)
+        polished = descend(weights, regular, grid, np.array(found), pairs=True)
+        return _better(weights, gram, grid, polished, start)
 
     return rounding
 
