@@ -57,7 +57,7 @@ from qhpo_problems.formulations.mutual_information import (
     pairwise_information,
 )
 
-__all__ = ["METHODS", "AnnealingFeatureSelector", "FeatureSelection"]
+__all__ = ["METHODS", "AnnealingFeatureSelector", "FeatureSelection", "pair_costs"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -118,6 +118,24 @@ class FeatureSelection(Formulation[IntArray]):
         different = ~np.eye(len(solution), dtype=np.bool_)
         redundancy = float(chosen[different].mean()) if len(solution) > 1 else 0.0
         return self.alpha * redundancy - float(self.relevance[solution].mean())
+
+
+def pair_costs(method: str, values: FloatArray, classes: IntArray) -> FloatArray:
+    """W by histograms of 5 bins.
+
+    Args:
+        method: One of `METHODS`.
+        values: Features, shape (N, n).
+        classes: Class of every example, shape (N,); mRMR does not look at it.
+
+    Returns:
+        Shape (n, n), symmetric, nats.
+    """
+    features = discretize(values, _BINS)
+    if method == "mrmr":
+        return pairwise_information(features)
+    beyond = conditional_information(features, classes)
+    return -0.5 * (beyond + beyond.T)
 
 
 class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
@@ -189,7 +207,8 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
         )
         most = max(_MAX_FEATURES, 4 * k)
         kept = np.sort(np.argsort(-self.relevance_, kind="stable")[:most])
-        pairs = self._pairs(features[:, kept], target, is_continuous)
+        classes = discretize(target[:, None], _BINS)[:, 0] if is_continuous else target
+        pairs = pair_costs(self.method, features[:, kept], classes)
         formulation = FeatureSelection(self.relevance_[kept], pairs, k, self.alpha)
         chosen = solve(formulation, self.solver, seed=int(random.randint(2**31 - 1)))
         self.objective_ = formulation.objective(chosen)
@@ -230,15 +249,6 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
                 f"features, {n}; got {k!r}"
             )
         return int(k)
-
-    def _pairs(self, values: FloatArray, target: NDArray[Any], is_continuous: bool) -> FloatArray:
-        """W."""
-        features = discretize(values, _BINS)
-        if self.method == "mrmr":
-            return pairwise_information(features)
-        classes = discretize(target[:, None], _BINS)[:, 0] if is_continuous else target
-        beyond = conditional_information(features, classes)
-        return -0.5 * (beyond + beyond.T)
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)

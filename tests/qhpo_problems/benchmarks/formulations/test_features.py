@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from types import MappingProxyType
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer
 
 from qhpo_problems.benchmarks.formulations import features
 from qhpo_problems.benchmarks.formulations.features import measure_features, mrmr
+from qhpo_problems.formulations.feature_selection import METHODS, AnnealingFeatureSelector
 
 
 @pytest.fixture
@@ -33,20 +33,34 @@ def test_mrmr_takes_the_best_and_then_what_is_not_redundant() -> None:
 def test_every_method_selects_k_of_what_it_may_see(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    select = features._METHODS[method]
+    make = features._METHODS[method]
     seen = []
 
-    def spy(X: NDArray[np.float64], y: NDArray[np.intp], k: int, seed: int) -> NDArray[np.intp]:
-        chosen = select(X, y, k, seed)
-        seen.append((len(X), len(y), len(set(chosen.tolist())), k))
-        return chosen
+    def spy(X: NDArray[np.float64], y: NDArray[np.intp], seed: int) -> features.Select:
+        select = make(X, y, seed)
 
-    monkeypatch.setattr(features, "_METHODS", MappingProxyType({method: spy}))
+        def tell(k: int) -> NDArray[np.intp]:
+            chosen = select(k)
+            seen.append((len(X), len(y), len(set(chosen.tolist())), k))
+            return chosen
+
+        return tell
+
+    monkeypatch.setattr(features, "_METHODS", {method: spy})
     results = measure_features("small", method, 0)
     whole = method == "all-features"
     # Four of five folds, and never the fold that is judged.
-    assert seen == [(48, 48, 6 if whole else k, k) for k in (2, 3) for _ in range(5)]
+    assert seen == [(48, 48, 6 if whole else k, k) for _ in range(5) for k in (2, 3)]
     assert [result["accuracy"] for result in results] == pytest.approx([0.9, 0.9], abs=0.1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_annealing_is_what_the_estimator_does(method: str) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    estimator = AnnealingFeatureSelector(10, method=method, random_state=3).fit(X, y)
+    name = {"conditional": "annealing", "mrmr": "annealing-mrmr"}[method]
+    chosen = features._METHODS[name](X, y, 3)(10)
+    np.testing.assert_array_equal(chosen, np.flatnonzero(estimator.support_))
 
 
 @pytest.mark.usefixtures("small")
