@@ -64,8 +64,8 @@ def solvers(check: str | None) -> None:
         else:
             lines = [
                 info.summary,
-                f"at most {info.limits}" if info.limits else "",
-                f"costs {info.cost}" if info.cost else "",
+                f"limit: {info.limits}" if info.limits else "",
+                f"cost: {info.cost}" if info.cost else "",
                 f"encodings: {', '.join(info.encodings)}" if len(info.encodings) > 1 else "",
             ]
             install = _install(info.missing_packages(), info.extra)

@@ -69,8 +69,8 @@ def test_a_solver_whose_packages_are_missing(
     printed = lines(capsys)
     first = printed.index("far Somewhere else.")
     assert printed[first + 1 : first + 5] == [
-        "at most 12 bits",
-        "costs a cent a call",
+        "limit: 12 bits",
+        "cost: a cent a call",
         "encodings: one-hot, binary",
         'missing; pip install "qhpo[qpu]"',
     ]
