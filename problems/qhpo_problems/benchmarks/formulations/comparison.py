@@ -17,6 +17,7 @@ Measure = Callable[[str, str, int], Sequence[Mapping[str, float]]]
 
 _COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
+        "ensembles": "qhpo_problems.benchmarks.formulations.ensembles",
         "features": "qhpo_problems.benchmarks.formulations.features",
         "quantization": "qhpo_problems.benchmarks.formulations.quantization",
     }

@@ -106,7 +106,7 @@ def test_an_incomplete_comparison_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_comparison() -> None:
-    with pytest.raises(QhpoError, match=r"must be one of: features.*got 'naught'"):
+    with pytest.raises(QhpoError, match=r"must be one of: ensembles, features.*got 'naught'"):
         load_comparison("naught")
 
 
