@@ -42,9 +42,11 @@ BLOCK = 256
 _POOL = 16
 """Local searches from random starts, of a model that is solved in blocks."""
 
-_FRUITLESS = 3
 _MAX_BLOCKS = 20
-"""Blocks in a row that bring nothing, and blocks at all, before the search ends."""
+"""Anneals of a model that is solved in blocks."""
+
+_FRUITLESS = 3
+"""Blocks in a row that bring nothing before the search ends earlier."""
 
 _POLISHED = 16
 """Reads that are repaired and polished, the best of an anneal."""
@@ -132,8 +134,7 @@ def minimize(
             get domain walls, which spend one bit on a variable of two cases.
         seed: Of all random numbers, in [0, 2^31).
         start: Bits that the result is never worse than, shape (n,), with the model's number of
-            ones. None for the greedy ones: the cheapest bit turned on,
-            again and again.
+            ones. None for the greedy ones: the cheapest bit turned on, again and again.
 
     Returns:
         Bits, shape (n,), with exactly ``model.count`` ones where that is given.
@@ -151,6 +152,8 @@ def minimize(
     fruitless = 0
     for _ in range(_MAX_BLOCKS):
         block = _disputed(best, [pool[i] for i in rng.permutation(len(pool))], rng)
+        if not len(block):  # one local minimum for all starts
+            break
         found = best.copy()
         found[block] = _improved(model.given(best, block), best[block], sampler, rng)
         found = _local_minimum(model, found)

@@ -165,6 +165,15 @@ def test_more_bits_than_a_block(count: int | None) -> None:
     assert bits.sum() == ones
 
 
+@pytest.mark.parametrize("count", [None, 7])
+def test_many_bits_that_do_not_interact(count: int | None) -> None:
+    n = BLOCK + 30
+    linear = np.random.default_rng(0).normal(size=n)
+    bits = minimize(BinaryModel(np.zeros((n, n)), linear, count=count))
+    least = np.sort(linear)[:count] if count else linear[linear < 0]
+    np.testing.assert_allclose(linear[bits == 1].sum(), least.sum())
+
+
 def test_never_worse_than_the_start() -> None:
     class Poor(dimod.IdentitySampler):
         def sample(self, bqm: dimod.BinaryQuadraticModel, **_: object) -> dimod.SampleSet:
