@@ -33,6 +33,7 @@ from qhpo_problems.benchmarks.constrained import (
 from qhpo_problems.benchmarks.formulations import (
     comparison_names,
     load_comparison,
+    plot_comparison,
     print_comparison,
     run_comparison,
     write_comparison,
@@ -154,7 +155,11 @@ class _Finished(Protocol):
     help="Where finished runs are kept. A run made by other code or versions is not used.",
 )
 @click.option("--out", type=_FILE, help="Write the tables (.md), or everything (.json).")
-@click.option("--plot", type=_FILE, help="Draw the regret curves of the tables (.png).")
+@click.option(
+    "--plot",
+    type=_FILE,
+    help="Draw the regret curves of the tables, or the comparison of a formulation (.png).",
+)
 def bench(
     suite: str,
     samplers: str | None,
@@ -175,9 +180,10 @@ def bench(
     if out is not None:
         check_report_path(out)
     if plot is not None:
-        if suite != "tables":
+        if suite in ("constrained", "solvers"):
             raise click.UsageError(
-                f"--plot draws the regret curves of the suite tables; got --suite {suite}"
+                "--plot draws comparisons of formulations, and the regret curves of the suite "
+                f"tables; got --suite {suite}"
             )
         check_plot_path(plot)
     console = Console(stderr=True)
@@ -215,6 +221,7 @@ def bench(
             jobs=jobs,
             cache=cache,
             out=out,
+            plot=plot,
             console=console,
         )
     else:
@@ -324,6 +331,7 @@ def _bench_formulation(
     jobs: int,
     cache: Path,
     out: Path | None,
+    plot: Path | None,
     console: Console,
 ) -> None:
     comparison = load_comparison(suite)
@@ -337,6 +345,8 @@ def _bench_formulation(
     print_comparison(comparison, records, output())
     if out is not None:
         write_comparison(comparison, records, out)
+    if plot is not None:
+        plot_comparison(comparison, records, plot)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from qhpo.errors import QhpoError
+from qhpo.errors import MissingExtraError, QhpoError
 
 __all__ = ["Comparison", "Measure", "Metric", "comparison_names", "load_comparison"]
 
@@ -19,6 +19,7 @@ _COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
         "ensembles": "qhpo_problems.benchmarks.formulations.ensembles",
         "features": "qhpo_problems.benchmarks.formulations.features",
+        "pruning": "qhpo_problems.benchmarks.formulations.pruning",
         "quantization": "qhpo_problems.benchmarks.formulations.quantization",
     }
 )
@@ -77,8 +78,17 @@ def load_comparison(name: str) -> Comparison:
 
     Raises:
         QhpoError: If there is none.
+        MissingExtraError: If it needs a package that is not installed.
     """
     if name not in _COMPARISONS:
         raise QhpoError(f"a comparison must be one of: {', '.join(_COMPARISONS)}; got {name!r}")
-    comparison: Comparison = importlib.import_module(_COMPARISONS[name]).COMPARISON
+    try:
+        module = importlib.import_module(_COMPARISONS[name])
+    except ModuleNotFoundError as error:
+        # One extra brings both packages that these need.
+        package = (error.name or "").partition(".")[0]
+        if package not in ("sklearn", "torch"):
+            raise
+        raise MissingExtraError(f"the suite {name}", package, "torch") from error
+    comparison: Comparison = module.COMPARISON
     return comparison

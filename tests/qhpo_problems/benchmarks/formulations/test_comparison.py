@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
 
 from qhpo.cli import main
-from qhpo.errors import QhpoError
+from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.benchmarks.formulations import (
     Comparison,
     ComparisonRun,
     Metric,
     comparison_names,
     load_comparison,
+    plot_comparison,
     run_comparison,
     write_comparison,
 )
@@ -105,9 +108,36 @@ def test_an_incomplete_comparison_is_refused(tmp_path: Path) -> None:
         comparison_to_markdown(COMPARISON, _run(tmp_path, [0])[:3])
 
 
+def test_the_picture_shows_means_and_deviations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Any, Any]] = []
+    plain = Axes.errorbar
+
+    def spy(axes: Axes, x: Any, y: Any, **options: Any) -> Any:
+        drawn.append((x.tolist(), options["xerr"].tolist()))
+        return plain(axes, x, y, **options)
+
+    monkeypatch.setattr(Axes, "errorbar", spy)
+    plot_comparison(COMPARISON, _run(tmp_path, [0, 1]), tmp_path / "out.png")
+    # Two tables with two settings each.
+    assert len(drawn) == 4
+    means, deviations = drawn[1]
+    assert means == pytest.approx([-0.55, -0.3])
+    assert deviations == pytest.approx([0.5**0.5 / 10] * 2)
+
+
 def test_unknown_comparison() -> None:
     with pytest.raises(QhpoError, match=r"must be one of: ensembles, features.*got 'naught'"):
         load_comparison("naught")
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "qhpo_problems.benchmarks.formulations.features", False)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtraError, match=r"the suite features needs .* sklearn.*\[torch\]"):
+        load_comparison("features")
 
 
 @pytest.mark.parametrize("name", comparison_names())
@@ -121,10 +151,12 @@ def test_features_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[
     arguments = [
         *("bench", "--suite", "features", "--samplers", "k-best", "--tables", "breast-cancer"),
         *("--seeds", "2", "--cache", str(tmp_path), "--out", str(tmp_path / "out.md")),
+        *("--plot", str(tmp_path / "out.png")),
     ]
     assert main(arguments) == 0
     assert "breast-cancer: 569 examples" in capsys.readouterr().out
     assert "| k-best | **0.9" in (tmp_path / "out.md").read_text()
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +165,7 @@ def test_features_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--samplers", "qubo"], "--samplers must be among annealing, .*got 'qubo'"),
         (["--tables", "car"], "--tables must be among breast-cancer, .*got 'car'"),
         (["--trials", "3"], "--trials is of suites with trials; got --suite features"),
-        (["--plot", "bench.png"], "--plot draws .* suite tables; got --suite features"),
+        (["--plot", "bench.pdf"], r"ending in \.png; got bench\.pdf"),
     ],
 )
 def test_mistakes_are_one_line(
