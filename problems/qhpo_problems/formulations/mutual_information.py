@@ -89,13 +89,18 @@ def conditional_information(features: IntArray, target: IntArray) -> FloatArray:
     h_pair, h_triple = log - pair / n_examples, log - triple / n_examples
     # On the diagonals, X_j is X_i: H(X_i), and H(X_i, Y).
     h_single, h_target = np.diag(h_pair), np.diag(h_triple)
-    return np.maximum(h_pair + h_target[:, None] - h_single[:, None] - h_triple, 0.0)
+    information = h_pair + h_target[:, None] - h_single[:, None] - h_triple
+    positive: FloatArray = np.maximum(information, 0.0)  # rounding breaks it
+    return positive
 
 
 def _entropies(features: IntArray) -> FloatArray:
     n_examples = len(features)
     counts = np.stack([np.bincount(x, minlength=features.max() + 1) for x in features.T])
-    return np.log(n_examples) - _times_log(counts.astype(float)).sum(axis=1) / n_examples
+    entropies: FloatArray = (
+        np.log(n_examples) - _times_log(counts.astype(float)).sum(axis=1) / n_examples
+    )
+    return entropies
 
 
 def _joint_counts(features: IntArray, bins: int | None = None) -> Iterator[FloatArray]:
