@@ -149,7 +149,8 @@ COMPARISON = Comparison(
         "of their mean square; accuracy after 5 epochs of training of what is left. annealed and "
         "diagonal go step by step, each by the derivatives at what is left, which are those of the "
         "256 training images; diagonal has no cross terms. magnitude ranks all layers together, "
-        "magnitude-by-layer removes the same share of each, both as torch.nn.utils.prune does."
+        "magnitude-by-layer removes the same share of each, as torch.nn.utils.prune does; of "
+        "channels they take the root mean square, which torch has by layer only."
     ),
 )
 """Pruning against other choices."""
