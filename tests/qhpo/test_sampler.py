@@ -22,7 +22,8 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from qhpo import QhpoError, QUBOSampler, SolverError
+from qhpo import QhpoError, QUBOSampler
+from qhpo.accounts import spent
 
 Objective = Callable[[optuna.Trial], float]
 Space = dict[str, BaseDistribution]
@@ -463,12 +464,18 @@ class TestSolvers:
         study.optimize(_grid, n_trials=1)
         assert len(solver.inputs) >= 1
 
-    def test_a_model_too_large_for_the_solver_is_an_error(self) -> None:
+    def test_a_model_too_large_for_the_solver_costs_no_trial(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         space: Space = {f"x{i}": IntDistribution(0, 9) for i in range(10)}
         study = _study(search_space=space, solver="exact", n_startup_trials=1)
-        study.tell(study.ask(space), 0.0)
-        with pytest.raises(SolverError, match="10,000,000,000"):
-            study.ask(space)
+        for value in range(3):
+            study.tell(study.ask(space), float(value))
+        (told,) = [r.getMessage() for r in caplog.records if "10,000,000,000" in r.getMessage()]
+        assert "neal takes over" in told
+        done = spent(study.trials)
+        assert set(done) == {"neal"}
+        assert "10,000,000,000" in done["neal"].fallback
 
 
 class TestArguments:

@@ -27,7 +27,7 @@ MISTAKES = {
     "unprepared problem": (["run", "unprepared"], "the data is not there"),
     "missing extra": (["run", "hungry"], "no_such_package, which is not installed; run: pip"),
     "unknown sampler": (["run", "parabola", "--sampler", "tpa"], "'tpa' is not one of 'qubo'"),
-    "unknown solver": (["run", "parabola", "--solver", "nael"], "did you mean neal?"),
+    "unknown solver": (["run", "parabola", "--solver", "nael"], "did you mean 'neal'?"),
     "solver of another sampler": (
         ["run", "parabola", "--sampler", "tpe", "--solver", "neal"],
         "--solver belongs to --sampler qubo, not tpe",
