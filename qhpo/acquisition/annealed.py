@@ -94,7 +94,7 @@ def restrict(
     keep = ~frozen[tables.block]
     linear = with_toll(tables, centre, frozen, radius).linear
     linear = linear + tables.quadratic[:, selected[frozen]].sum(axis=1)
-    sizes = np.diff(tables.starts)[free]
+    sizes = tables.sizes[free]
     block = np.repeat(np.arange(len(free)), sizes)
     rows, columns = np.nonzero(block[:, None] < block[None, :])
     dqm = dimod.DiscreteQuadraticModel.from_numpy_vectors(

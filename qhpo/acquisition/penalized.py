@@ -210,11 +210,11 @@ def _add_forms(
             if len(allowed) <= _MAX_TUPLES:
                 builder.add_tuples([axes[i] for i in form.axes], allowed, penalty)
         elif isinstance(form, SumForm):
-            whole = feasible.whole_sums.get(k)
-            if whole is not None and _has_small_slack(builder, whole):
-                builder.add_bounded(whole[0], whole[2], whole[3], penalty)
-            else:
+            if k in weights.multipliers:
                 add_sum(builder, axes, form, weights.multipliers[k] * scale / form.scale)
+            else:
+                contributions, _, lower, upper = feasible.whole_sums[k]
+                builder.add_bounded(contributions, lower, upper, penalty)
 
 
 def _has_small_slack(builder: PenaltyBuilder, whole: WholeSum | None) -> bool:

@@ -30,7 +30,7 @@ class DescentSolver:
         """See `Solver.sample`: the local minima."""
         begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        sizes = np.diff(tables.starts)
+        sizes = tables.sizes
         one = tables.n_variables * len(tables.linear)
         starts = min(_MAX_STARTS, max(_MIN_STARTS, _START_OPERATIONS // one))
         rng = np.random.default_rng(seed)

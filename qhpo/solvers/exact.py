@@ -37,7 +37,7 @@ class ExactSolver:
         """
         begin = time.perf_counter()
         tables = PairTables.from_dqm(dqm)
-        sizes = np.diff(tables.starts).tolist()
+        sizes = tables.sizes.tolist()
         total = math.prod(sizes)
         if total > MAX_CONFIGURATIONS:
             raise SolverError(

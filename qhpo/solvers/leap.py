@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from qhpo.encoding import ENCODINGS, Encoding, PairTables, eliminate
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
-from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.base import Solver, SolverInfo
 from qhpo.solvers.binary import BinarySolver, qpu_seconds
 from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
@@ -171,7 +171,7 @@ def nonlinear_model(tables: PairTables) -> Any:
     """
     from dwave.optimization.model import Model
 
-    starts, sizes = tables.starts, np.diff(tables.starts)
+    starts, sizes = tables.starts, tables.sizes
     d, largest = tables.n_variables, int(sizes.max())
     linear = np.zeros((d, largest))
     linear[np.arange(largest) < sizes[:, None]] = tables.linear
@@ -254,50 +254,43 @@ def _hybrid(
     return HybridSolver(name, ask, connect(name, class_name, profile, time_limit), options)
 
 
-_COST = (
-    "solver time of your Leap plan: usually 5 s a call, or the time_limit if that is more, a few "
-    "calls for a trial; max_calls limits it, qpu_seconds does not"
-)
-_COST_BQM = _COST.replace("usually 5 s", "usually 3 s")
-_LIMITS = "what the service takes: far beyond the models of a study"
+def _info(
+    name: str,
+    summary: str,
+    make: Callable[..., Solver],
+    seconds: int = 5,
+    encodings: tuple[str, ...] = (),
+) -> SolverInfo:
+    """What is the same for all of them, and the seconds that a call usually takes."""
+    return SolverInfo(
+        name,
+        summary,
+        make,
+        encodings=encodings,
+        limits="what the service takes: far beyond the models of a study",
+        cost=f"solver time of your Leap plan: usually {seconds} s a call, or the time_limit if "
+        "that is more, a few calls for a trial; max_calls limits it, qpu_seconds does not",
+        packages=("dwave.system",),
+        extra="qpu",
+    )
 
-LEAP_BQM = SolverInfo(
-    "leap-bqm",
-    "D-Wave's hybrid solver of binary models",
-    _bqm,
-    encodings=_ENCODINGS,
-    limits=_LIMITS,
-    cost=_COST_BQM,
-    packages=("dwave.system",),
-    extra="qpu",
-)
 
-LEAP_CQM = SolverInfo(
+LEAP_BQM = _info("leap-bqm", "D-Wave's hybrid solver of binary models", _bqm, 3, _ENCODINGS)
+
+LEAP_CQM = _info(
     "leap-cqm",
     "D-Wave's hybrid solver of constrained models",
     partial(_hybrid, "leap-cqm", "LeapHybridCQMSampler", _ask_cqm),
-    limits=_LIMITS,
-    cost=_COST,
-    packages=("dwave.system",),
-    extra="qpu",
 )
 
-LEAP_DQM = SolverInfo(
+LEAP_DQM = _info(
     "leap-dqm",
     "D-Wave's hybrid solver of discrete models",
     partial(_hybrid, "leap-dqm", "LeapHybridDQMSampler", _ask_dqm),
-    limits=_LIMITS,
-    cost=_COST,
-    packages=("dwave.system",),
-    extra="qpu",
 )
 
-LEAP_NL = SolverInfo(
+LEAP_NL = _info(
     "leap-nl",
     "D-Wave's hybrid solver of nonlinear models, Stride",
     partial(_hybrid, "leap-nl", "StrideHybridSolver", _ask_nl),
-    limits=_LIMITS,
-    cost=_COST,
-    packages=("dwave.system",),
-    extra="qpu",
 )

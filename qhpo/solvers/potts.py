@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from qhpo.encoding.reduction import eliminate
 from qhpo.encoding.tables import PairTables
 from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.binary import dense_reads
 from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
 
@@ -48,9 +49,6 @@ IntArray = NDArray[np.intp]
 
 _SWEEPS = 32
 _MAX_READS = 128
-_MIN_READS = 4
-_READ_OPERATIONS = 200_000_000
-"""Bound on reads x sweeps x cases^2, which the time of large models is proportional to."""
 
 _HOT, _COLD = 1.0, 20.0
 """First and last beta, in units of 1 / s."""
@@ -71,7 +69,7 @@ def anneal(tables: PairTables, reads: int, betas: FloatArray, seed: int) -> IntA
     """
     rng = np.random.default_rng(seed)
     first = tables.starts[:-1, None]
-    cases = rng.integers(np.diff(tables.starts)[:, None], size=(tables.n_variables, reads))
+    cases = rng.integers(tables.sizes[:, None], size=(tables.n_variables, reads))
     ones = np.zeros((len(tables.linear), reads))
     np.put_along_axis(ones, cases + first, 1.0, axis=0)
     waiting, least = np.empty_like(ones), np.empty(reads)
@@ -117,9 +115,8 @@ class PottsSolver:
         n_cases = len(tables.linear)
         if not n_cases:  # the only local minimum is left
             return np.empty((1, 0), dtype=np.intp)
-        affordable = _READ_OPERATIONS // (_SWEEPS * n_cases**2)
         betas = np.geomspace(_HOT, _COLD, _SWEEPS) / tables.field_scale
-        return anneal(tables, min(_MAX_READS, max(_MIN_READS, affordable)), betas, seed)
+        return anneal(tables, dense_reads(n_cases, _SWEEPS, _MAX_READS), betas, seed)
 
 
 POTTS = SolverInfo("potts", "simulated annealing on discrete variables, without bits", PottsSolver)

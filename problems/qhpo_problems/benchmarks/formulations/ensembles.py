@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from qhpo_problems import formulations
+from qhpo_problems.benchmarks.formulations import data
 from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
 from qhpo_problems.formulations.qboost import QBoostClassifier
 
@@ -115,27 +115,17 @@ _METHODS: Mapping[str, Callable[[FloatArray, IntArray, int], Any]] = MappingProx
 """Name -> what fits an ensemble to training features and classes, with a seed."""
 
 
-def _breast_cancer() -> tuple[FloatArray, IntArray]:
-    features, classes = load_breast_cancer(return_X_y=True)
-    return features, classes
-
-
-def _digits() -> tuple[FloatArray, IntArray]:
-    features, classes = load_digits(return_X_y=True)
-    return features, classes
-
-
 def _digits_3_8() -> tuple[FloatArray, IntArray]:
-    features, classes = _digits()
+    features, classes = data.digits()
     either = np.isin(classes, (3, 8))
     return features[either], (classes[either] == 8).astype(np.intp)
 
 
 _TABLES: Mapping[str, tuple[str, Callable[[], tuple[FloatArray, IntArray]]]] = MappingProxyType(
     {
-        "breast-cancer": ("569 examples, 30 features, 2 classes", _breast_cancer),
+        "breast-cancer": ("569 examples, 30 features, 2 classes", data.breast_cancer),
         "digits-3-8": ("357 images of a 3 or an 8, 64 pixels", _digits_3_8),
-        "digits": ("1,797 images of 64 pixels, 10 classes one against the rest", _digits),
+        "digits": ("1,797 images of 64 pixels, 10 classes one against the rest", data.digits),
     }
 )
 
@@ -150,7 +140,11 @@ COMPARISON = Comparison(
         Metric("CPU s", "{:.2f}", min),
     ),
     measure=measure_ensembles,
-    sources=(Path(__file__), *sorted(Path(formulations.__path__[0]).glob("*.py"))),
+    sources=(
+        Path(__file__),
+        Path(data.__file__),
+        *sorted(Path(formulations.__path__[0]).glob("*.py")),
+    ),
     footnote=(
         "Accuracy in 3-fold cross-validation, learners that vote (of all classes together), CPU "
         "seconds of a fit. All have decision stumps, at most 50 for each class. qboost chooses its "

@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.feature_selection import RFE, SelectKBest, f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -22,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from qhpo_problems import formulations
+from qhpo_problems.benchmarks.formulations import data
 from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
 from qhpo_problems.formulations import solve
 from qhpo_problems.formulations.exchange import with_count
@@ -156,26 +156,16 @@ _METHODS: Mapping[str, Callable[[FloatArray, IntArray, int], Select]] = MappingP
 """Name -> what makes a selection from training features, classes and a seed."""
 
 
-def _breast_cancer() -> tuple[FloatArray, IntArray]:
-    features, classes = load_breast_cancer(return_X_y=True)
-    return features, classes
-
-
-def _digits() -> tuple[FloatArray, IntArray]:
-    features, classes = load_digits(return_X_y=True)
-    return features, classes
-
-
 def _noisy() -> tuple[FloatArray, IntArray]:
-    features, classes = _breast_cancer()
+    features, classes = data.breast_cancer()
     noise = np.random.default_rng(0).normal(size=(len(features), _NOISE))
     return np.hstack([features, noise]), classes
 
 
 _TABLES: Mapping[str, tuple[str, Callable[[], tuple[FloatArray, IntArray]]]] = MappingProxyType(
     {
-        "breast-cancer": ("569 examples, 30 features, 2 classes", _breast_cancer),
-        "digits": ("1,797 images of 64 pixels, 10 classes", _digits),
+        "breast-cancer": ("569 examples, 30 features, 2 classes", data.breast_cancer),
+        "digits": ("1,797 images of 64 pixels, 10 classes", data.digits),
         "breast-cancer-noise": ("the same and 500 features of noise, 2 classes", _noisy),
     }
 )
@@ -187,7 +177,11 @@ COMPARISON = Comparison(
     settings=tuple(f"k={k}" for k in _COUNTS),
     metrics=(Metric("accuracy", "{:.4f}", max, spread=True), Metric("CPU s", "{:.2f}", min)),
     measure=measure_features,
-    sources=(Path(__file__), *sorted(Path(formulations.__path__[0]).glob("*.py"))),
+    sources=(
+        Path(__file__),
+        Path(data.__file__),
+        *sorted(Path(formulations.__path__[0]).glob("*.py")),
+    ),
     footnote=(
         "Accuracy of logistic regression on k standardized features in 5-fold cross-validation, "
         "the selection made anew within every fold; CPU seconds of a selection, its estimates "

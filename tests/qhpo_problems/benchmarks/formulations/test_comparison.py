@@ -134,8 +134,9 @@ def test_unknown_comparison() -> None:
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "qhpo_problems.benchmarks.formulations.features", False)
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    # All of it: what a module shares with others may have been imported by them.
+    for name in ["sklearn", *(name for name in sys.modules if name.startswith("sklearn."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"the suite features needs .* sklearn.*\[torch\]"):
         load_comparison("features")
 
