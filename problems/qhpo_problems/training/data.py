@@ -17,11 +17,11 @@ __all__ = ["Part", "Split", "digits"]
 
 @dataclass(frozen=True)
 class Part:
-    """Labelled examples.
+    """Examples with what a model should say of them.
 
     Attributes:
-        inputs: float32, shape (n, ...), one example a row.
-        targets: int64, shape (n,), the class of each example.
+        inputs: Shape (n, ...), one example a row.
+        targets: Of classes int64, shape (n,); of numbers to be predicted float32, shape (n, ...).
     """
 
     inputs: Tensor

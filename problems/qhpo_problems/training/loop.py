@@ -1,4 +1,4 @@
-"""Training a classifier: the same seed gives the same model, and the best epoch's weights stay."""
+"""Training a model: the same seed gives the same model, and the best epoch's weights stay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from qhpo_problems.training.data import Part, Split
 from qhpo_problems.training.settings import TrainingSettings
 
-__all__ = ["Epoch", "Fitted", "error_share", "fit"]
+__all__ = ["Epoch", "Error", "Fitted", "Loss", "error_share", "fit"]
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Outputs of a model and targets, rows in the same order, to the number that training lowers."""
+
+Error = Callable[[nn.Module, Part], float]
+"""What an epoch is judged by: the lower, the better. Puts the model into evaluation mode."""
 
 # Initial weights and dropout come from torch's global generator, of which a process has one:
 # trainings in threads take turns. To train in parallel, run several processes.
@@ -29,9 +35,10 @@ class Epoch:
 
     Attributes:
         number: Epochs finished, from 1.
-        training_loss: Mean cross-entropy over the epoch's steps, in nats; NaN or infinite if the
-            training diverged.
-        validation_error: Share of the validation part that is misclassified, 0 to 1.
+        training_loss: Mean loss over the epoch's steps (of cross-entropy in nats); NaN or infinite
+            if the training diverged.
+        validation_error: Error on the validation part; with `error_share` the share that is
+            misclassified, 0 to 1. NaN if the outputs of a model that diverged give none.
         seconds: Wall-clock seconds since the training began.
     """
 
@@ -48,7 +55,7 @@ class Fitted:
     Attributes:
         model: In evaluation mode, with the weights of the best epoch.
         history: Every epoch that ran, in order.
-        test_error: Share of the test part that ``model`` misclassifies, 0 to 1.
+        test_error: Error of ``model`` on the test part.
         seconds: Wall-clock seconds of all of it.
     """
 
@@ -60,51 +67,7 @@ class Fitted:
     @property
     def best(self) -> Epoch:
         """The epoch with the lowest validation error; the first of several."""
-        return min(self.history, key=lambda epoch: epoch.validation_error)
-
-
-def fit(
-    build: Callable[[], nn.Module],
-    split: Split,
-    settings: TrainingSettings,
-    *,
-    seed: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> Fitted:
-    """Build a model and train it on the CPU, by cross-entropy.
-
-    The result depends on the arguments alone: initial weights, order of examples and dropout
-    follow from the seed, and one thread computes. torch's global generator and number of threads
-    are left as they were found. A training whose loss is no longer finite ends with that epoch.
-
-    Args:
-        build: Makes the untrained model: inputs of a `Part` to scores, shape (n, classes).
-        split: Trains on ``train``, chooses the epoch by ``validation``, and looks at ``test``
-            once, at the end.
-        settings: Optimizer and epochs.
-        seed: Any whole number of 64 bits.
-        on_epoch: Called after every epoch; what it raises ends the training.
-    """
-    with _seeded(seed):
-        start = time.perf_counter()
-        model = build()
-        optimizer = _optimizer(model, settings)
-        history: list[Epoch] = []
-        lowest, weights = math.inf, model.state_dict()
-        for number in range(1, settings.epochs + 1):
-            loss = _train_epoch(model, optimizer, split.train, settings.batch_size)
-            error = error_share(model, split.validation)
-            if error < lowest:
-                lowest = error
-                weights = {name: value.clone() for name, value in model.state_dict().items()}
-            history.append(Epoch(number, loss, error, time.perf_counter() - start))
-            if on_epoch is not None:
-                on_epoch(history[-1])
-            if not math.isfinite(loss):
-                break
-        model.load_state_dict(weights)
-        test_error = error_share(model, split.test)
-        return Fitted(model, tuple(history), test_error, time.perf_counter() - start)
+        return min(self.history, key=lambda epoch: _or_infinite(epoch.validation_error))
 
 
 def error_share(model: nn.Module, part: Part) -> float:
@@ -115,8 +78,65 @@ def error_share(model: nn.Module, part: Part) -> float:
     return float(wrong.double().mean())
 
 
+def fit(
+    build: Callable[[], nn.Module],
+    split: Split,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    loss: Loss = functional.cross_entropy,
+    error: Error = error_share,
+) -> Fitted:
+    """Build a model and train it on the CPU; a classifier, unless loss and error say otherwise.
+
+    The result depends on the arguments alone: initial weights, order of examples and dropout
+    follow from the seed, and one thread computes. torch's global generator and number of threads
+    are left as they were found. A training whose loss is no longer finite ends with that epoch.
+
+    Args:
+        build: Makes the untrained model: inputs of a `Part` to outputs, one a row; of a classifier
+            scores, shape (n, classes).
+        split: Trains on ``train``, chooses the epoch by ``validation``, and looks at ``test``
+            once, at the end.
+        settings: Optimizer and epochs.
+        seed: Any whole number of 64 bits.
+        on_epoch: Called after every epoch; what it raises ends the training.
+        loss: What the steps lower.
+        error: What chooses the epoch, and judges it on the test part.
+    """
+    with _seeded(seed):
+        start = time.perf_counter()
+        model = build()
+        optimizer = _optimizer(model, settings)
+        history: list[Epoch] = []
+        lowest, weights = math.inf, model.state_dict()
+        for number in range(1, settings.epochs + 1):
+            average = _train_epoch(model, optimizer, split.train, settings.batch_size, loss)
+            now = error(model, split.validation)
+            if now < lowest:
+                lowest = now
+                weights = {name: value.clone() for name, value in model.state_dict().items()}
+            history.append(Epoch(number, average, now, time.perf_counter() - start))
+            if on_epoch is not None:
+                on_epoch(history[-1])
+            if not math.isfinite(average):
+                break
+        model.load_state_dict(weights)
+        test_error = error(model, split.test)
+        return Fitted(model, tuple(history), test_error, time.perf_counter() - start)
+
+
+def _or_infinite(value: float) -> float:
+    return math.inf if math.isnan(value) else value
+
+
 def _train_epoch(
-    model: nn.Module, optimizer: torch.optim.Optimizer, part: Part, batch_size: int
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    part: Part,
+    batch_size: int,
+    loss: Loss,
 ) -> float:
     """One pass in random order; the mean loss of its steps."""
     model.train()
@@ -125,10 +145,10 @@ def _train_epoch(
     total = 0.0
     for rows in batches:
         optimizer.zero_grad()
-        loss = functional.cross_entropy(model(part.inputs[rows]), part.targets[rows])
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = loss(model(part.inputs[rows]), part.targets[rows])
+        value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += loss.item()
+        total += value.item()
     return total / len(batches)
 
 

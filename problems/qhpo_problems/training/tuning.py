@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import optuna
 from torch import nn
+from torch.nn import functional
 
 from qhpo_problems.training.data import Split
-from qhpo_problems.training.loop import Epoch, fit
+from qhpo_problems.training.loop import Epoch, Error, Loss, error_share, fit
 from qhpo_problems.training.settings import TrainingSettings
 
 __all__ = ["validation_error"]
@@ -21,8 +22,12 @@ def validation_error(
     settings: TrainingSettings,
     *,
     seed: int,
+    loss: Loss = functional.cross_entropy,
+    error: Error = error_share,
 ) -> float:
-    """Train a model for a trial; the lowest validation error of its epochs, 0 to 1.
+    """Train a model for a trial; the lowest validation error of its epochs.
+
+    Of a classifier, which is the default, that is a share, 0 to 1.
 
     The step of a report is the number of finished epochs, from 1. User attributes of the trial:
     ``epochs`` that ran and ``train_seconds`` (wall-clock, without waiting for other threads), also
@@ -34,6 +39,8 @@ def validation_error(
         split: The data.
         settings: How to train.
         seed: The same for all trials of a study, so that none is luckier than another.
+        loss: What the training lowers, as in `loop.fit`.
+        error: What epochs are judged by, as in `loop.fit`.
 
     Raises:
         optuna.TrialPruned: If the study's pruner stops the trial.
@@ -49,7 +56,7 @@ def validation_error(
         trial.set_user_attr("epochs", epochs)
         trial.set_user_attr("train_seconds", seconds)
 
-    fitted = fit(build, split, settings, seed=seed, on_epoch=report)
+    fitted = fit(build, split, settings, seed=seed, on_epoch=report, loss=loss, error=error)
     record(len(fitted.history), fitted.seconds)
     trial.set_user_attr("test_error", fitted.test_error)
     return fitted.best.validation_error
