@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qhpo.errors import QhpoError
 
-__all__ = ["Part", "Split", "digits"]
+__all__ = ["Part", "Split", "check_seed", "digits"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class Split:
     test: Part
 
 
+def check_seed(seed: int) -> None:
+    """Every problem takes the seeds that scikit-learn and the samplers take, 0 to 2**32 - 1.
+
+    Raises:
+        QhpoError: If the seed is out of range.
+    """
+    if not 0 <= seed < 2**32:
+        raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
+
+
 def digits(seed: int, *, train: int = 256, validation: int = 770) -> Split:
     """scikit-learn's handwritten digits: 1,797 grey images of 8x8 pixels, inputs (n, 1, 8, 8).
 
@@ -56,8 +66,7 @@ def digits(seed: int, *, train: int = 256, validation: int = 770) -> Split:
     Raises:
         QhpoError: If the seed is out of range or a part would get fewer than one image a class.
     """
-    if not 0 <= seed < 2**32:
-        raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
+    check_seed(seed)
     images, labels = load_digits(return_X_y=True)
     classes = len(np.unique(labels))
     if min(train, validation, len(labels) - train - validation) < classes:
