@@ -22,7 +22,8 @@ from qhpo.encoding import SIZED_ENCODINGS, Encoding
 from qhpo.errors import SolverError
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.binary import BinarySolver
-from qhpo.solvers.service import LABEL, Connection, check_number, connect
+from qhpo.solvers.options import check_number
+from qhpo.solvers.service import LABEL, Connection, connect
 
 __all__ = ["QPU", "CliqueSampler"]
 

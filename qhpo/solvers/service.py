@@ -7,7 +7,6 @@ chosen there too. Nothing here keeps a token: it is read, compared and dropped.
 
 from __future__ import annotations
 
-import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Any
 
 from qhpo.errors import SolverError
 
-__all__ = ["LABEL", "Connection", "check_number", "connect"]
+__all__ = ["LABEL", "Connection", "connect"]
 
 LABEL = "qhpo"
 """Label of every problem, for the dashboard of the service."""
@@ -140,28 +139,3 @@ def _secrets(profile: str | None) -> list[str]:
     except Exception:  # it cannot be read, so nothing in it was used
         return []
     return [str(settings[name]) for name in _SECRETS if settings.get(name)]
-
-
-def check_number(
-    solver: str, name: str, value: object, least: float, *, whole: bool = False
-) -> None:
-    """Checks an option that is a number.
-
-    Args:
-        solver: Name of the solver.
-        name: Name of the option.
-        value: What the user gave.
-        least: The least that it may be; 0 for anything above, unless it is whole.
-        whole: Whether it must be a whole number.
-
-    Raises:
-        SolverError: If it is no such number.
-    """
-    kinds = int if whole else (int, float)
-    if isinstance(value, kinds) and not isinstance(value, bool):
-        if whole and value >= least:
-            return
-        if not whole and least < value < math.inf:
-            return
-    rule = f"a whole number, {least:g} or more" if whole else f"a number above {least:g}"
-    raise SolverError(f"{name} of the solver {solver} must be {rule}; got {value!r}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qhpo.encoding import Encoding
 from qhpo.solvers import BinarySolver, SolverInfo
+from qhpo.solvers.options import check_number
 from qhpo_integrations.gate.factories import cirq_sampler, pennylane_sampler, qiskit_sampler
 from qhpo_integrations.gate.sampler import QAOASampler
+
+if TYPE_CHECKING:
+    import cirq
+    from qiskit.primitives import BaseSamplerV2
 
 __all__ = ["QAOA_CIRQ", "QAOA_PENNYLANE", "QAOA_QISKIT"]
 
@@ -18,13 +22,16 @@ _MAX_QUBITS = 12
 """Qubits of a solver unless told otherwise: a suggestion samples several models, and a simulated
 circuit of 16 qubits takes seconds."""
 
+_LAYERS, _READS = 3, 256
+
 
 def _make(
     name: str,
     factory: Callable[..., QAOASampler],
-    max_qubits: int = _MAX_QUBITS,
-    layers: int = 3,
-    num_reads: int = 256,
+    encoding: str,
+    max_qubits: int,
+    layers: int,
+    num_reads: int,
     **backend: Any,
 ) -> BinarySolver:
     """A QAOA solver.
@@ -32,11 +39,17 @@ def _make(
     Args:
         name: What reports call it.
         factory: Makes the sampler.
+        encoding: One-hot: the mixer knows no other.
         max_qubits: Qubits of the device; larger models are cut to the levels that matter most.
         layers: Layers of the circuit.
         num_reads: Shots.
         backend: What the factory takes, such as a device of the user's own.
+
+    Raises:
+        SolverError: If a number is wrong.
     """
+    for option, value in (("max_qubits", max_qubits), ("layers", layers), ("num_reads", num_reads)):
+        check_number(name, option, value, 1, whole=True)
 
     def parameters(encoding: Encoding, seed: int) -> Mapping[str, Any]:
         starts = encoding.tables.starts.tolist()
@@ -47,16 +60,60 @@ def _make(
         name,
         factory(max_qubits=max_qubits, **backend),
         parameters,
+        encoding=encoding,
         max_bits=max_qubits,
         is_costly=True,
     )
 
 
-def _info(name: str, framework: str, factory: Callable[..., QAOASampler], extra: str) -> SolverInfo:
+# Each is written out, for what it takes is what a message about a wrong option lists.
+
+
+def _cirq(
+    encoding: str = "one-hot",
+    max_qubits: int = _MAX_QUBITS,
+    layers: int = _LAYERS,
+    num_reads: int = _READS,
+    sampler: cirq.Sampler | None = None,
+) -> BinarySolver:
+    """See `_make` and `cirq_sampler`."""
+    return _make(
+        "qaoa-cirq", cirq_sampler, encoding, max_qubits, layers, num_reads, sampler=sampler
+    )
+
+
+def _qiskit(
+    encoding: str = "one-hot",
+    max_qubits: int = _MAX_QUBITS,
+    layers: int = _LAYERS,
+    num_reads: int = _READS,
+    sampler: BaseSamplerV2 | None = None,
+    pass_manager: Any = None,
+) -> BinarySolver:
+    """See `_make` and `qiskit_sampler`."""
+    backend = {"sampler": sampler, "pass_manager": pass_manager}
+    return _make("qaoa-qiskit", qiskit_sampler, encoding, max_qubits, layers, num_reads, **backend)
+
+
+def _pennylane(
+    encoding: str = "one-hot",
+    max_qubits: int = _MAX_QUBITS,
+    layers: int = _LAYERS,
+    num_reads: int = _READS,
+    device: Any = "default.qubit",
+) -> BinarySolver:
+    """See `_make` and `pennylane_sampler`."""
+    return _make(
+        "qaoa-pennylane", pennylane_sampler, encoding, max_qubits, layers, num_reads, device=device
+    )
+
+
+def _info(name: str, framework: str, make: Callable[..., BinarySolver], extra: str) -> SolverInfo:
     return SolverInfo(
         name,
         f"QAOA circuits that keep every parameter valid, on {framework}'s simulator or a device",
-        partial(_make, name, factory),
+        make,
+        encodings=("one-hot",),
         limits=f"{_MAX_QUBITS} qubits unless told otherwise; larger models are cut to what matters "
         "most",
         packages=(extra, "torch"),
@@ -64,6 +121,6 @@ def _info(name: str, framework: str, factory: Callable[..., QAOASampler], extra:
     )
 
 
-QAOA_CIRQ = _info("qaoa-cirq", "Cirq", cirq_sampler, "cirq")
-QAOA_QISKIT = _info("qaoa-qiskit", "Qiskit", qiskit_sampler, "qiskit")
-QAOA_PENNYLANE = _info("qaoa-pennylane", "PennyLane", pennylane_sampler, "pennylane")
+QAOA_CIRQ = _info("qaoa-cirq", "Cirq", _cirq, "cirq")
+QAOA_QISKIT = _info("qaoa-qiskit", "Qiskit", _qiskit, "qiskit")
+QAOA_PENNYLANE = _info("qaoa-pennylane", "PennyLane", _pennylane, "pennylane")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from qhpo.encoding import PairTables, eliminate
+from qhpo.errors import SolverError
 from qhpo.solvers import SolverReport, make_solver
 
 
@@ -63,3 +64,33 @@ def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None
 
 def test_few_models_are_sampled_for_a_suggestion() -> None:
     assert make_solver("qaoa-cirq").is_costly
+
+
+@pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
+def test_the_encoding_is_one_hot(framework: str) -> None:
+    name = f"qaoa-{framework}"
+    assert make_solver(name, encoding="one-hot").name == name
+    with pytest.raises(SolverError, match=f"encoding of the solver {name} must be one of: one-hot"):
+        make_solver(name, encoding="domain-wall")
+
+
+@pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
+@pytest.mark.parametrize("option", ["max_qubits", "layers", "num_reads"])
+@pytest.mark.parametrize("wrong", ["many", 0, 2.5, None, True])
+def test_a_wrong_number_is_refused_when_the_solver_is_made(
+    framework: str, option: str, wrong: Any
+) -> None:
+    with pytest.raises(SolverError, match=f"{option} of the solver qaoa-{framework}") as error:
+        make_solver(f"qaoa-{framework}", **{option: wrong})
+    assert f"a whole number, 1 or more; got {wrong!r}; leave it out" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("framework", "takes"),
+    [("cirq", "sampler"), ("qiskit", "sampler, pass_manager"), ("pennylane", "device")],
+)
+def test_an_unknown_option_lists_what_is_taken(framework: str, takes: str) -> None:
+    with pytest.raises(SolverError, match="'shots'") as error:
+        make_solver(f"qaoa-{framework}", shots=3)
+    known = f"encoding, max_qubits, layers, num_reads, {takes}"
+    assert str(error.value).endswith(f"it takes: {known}")
