@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qhpo.cli.formats import column, duration, number
+from qhpo.cli.formats import column, duration, number, plural
 from qhpo.cli.studies import (
     Outcome,
     best_trial,
@@ -69,6 +69,8 @@ def anneals(trials: Sequence[FrozenTrial]) -> list[str]:
     lines = []
     for name, report in spent(trials).items():
         parts = [f"{report.calls} models"]
+        if report.failed:
+            parts.append(plural(report.failed, "failed call"))
         if report.calls:
             parts.append(f"up to {report.variables} variables and {report.couplers} couplers")
             parts.append(f"{report.valid_reads / max(report.reads, 1):.0%} valid reads")

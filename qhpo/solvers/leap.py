@@ -25,9 +25,10 @@ from qhpo.encoding import ENCODINGS, Encoding, PairTables, eliminate
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
 from qhpo.solvers.base import Solver, SolverInfo
 from qhpo.solvers.binary import BinarySolver, qpu_seconds
+from qhpo.solvers.options import check_number
 from qhpo.solvers.report import SolverReport
 from qhpo.solvers.samples import sample_set
-from qhpo.solvers.service import LABEL, Connection, check_number, connect
+from qhpo.solvers.service import LABEL, Connection, connect
 
 __all__ = ["LEAP_BQM", "LEAP_CQM", "LEAP_DQM", "LEAP_NL", "HybridSampler", "HybridSolver"]
 
@@ -118,7 +119,6 @@ class HybridSolver:
         cases = tables.descend(reduced.expand(answer.cases))
         report = replace(
             SolverReport.of_discrete(self.name, reduced.tables, int(answer.counts.sum()), begin),
-            calls=int(is_open),
             valid_reads=int(answer.counts[answer.valid].sum()),
             qpu_seconds=qpu_seconds(answer.info),
         )

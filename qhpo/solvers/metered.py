@@ -26,7 +26,9 @@ class Budget:
 
     Args:
         qpu_seconds: QPU access time, in seconds; None for no limit. The last call may exceed it.
-        max_calls: Calls of the solver; None for no limit.
+        max_calls: Calls of the solver; None for no limit. Those that fail count: a service may
+            have taken the model, and charge for it, before the answer was lost. The QPU time of
+            such a call is not known, and not counted.
 
     Raises:
         SolverError: If a limit is not a number, 0 or more.
@@ -49,7 +51,9 @@ class Budget:
 
     def spent_by(self, report: SolverReport | None) -> str:
         """Which limit has been reached, in words; empty if none."""
-        calls, seconds = (0, 0.0) if report is None else (report.calls, report.qpu_seconds)
+        calls, seconds = 0, 0.0
+        if report is not None:
+            calls, seconds = report.calls + report.failed, report.qpu_seconds
         if self.max_calls is not None and calls >= self.max_calls:
             return f"the budget of {self.max_calls} calls is spent"
         if self.qpu_seconds is not None and seconds >= self.qpu_seconds:
@@ -107,6 +111,7 @@ class MeteredSolver:
                 samples = self._solver.sample(dqm, seed)
             except Exception as error:
                 self._failures += 1
+                self._add(self.name, SolverReport(self.name, 0, 0, 0, 0, 0, failed=1))
                 self._reason = f"{type(error).__name__}: {error}"
                 more = "" if self._failures < _MAX_FAILURES else "; it is not asked again"
                 self._tell(self._reason + more, type(error).__name__ + more)
@@ -115,7 +120,7 @@ class MeteredSolver:
                 # A model that was solved without a call says nothing about the service.
                 if report is None or report.calls:
                     self._failures = 0
-                self._note(self._solver.name, samples, "")
+                self._note(self.name, samples, "")
                 return samples
         samples = self._fallback.sample(dqm, seed)
         self._note(self._fallback.name, samples, self._reason)
@@ -124,8 +129,11 @@ class MeteredSolver:
     def _note(self, name: str, samples: dimod.SampleSet, reason: str) -> None:
         report = SolverReport.of(samples)
         if report is not None:
-            both = merge(self._taken.get(name), replace(report, fallback=reason))
-            self._taken = {**self._taken, name: both} if both else self._taken
+            self._add(name, replace(report, fallback=reason))
+
+    def _add(self, name: str, report: SolverReport) -> None:
+        both = merge(self._taken.get(name), report)
+        self._taken = {**self._taken, name: both} if both else self._taken
 
     def _tell(self, reason: str, kind: str) -> None:
         """Logs once for each kind of reason."""

@@ -26,7 +26,7 @@ class SolverReport:
 
     Attributes:
         solver: Its name.
-        calls: Quadratic models sampled.
+        calls: Quadratic models sampled; one that elimination solved is none.
         variables: Variables of what was sampled, in the largest model: bits where it was encoded.
         couplers: Quadratic biases, in the largest model.
         reads: Samples that came back.
@@ -36,6 +36,7 @@ class SolverReport:
         seconds: Wall time.
         qpu_seconds: QPU access time as the service reports it; 0 without a QPU.
         fallback: Why another solver than the chosen one was used; empty if none was.
+        failed: Calls that were tried and brought nothing.
     """
 
     solver: str
@@ -49,6 +50,7 @@ class SolverReport:
     seconds: float = 0.0
     qpu_seconds: float = 0.0
     fallback: str = ""
+    failed: int = 0
 
     def with_energy(self, energies: NDArray[np.float64]) -> SolverReport:
         """The same, with the lowest of some energies."""
@@ -69,13 +71,13 @@ class SolverReport:
 
         Args:
             solver: Its name.
-            tables: The model.
+            tables: The model, or what elimination left of it.
             reads: Samples that came back.
             begin: `time.perf_counter` when it was called.
         """
         return cls(
             solver,
-            calls=1,
+            calls=int(tables.n_variables > 0),
             variables=tables.n_variables,
             couplers=int(np.count_nonzero(tables.quadratic)) // 2,
             reads=reads,
@@ -110,4 +112,5 @@ def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport 
         seconds=one.seconds + other.seconds,
         qpu_seconds=one.qpu_seconds + other.qpu_seconds,
         fallback=one.fallback or other.fallback,
+        failed=one.failed + other.failed,
     )

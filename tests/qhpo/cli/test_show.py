@@ -6,6 +6,8 @@ import optuna
 import pytest
 
 from qhpo.cli import main
+from qhpo.cli.report import anneals
+from qhpo.solvers import SolverReport
 
 
 def shown(capsys: pytest.CaptureFixture[str], *args: str) -> str:
@@ -145,3 +147,16 @@ def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) 
 
     assert "best value  no trial has a value yet\n" in out
     assert "trials   2 failed\n" in out
+
+
+def test_failed_calls_are_told_apart_from_models() -> None:
+    failed = SolverReport("cloud", 0, 0, 0, 0, 0, failed=1)
+    answered = SolverReport("cloud", 2, 7, 9, 10, 5, failed=1)
+    trials = [
+        optuna.create_trial(value=0.0, user_attrs={"qhpo:anneals": {"cloud": r.as_attribute()}})
+        for r in (failed, answered)
+    ]
+    (line,) = anneals(trials[:1])
+    assert line.startswith("cloud: 0 models, 1 failed call, ")
+    (line,) = anneals(trials)
+    assert line.startswith("cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%")

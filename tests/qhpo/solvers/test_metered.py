@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import Any
 
 import dimod
 import pytest
 
 from qhpo.errors import QhpoError, SolverError
-from qhpo.solvers import Budget, MeteredSolver, Solver, SolverReport
+from qhpo.solvers import Budget, MeteredSolver, Solver, SolverReport, merge
 
 
 class Scripted:
@@ -105,6 +106,8 @@ class TestBudget:
             ({"max_calls": 3}, _spent(3), "the budget of 3 calls is spent"),
             ({"max_calls": 0}, None, "the budget of 0 calls is spent"),
             ({"max_calls": 1}, None, ""),
+            ({"max_calls": 4}, replace(_spent(2), failed=1), ""),
+            ({"max_calls": 3}, replace(_spent(2), failed=1), "the budget of 3 calls is spent"),
             ({"qpu_seconds": 1.5}, _spent(10**6, 1.49), ""),
             ({"qpu_seconds": 1.5}, _spent(1, 1.5), "the budget of 1.5 s of QPU time is spent"),
             ({"qpu_seconds": 0}, None, "the budget of 0 s of QPU time is spent"),
@@ -195,8 +198,10 @@ class TestFailures:
     def test_three_suggestions_in_a_row_then_never_again(self, warned: Any) -> None:
         cloud = Scripted("cloud", *[ConnectionError(f"no route {k}") for k in range(9)])
         solver = _metered(cloud)
-        fallbacks = [_suggest(solver, 2)["other"].fallback for _ in range(6)]
+        taken = [_suggest(solver, 2) for _ in range(6)]
+        fallbacks = [reports["other"].fallback for reports in taken]
         assert cloud.asked == 3
+        assert [set(reports) for reports in taken] == [{"cloud", "other"}] * 3 + [{"other"}] * 3
         # Whatever happens later, the reason is the last one.
         assert fallbacks == [f"ConnectionError: no route {k}" for k in (0, 1, 2, 2, 2, 2)]
         first, last = warned()
@@ -209,9 +214,9 @@ class TestFailures:
         bad = ConnectionError("no route")
         cloud = Scripted("cloud", bad, bad, None, bad, bad, None, bad, bad, bad)
         solver = _metered(cloud)
-        done = [set(_suggest(solver)) for _ in range(12)]
+        done = ["other" not in _suggest(solver) for _ in range(12)]
         assert cloud.asked == 9
-        assert done == [{"other"} if k not in (2, 5) else {"cloud"} for k in range(12)]
+        assert done == [k in (2, 5) for k in range(12)]
 
     def test_an_answer_without_a_call_says_nothing_about_the_service(self) -> None:
         class Unreachable(Scripted):
@@ -238,12 +243,26 @@ class TestFailures:
             "the solver cloud: ValueError: c; other takes over",
         ]
 
-    def test_a_failed_call_is_not_counted(self) -> None:
+    def test_a_failed_call_counts(self) -> None:
         cloud = Scripted("cloud", ConnectionError("no route"))
-        solver = _metered(cloud, max_calls=2)
-        assert set(_suggest(solver)) == {"other"}
-        assert _suggest(solver, 3)["cloud"].calls == 2
+        solver = _metered(cloud, max_calls=3)
+        failed = _suggest(solver)["cloud"]
+        assert (failed.calls, failed.failed, failed.reads, failed.energy) == (0, 1, 0, math.inf)
+        answered = _suggest(solver, 5, failed)["cloud"]
+        assert (answered.calls, answered.failed) == (2, 0)
         assert cloud.asked == 3
+
+    def test_failures_can_spend_the_budget(self, warned: Any) -> None:
+        cloud = Scripted("cloud", *[ConnectionError("no route")] * 9)
+        solver, spent = _metered(cloud, max_calls=2), None
+        for _ in range(4):
+            taken = _suggest(solver, 2, spent)
+            spent = merge(spent, taken.get("cloud"))
+        assert cloud.asked == 2
+        assert taken["other"].fallback == "the budget of 2 calls is spent"
+        assert warned()[-1] == (
+            "the solver cloud: the budget of 2 calls is spent; other takes over"
+        )
 
     def test_the_answer_is_that_of_whoever_answers(self) -> None:
         solver = _metered(Scripted("cloud", None, ValueError("no")))

@@ -69,3 +69,11 @@ def test_all_reads_are_valid_and_reported(frustrated_dqm: Any) -> None:
     report = samples.info["qhpo"]
     assert report.reads == report.valid_reads == samples.record.num_occurrences.sum()
     assert (report.variables, report.couplers) == (2, 3 * 4)  # of those with a choice
+
+
+@pytest.mark.parametrize("name", ["potts", "neal"])
+def test_a_model_that_elimination_solves_is_no_call(name: str, random_dqm: Any) -> None:
+    samples = make_solver(name).sample(random_dqm([4], seed=1), 0)
+    report = samples.info["qhpo"]
+    assert (report.calls, report.variables, report.couplers) == (0, 0, 0)
+    assert report.valid_reads == report.reads == 1

@@ -91,6 +91,12 @@ class TestMerge:
         assert _merged(ONE, later).fallback == "later"
         assert _merged(ONE, THREE).fallback == ""
 
+    def test_failures_add_up(self) -> None:
+        failed = SolverReport("qpu", 0, 0, 0, 0, 0, failed=2)
+        both = _merged(failed, replace(ONE, failed=1))
+        assert both == replace(ONE, failed=3)
+        assert _merged(ONE, failed) == replace(ONE, failed=2)
+
     def test_nothing_leaves_the_other(self) -> None:
         assert merge(None, None) is None
         assert merge(ONE, None) is ONE
@@ -105,12 +111,18 @@ class TestAttribute:
             replace(ONE, fallback="ConnectionError: no route"),
             replace(ONE, chain_breaks=0.0, energy=0.0, qpu_seconds=0.0),
             SolverReport("neal", 0, 0, 0, 0, 0),
+            replace(ONE, failed=2),
         ],
-        ids=["full", "fallback", "zeros", "nothing"],
+        ids=["full", "fallback", "zeros", "nothing", "failures"],
     )
     def test_survives_json(self, report: SolverReport) -> None:
         text = json.dumps(report.as_attribute(), allow_nan=False)
         assert SolverReport.from_attribute(json.loads(text)) == report
+
+    def test_one_of_before_failures_were_counted_has_none(self) -> None:
+        attribute = ONE.as_attribute()
+        del attribute["failed"]
+        assert SolverReport.from_attribute(attribute) == ONE
 
     def test_leaves_out_what_says_nothing(self) -> None:
         assert SolverReport("neal", 1, 2, 3, 4, 5).as_attribute() == {
@@ -122,6 +134,7 @@ class TestAttribute:
             "valid_reads": 5,
             "seconds": 0.0,
             "qpu_seconds": 0.0,
+            "failed": 0,
         }
         assert {"energy", "chain_breaks"} <= ONE.as_attribute().keys()
 
