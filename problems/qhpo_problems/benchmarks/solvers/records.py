@@ -15,7 +15,8 @@ class SolverRun(Record):
     """One solver on the models of a run of one study; model takes the place of trial.
 
     Attributes:
-        axes: Variables of each model.
+        parameters: Variables of each model, one for each parameter of the study.
+        axes: How many of them elimination leaves.
         levels: Their cases together, the bits of the one-hot encoding.
         made_of: Finished trials that the model was made of.
         scale: Field scale of the model, what energies are measured in.
@@ -27,6 +28,7 @@ class SolverRun(Record):
         cpu_seconds: CPU seconds of the solver's thread.
     """
 
+    parameters: tuple[int, ...]
     axes: tuple[int, ...]
     levels: tuple[int, ...]
     made_of: tuple[int, ...]
@@ -39,6 +41,7 @@ class SolverRun(Record):
     cpu_seconds: tuple[float, ...]
 
     _by_trial: ClassVar[tuple[str, ...]] = (
+        "parameters",
         "axes",
         "levels",
         "made_of",

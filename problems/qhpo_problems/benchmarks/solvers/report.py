@@ -21,6 +21,7 @@ from qhpo_problems.benchmarks.sheets import (
 )
 from qhpo_problems.benchmarks.solvers.records import SolverRun
 from qhpo_problems.benchmarks.solvers.summary import (
+    USUAL,
     SizeSummary,
     SolversSummary,
     summarize_solvers,
@@ -56,10 +57,20 @@ def write_solvers(records: Sequence[SolverRun], path: Path) -> None:
 
 
 def _sheets(summary: SolversSummary) -> list[Sheet]:
-    return [_sheet(size) for size in summary.sizes]
+    sheets = [_sheet(size, _levels(size)) for size in summary.sizes]
+    if summary.usual is not None:
+        usual = summary.usual
+        what = f"of studies of up to {USUAL} parameters, {usual.eliminated} solved by elimination"
+        sheets.append(_sheet(usual, what))
+    return sheets
 
 
-def _sheet(size: SizeSummary) -> Sheet:
+def _levels(size: SizeSummary) -> str:
+    levels = f"{size.smallest} to {size.largest} levels" if size.largest else "nothing"
+    return f"{levels} left by elimination"
+
+
+def _sheet(size: SizeSummary, what: str) -> Sheet:
     results = size.solvers
 
     def column(name: str, show: Callable[[float], str], best: Any, worst: float) -> list[Cell]:
@@ -67,18 +78,22 @@ def _sheet(size: SizeSummary) -> Sheet:
         numbers = [worst if value is None else value for value in values]
         return compared(numbers, lambda v: show(v) if math.isfinite(v) else _NONE, best)
 
+    def milliseconds(seconds: float) -> str:
+        return f"{1e3 * seconds:.1f}"
+
     columns = {
         "optimum": column("hits", "{:.1%}".format, max, -math.inf),
         "mean gap": column("gap", "{:.4f}".format, min, math.inf),
         "raw optimum": column("raw_hits", "{:.1%}".format, max, -math.inf),
         "raw gap": column("raw_gap", "{:.3f}".format, min, math.inf),
         "valid reads": column("valid", "{:.1%}".format, max, -math.inf),
-        "CPU ms": column("cpu_seconds", lambda s: f"{1e3 * s:.1f}", min, math.inf),
+        "CPU ms": column("cpu_seconds", milliseconds, min, math.inf),
+        "95 %": column("cpu_seconds_95", milliseconds, min, math.inf),
+        "worst": column("cpu_seconds_worst", milliseconds, min, math.inf),
         "refused": [Cell(str(result.refused)) for result in results],
     }
-    levels = f"{size.smallest} to {size.largest} levels" if size.largest else "nothing"
     proven = "all" if size.proven == size.models else f"{size.proven} of them"
-    title = f"{plural(size.models, 'model')}, {levels} left by elimination; {proven} proven"
+    title = f"{plural(size.models, 'model')}, {what}; {proven} proven"
     return Sheet.by_name(title, "solver", [result.solver for result in results], columns)
 
 
@@ -89,6 +104,7 @@ def _footnote(summary: SolversSummary) -> str:
         "QUBOSampler hands them to its solver. Optimum: share of models whose lowest known energy "
         "was reached, proven or found by a long search or any of these solvers; gap: distance from "
         "it in field scales of the model; raw: by valid reads before repair and polish (gap: "
-        "median); refused: models that the solver did not take; CPU time: median per model. "
+        "median); CPU time: median per model, what 95 % of them took at most, and the worst; refused: "
+        "models that the solver did not take. "
         f"{versions}."
     )

@@ -177,6 +177,7 @@ def _run(files: Mapping[tuple[str, int], ModelFile], task: Task[Contestant]) -> 
         seed=task.seed,
         versions={**package_versions(), **_more_versions()},
         fingerprint=task.fingerprint,
+        parameters=tuple(model.tables.n_variables for model in models),
         axes=tuple(tables.n_variables for tables in left),
         levels=tuple(len(tables.linear) for tables in left),
         made_of=tuple(model.trials for model in models),

@@ -59,6 +59,8 @@ def make_run() -> MakeRun:
         raw: Sequence[float | None] | None = None,
         valid: Sequence[float | None] | None = None,
         levels: Sequence[int] | None = None,
+        parameters: Sequence[int] | None = None,
+        cpu_seconds: Sequence[float] | None = None,
         proven: bool = True,
     ) -> SolverRun:
         n = len(energy)
@@ -68,6 +70,7 @@ def make_run() -> MakeRun:
             seed=seed,
             versions={"dimod": "1.0"},
             fingerprint="f00d",
+            parameters=tuple([5] * n if parameters is None else parameters),
             axes=(3,) * n,
             levels=tuple([50] * n if levels is None else levels),
             made_of=(20,) * n,
@@ -77,7 +80,7 @@ def make_run() -> MakeRun:
             energy=tuple(energy),
             raw=tuple(energy if raw is None else raw),
             valid=tuple([1.0] * n if valid is None else valid),
-            cpu_seconds=(0.004,) * n,
+            cpu_seconds=tuple([0.004] * n if cpu_seconds is None else cpu_seconds),
         )
 
     return make

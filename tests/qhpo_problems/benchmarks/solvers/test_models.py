@@ -21,6 +21,7 @@ from qhpo_problems.benchmarks.solvers.models import (
     store_models,
     take_models,
 )
+from qhpo_problems.benchmarks.tabular import table_names
 
 
 @pytest.mark.parametrize("name", study_names())
@@ -34,8 +35,12 @@ def test_every_study_has_an_objective_over_its_declared_space(name: str) -> None
     assert all(path.is_file() for path in study.sources)
 
 
+def test_all_tables_are_among_the_studies() -> None:
+    assert study_names()[: len(table_names())] == table_names()
+
+
 def test_an_unknown_study_lists_the_known_ones() -> None:
-    with pytest.raises(QhpoError, match=r"phoneme, .*pest-control-80; got 'pest'"):
+    with pytest.raises(QhpoError, match=r"car, phoneme, .*pest-control-80; got 'pest'"):
         load_study("pest")
 
 

@@ -39,8 +39,9 @@ def test_models_that_are_refused_are_counted_and_left_out(make_run: Any) -> None
     assert (descent.refused, tree.refused, exact.refused) == (0, 2, 3)
     assert (tree.hits, tree.gap, tree.valid) == (1.0, 0.0, 1.0)
     assert exact.hits is exact.gap is exact.valid is exact.cpu_seconds is None
+    assert exact.cpu_seconds_95 is exact.cpu_seconds_worst is None
     row = next(line for line in solvers_to_markdown(summary).splitlines() if "exact" in line)
-    assert row == "| exact | none | none | none | none | none | none | 3 |"
+    assert row == "| exact |" + " none |" * 8 + " 3 |"
 
 
 def test_sizes_are_told_apart(make_run: Any) -> None:
@@ -56,11 +57,38 @@ def test_sizes_are_told_apart(make_run: Any) -> None:
     assert {size.proven for size in sizes} == {0}
 
 
+def test_models_of_studies_of_usual_size_are_looked_at_together(make_run: Any) -> None:
+    seconds = [0.001, 0.002, 0.003, 0.5]
+    records = [
+        make_run(
+            [-1.0, -1.0, 1.0, -1.0],
+            levels=[0, 90, 300, 300],
+            parameters=[4, 25, 14, 26],
+            cpu_seconds=seconds,
+        ),
+        make_run([-1.0] * 4, sampler="potts", levels=[0, 90, 300, 300], parameters=[4, 25, 14, 26]),
+    ]
+    summary = summarize_solvers(records)
+    usual = summary.usual
+    assert usual is not None
+    assert (usual.models, usual.eliminated, usual.smallest, usual.largest) == (3, 1, 0, 300)
+    descent, potts = usual.solvers
+    assert (descent.hits, potts.hits) == (pytest.approx(2 / 3), 1.0)
+    assert (descent.cpu_seconds, descent.cpu_seconds_worst) == (0.002, 0.003)
+    assert descent.cpu_seconds_95 == pytest.approx(0.0029)
+    title = "### 3 models, of studies of up to 25 parameters, 1 solved by elimination; all proven"
+    assert title in solvers_to_markdown(summary)
+    large = summarize_solvers([make_run([-1.0], parameters=[26])])
+    assert large.usual is None
+    assert solvers_to_markdown(large).count("### ") == 1
+
+
 def test_markdown_marks_the_best(make_run: Any) -> None:
     records = [make_run([-1.0, 1.0]), make_run([-1.0, -1.0], sampler="potts")]
     text = solvers_to_markdown(summarize_solvers(records))
     assert "### 2 models, 50 to 50 levels left by elimination; all proven" in text
-    assert "| descent | 50.0% | 0.5000 | 50.0% | 0.500 | **100.0%** | **4.0** | 0 |" in text
+    times = "**4.0** | **4.0** | **4.0**"
+    assert f"| descent | 50.0% | 0.5000 | 50.0% | 0.500 | **100.0%** | {times} | 0 |" in text
     assert "| potts | **100.0%** | **0.0000** |" in text
 
 
