@@ -104,7 +104,6 @@ def _footnote(summary: SolversSummary) -> str:
         "QUBOSampler hands them to its solver. Optimum: share of models whose lowest known energy "
         "was reached, proven or found by a long search or any of these solvers; gap: distance from "
         "it in field scales of the model; raw: by valid reads before repair and polish (gap: "
-        "median); CPU time: median per model, what 95 % of them took at most, and the worst; refused: "
-        "models that the solver did not take. "
-        f"{versions}."
+        "median); CPU time: median per model, what 95 % of them took at most, and the worst; "
+        f"refused: models that the solver did not take. {versions}."
     )
