@@ -16,6 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.errors import QhpoError
+from qhpo.scalarization import scalarized
 from qhpo.space import Space
 
 __all__ = ["History", "HistoryReader", "publish", "published_params"]
@@ -35,7 +36,8 @@ class History:
     Attributes:
         coordinates: Configurations with a value, in order of completion, shape (n, d); NaN where
             a trial did not ask for the parameter.
-        values: Their values, shape (n,), smaller is better; may be infinite.
+        values: Their values, shape (n,), smaller is better; may be infinite. Of several objectives
+            one number each, by the weights that they were read with.
         pending: Configurations of other running trials, shape (p, d).
         taken: Configurations of all finished and other running trials, shape (t, d).
     """
@@ -57,7 +59,9 @@ class HistoryReader:
         self._space = space
         self._finished: dict[int, FloatArray | None] = {}
 
-    def read(self, study: Study, current: FrozenTrial) -> History:
+    def read(
+        self, study: Study, current: FrozenTrial, weights: FloatArray | None = None
+    ) -> History:
         """The history that a trial is suggested from.
 
         A pruned trial counts with its last report, but never as better than the median completed
@@ -67,24 +71,23 @@ class HistoryReader:
         Args:
             study: The study.
             current: The trial that is asking; it is left out.
+            weights: Of the objectives, shape (m,), where a study has several.
         """
-        sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+        signs = [-1.0 if direction.name == "MAXIMIZE" else 1.0 for direction in study.directions]
         trials = study._get_trials(deepcopy=False, use_cache=False)
         finished = _by_completion(trials)
-        complete = [
-            sign * trial.value
-            for trial in finished
-            if trial.state == TrialState.COMPLETE and trial.value is not None
-        ]
+        complete = _complete(finished, signs, weights)
         # One of the values: the mean of two may not exist between infinite ones.
-        median = median_low(complete) if complete else -math.inf
+        median = median_low(complete.values()) if complete else -math.inf
         coordinates, values, taken = [], [], []
         for trial in finished:
             place = self._coordinates(trial)
             if place is None:
                 continue
             taken.append(place)
-            value = _value(trial, sign, median)
+            value = complete.get(trial.number)
+            if value is None:
+                value = _pruned_value(trial, signs[0], median)
             if value is not None:
                 coordinates.append(place)
                 values.append(value)
@@ -155,9 +158,18 @@ def _by_completion(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     )
 
 
-def _value(trial: FrozenTrial, sign: float, median: float) -> float | None:
-    if trial.state == TrialState.COMPLETE and trial.value is not None:
-        return sign * trial.value
+def _complete(
+    finished: list[FrozenTrial], signs: list[float], weights: FloatArray | None
+) -> dict[int, float]:
+    """The value of every complete trial by its number, smaller is better."""
+    known = [t for t in finished if t.state == TrialState.COMPLETE and t.values is not None]
+    values = np.array([t.values for t in known], dtype=float).reshape(-1, len(signs)) * signs
+    scalars = values[:, 0] if weights is None else scalarized(values, weights)
+    return dict(zip((t.number for t in known), scalars.tolist(), strict=True))
+
+
+def _pruned_value(trial: FrozenTrial, sign: float, median: float) -> float | None:
+    # Optuna takes reports from studies of one objective only.
     if trial.state == TrialState.PRUNED and trial.intermediate_values:
         report = sign * trial.intermediate_values[max(trial.intermediate_values)]
         return None if math.isnan(report) else max(report, median)

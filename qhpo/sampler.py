@@ -28,8 +28,10 @@ from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.history import HistoryReader, publish, published_params
 from qhpo.joint import JointDomain, union_search_space
+from qhpo.scalarization import random_weights
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space
+from qhpo.surrogate.transform import TRANSFORMS
 
 __all__ = ["QUBOSampler"]
 
@@ -49,7 +51,8 @@ class QUBOSampler(BaseSampler):
     candidates; local search, off-grid polish and expected improvement under the whole model choose
     among them. Every suggestion keeps the constraints, and no finished or running trial is repeated
     while the space holds another configuration. Which parameters exist under which values of
-    others is learnt from the finished trials, so that conditional spaces are one model.
+    others is learnt from the finished trials, so that conditional spaces are one model. In a study
+    of several objectives every trial weighs them anew: together they spread over the Pareto front.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 
@@ -121,7 +124,10 @@ class QUBOSampler(BaseSampler):
             make_solver("neal"),
             Budget(qpu_seconds, max_calls),
         )
-        self._chooser = Chooser(self._solver, n_startup_trials, self._seed, self._settings)
+        one, several = self._settings, replace(self._settings, transforms=TRANSFORMS[:1])
+        self._choosers = [
+            Chooser(self._solver, n_startup_trials, self._seed, each) for each in (one, several)
+        ]
         self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
@@ -198,7 +204,6 @@ class QUBOSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
         with self._lock, _single_threaded(), metered(self._solver, study, trial):
@@ -212,7 +217,6 @@ class QUBOSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        self._raise_error_if_multi_objective(study)
         axis = Axis.from_distribution(param_name, param_distribution)
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         if self._constraints:
@@ -250,13 +254,14 @@ class QUBOSampler(BaseSampler):
             return float(axis.coordinates[0])
         with self._lock, _single_threaded(), metered(self._solver, study, trial):
             space = Space({axis.name: axis.distribution})
-            history = HistoryReader(space).read(study, trial)
+            history = HistoryReader(space).read(study, trial, self._weights(study, trial))
             if len(history.values) < max(self._n_startup, 1):
                 return random_coordinate(axis, rng)
             nothing = np.full(1, np.nan)
             # What else differs between trials makes the same value worth another.
             history = replace(history, pending=history.pending[:0], taken=history.taken[:0])
-            choice = self._chooser.choose(Domain(space), history, nothing, trial.number, rng)
+            chooser = self._chooser(study)
+            choice = chooser.choose(Domain(space), history, nothing, trial.number, rng)
         return float(choice.coordinates[0])
 
     def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -268,17 +273,18 @@ class QUBOSampler(BaseSampler):
         frozen = _frozen(space, fixed)
         domain = self._with_fixed(joint.domain, fixed)
         rng = np.random.default_rng([self._seed, trial.number])
+        chooser, weights = self._chooser(study), self._weights(study, trial)
         params: dict[str, Any] = {}
         for _ in range(_MAX_RIVALS):
-            history = joint.reader.read(study, trial)
+            history = joint.reader.read(study, trial, weights)
             if not self._avoid_repeats:
                 history = replace(history, taken=history.taken[:0])
-            choice = self._chooser.choose(domain, history, frozen, trial.number, rng)
+            choice = chooser.choose(domain, history, frozen, trial.number, rng)
             is_new = choice.is_new
             if not is_new and len(space) < len(joint.search_space):
                 # Parameters that are suggested on their own may make the same another one.
                 history = replace(history, taken=joint.taken_alone(study, trial))
-                choice = self._chooser.choose(domain, history, frozen, trial.number, rng)
+                choice = chooser.choose(domain, history, frozen, trial.number, rng)
             chosen = choice.coordinates
             if not choice.is_new and np.isnan(frozen).all():
                 self._tell_exhausted(choice.is_proof)
@@ -293,6 +299,22 @@ class QUBOSampler(BaseSampler):
             if space.key(chosen) not in {space.key(c) for c in others}:
                 break
         return params
+
+    def _chooser(self, study: Study) -> Chooser:
+        """That of one objective, or that of several.
+
+        Weights make other values of the same trials each time, for which a choice of transform
+        could not be remembered and would cost more than the suggestion; the scalars have no unit
+        that is worth keeping, so ranks serve them.
+        """
+        return self._choosers[len(study.directions) > 1]
+
+    def _weights(self, study: Study, trial: FrozenTrial) -> FloatArray | None:
+        """Of several objectives, what this trial makes of them."""
+        n = len(study.directions)
+        if n == 1:
+            return None
+        return random_weights(n, np.random.default_rng([self._seed, trial.number, n, 0]))
 
     def _tell_exhausted(self, is_proof: bool) -> None:
         """Logs, once each, that all has been tried, or that nothing else was found."""

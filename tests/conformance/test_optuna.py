@@ -24,8 +24,8 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
-    SingleOnlySamplerTestCase,
 )
 
 from qhpo import QUBOSampler
@@ -45,7 +45,7 @@ class TestRelative(RelativeSamplerTestCase):
         return lambda: QUBOSampler(seed=0, n_startup_trials=request.param)
 
 
-class TestSingleOnly(SingleOnlySamplerTestCase):
+class TestMultiObjective(MultiObjectiveSamplerTestCase):
     @pytest.fixture(params=[0, 1], ids=lambda n: f"{n} startup trials")
     def sampler(self, request: pytest.FixtureRequest) -> Factory:
         return lambda: QUBOSampler(seed=0, n_startup_trials=request.param)

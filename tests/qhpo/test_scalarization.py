@@ -1,0 +1,166 @@
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from optuna._hypervolume import compute_hypervolume
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler
+
+from qhpo import QUBOSampler
+from qhpo import constraints as c
+from qhpo.scalarization import is_dominated, random_weights, scalarized
+
+FloatArray = NDArray[np.float64]
+
+numbers = st.integers(-3, 3).map(float)
+rows = st.integers(1, 3).flatmap(
+    lambda m: st.lists(st.lists(numbers, min_size=m, max_size=m), min_size=1, max_size=12)
+)
+
+
+@given(rows)
+def test_dominated_is_what_the_definition_says(values: list[list[float]]) -> None:
+    for row, found in zip(values, is_dominated(np.array(values)), strict=True):
+        by = [
+            other
+            for other in values
+            if all(o <= r for o, r in zip(other, row, strict=True)) and other != row
+        ]
+        assert found == bool(by)
+
+
+@given(rows, st.integers(0, 2**16))
+def test_the_lowest_scalar_is_pareto_optimal(values: list[list[float]], seed: int) -> None:
+    array = np.array(values)
+    scalars = scalarized(array, random_weights(array.shape[1], np.random.default_rng(seed)))
+    lowest = np.flatnonzero(np.isclose(scalars, scalars.min(), rtol=0, atol=1e-12))
+    assert not is_dominated(array)[lowest].all()
+    assert (scalars >= 0.0).all()
+
+
+def test_every_optimum_is_the_lowest_under_some_weights_even_in_a_dent() -> None:
+    # The one in the middle is above the line between its neighbours: no weighted sum finds it.
+    values = np.array([[0.0, 1.0], [0.6, 0.6], [1.0, 0.0], [1.0, 1.0]])
+    rng = np.random.default_rng(0)
+    found = {int(scalarized(values, random_weights(2, rng)).argmin()) for _ in range(100)}
+    assert found == {0, 1, 2}
+
+
+@given(rows, st.integers(0, 2**16))
+def test_units_do_not_matter(values: list[list[float]], seed: int) -> None:
+    array = np.array(values)
+    weights = random_weights(array.shape[1], np.random.default_rng(seed))
+    units = np.arange(1, array.shape[1] + 1) * 1e6
+    np.testing.assert_allclose(
+        scalarized(array * units + 7.0, weights), scalarized(array, weights), atol=1e-6
+    )
+
+
+def test_the_scale_is_that_of_the_front_and_an_outlier_does_not_crush_it() -> None:
+    front = np.array([[0.0, 4.0], [1.0, 2.0], [3.0, 0.0]])
+    weights = np.array([0.5, 0.5])
+    alone = scalarized(front, weights)
+    with_outlier = scalarized(np.vstack([front, [1e9, 1e9]]), weights)
+    np.testing.assert_array_equal(with_outlier[:3], alone)
+    assert with_outlier[3] > 1e6
+
+
+def test_infinite_values_count_as_the_nearest_finite() -> None:
+    values = np.array([[0.0, 1.0], [1.0, 0.0], [np.inf, 5.0], [-np.inf, 5.0]])
+    as_if = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 5.0], [0.0, 5.0]])
+    weights = np.array([0.3, 0.7])
+    np.testing.assert_array_equal(scalarized(values, weights), scalarized(as_if, weights))
+
+
+@pytest.mark.parametrize("values", [np.empty((0, 2)), np.full((3, 2), np.inf), np.ones((2, 2))])
+def test_nothing_to_tell_apart(values: FloatArray) -> None:
+    assert scalarized(values, np.array([0.5, 0.5])).tolist() == [0.0] * len(values)
+
+
+def test_the_largest_floats_have_a_distance() -> None:
+    values = np.array([[-1e308, 0.0], [1e308, -1.0]])
+    assert scalarized(values, np.array([0.5, 0.5])) == pytest.approx([0.525, 0.525])
+
+
+def test_weights_are_even_over_the_simplex() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([random_weights(3, rng) for _ in range(3000)])
+    np.testing.assert_allclose(drawn.sum(axis=1), 1.0)
+    np.testing.assert_allclose(drawn.mean(axis=0), 1 / 3, atol=0.02)
+    # Evenly: the share above a half of the first is that of the cut-off corner, 1/4.
+    assert abs((drawn[:, 0] > 0.5).mean() - 0.25) < 0.03
+
+
+SPACE = {f"x{i}": CategoricalDistribution(range(5)) for i in range(6)}
+_RNG = np.random.default_rng(0)
+_MAINS = _RNG.normal(size=(2, 6, 5))
+_PAIRS = 0.3 * _RNG.normal(size=(2, 6, 6, 5, 5))
+
+
+def two_objectives(trial: optuna.Trial) -> tuple[float, float]:
+    x = [trial.suggest_categorical(f"x{i}", range(5)) for i in range(6)]
+    first, second = (
+        sum(_MAINS[k, i, x[i]] for i in range(6))
+        + sum(_PAIRS[k, i, j, x[i], x[j]] for i in range(6) for j in range(i))
+        for k in range(2)
+    )
+    return float(first), float(-second)
+
+
+def search(sampler: BaseSampler, n_trials: int) -> optuna.Study:
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
+    study.optimize(two_objectives, n_trials=n_trials)
+    return study
+
+
+def hypervolume(study: optuna.Study) -> float:
+    values = np.array([trial.values for trial in study.trials]) * [1.0, -1.0]
+    return float(compute_hypervolume(values, np.array([10.0, 10.0])))
+
+
+def test_the_front_is_found_where_random_search_does_not_find_it() -> None:
+    ahead = [
+        hypervolume(search(QUBOSampler(seed=seed), 40))
+        > hypervolume(search(optuna.samplers.RandomSampler(seed=seed), 80))
+        for seed in range(3)
+    ]
+    assert all(ahead)
+
+
+def test_the_trials_spread_over_the_front() -> None:
+    study = search(QUBOSampler(seed=0), 50)
+    front = np.array([trial.values for trial in study.best_trials])
+    assert len(front) >= 5
+    everything = np.array([trial.values for trial in study.trials])
+    assert front[:, 0].min() == everything[:, 0].min()
+    assert front[:, 1].max() == everything[:, 1].max()
+
+
+def test_the_same_seed_gives_the_same_trials_after_a_restart() -> None:
+    whole = search(QUBOSampler(seed=1), 24)
+    resumed = search(QUBOSampler(seed=1), 16)
+    resumed.sampler = QUBOSampler(seed=1)
+    resumed.optimize(two_objectives, n_trials=8)
+    assert [t.params for t in resumed.trials] == [t.params for t in whole.trials]
+
+
+def test_constraints_hold_and_nothing_is_repeated() -> None:
+    rule = c.at_most(2, dict.fromkeys(SPACE, 0))
+    study = search(QUBOSampler(SPACE, constraints=[rule], seed=0), 40)
+    assert all(rule.satisfied(trial.params) for trial in study.trials)
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 40
+
+
+def test_trials_that_failed_or_were_cut_off_teach_nothing() -> None:
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=QUBOSampler(seed=0))
+
+    def moody(trial: optuna.Trial) -> tuple[float, float]:
+        if trial.number % 3 == 1:
+            raise optuna.TrialPruned
+        first, second = two_objectives(trial)
+        return (first, float("inf")) if trial.number % 3 == 2 else (first, second)
+
+    study.optimize(moody, n_trials=24)
+    assert len(study.trials) == 24
