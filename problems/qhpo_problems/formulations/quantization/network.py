@@ -16,6 +16,7 @@ from qhpo_problems.formulations.base import solve
 from qhpo_problems.formulations.layers import input_gram, set_weights, weight_layers, weights
 from qhpo_problems.formulations.quantization.grid import (
     Grid,
+    cheaper,
     damped,
     fit_grid,
     greedy,
@@ -122,11 +123,11 @@ def annealed(seed: int) -> Rounding:
     """
 
     def rounding(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
-        start = _better(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
+        start = cheaper(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
         regular = damped(gram)
         found = anneal(weights, regular, grid, start, np.random.default_rng(seed))
         found = descend(weights, regular, grid, found, pairs=True)
-        return _better(weights, gram, grid, found, start)
+        return cheaper(weights, gram, grid, found, start)
 
     return rounding
 
@@ -143,7 +144,7 @@ def sampled(solver: str | dimod.Sampler | Solver, seed: int) -> Rounding:
     """
 
     def rounding(weights: FloatArray, gram: FloatArray, grid: Grid) -> IntArray:
-        start = _better(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
+        start = cheaper(weights, gram, grid, greedy(weights, gram, grid), grid.nearest(weights))
         lower = lower_codes(weights, grid, start)
         regular = damped(gram)
         rows = zip(weights, grid.scales, lower, start, strict=True)
@@ -157,14 +158,6 @@ def sampled(solver: str | dimod.Sampler | Solver, seed: int) -> Rounding:
             for row, scale, low, code in rows
         ]
         polished = descend(weights, regular, grid, np.array(found), pairs=True)
-        return _better(weights, gram, grid, polished, start)
+        return cheaper(weights, gram, grid, polished, start)
 
     return rounding
-
-
-def _better(
-    weights: FloatArray, gram: FloatArray, grid: Grid, one: IntArray, other: IntArray
-) -> IntArray:
-    """Of each row the codes that cost less, shape (rows, in)."""
-    first, second = (output_errors(gram, grid.values(c) - weights) for c in (one, other))
-    return np.where((first <= second)[:, None], one, other)

@@ -22,6 +22,7 @@ k
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def anneal(
     rows, width = weights.shape
     chains = max(1, _CHAINS // rows)
     scale = np.repeat(grid.scales, chains)
-    spread = Grid(grid.bits, scale)
+    spread = replace(grid, scales=scale)
     codes = np.repeat(start, chains, axis=0)
     errors = spread.values(codes) - np.repeat(weights, chains, axis=0)
     slopes = errors @ gram
