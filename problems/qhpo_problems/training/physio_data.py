@@ -70,4 +70,5 @@ def _windows(recording: NDArray[np.float64]) -> NDArray[np.float64]:
     """Measurements, shape (time, SENSORS), as samples, shape (windows, SENSORS, LENGTH)."""
     count = len(recording) // (2 * LENGTH)
     pairs = recording[: count * 2 * LENGTH].reshape(count, LENGTH, 2, SENSORS)
-    return pairs.mean(axis=2).transpose(0, 2, 1)
+    samples: NDArray[np.float64] = pairs.mean(axis=2).transpose(0, 2, 1)
+    return samples
