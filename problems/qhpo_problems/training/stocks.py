@@ -27,7 +27,7 @@ __all__ = [
     "suggest_forecaster",
 ]
 
-EPOCHS = 15
+EPOCHS = 10
 """Passes over the training months in one trial."""
 
 WINDOWS = (3, 6, 12)

@@ -23,7 +23,7 @@ from qhpo_problems.training.settings import suggest_settings
 
 __all__ = ["EPOCHS", "PROBLEM", "RNN_SPACE", "UNITS", "make_objective", "suggest_rnn"]
 
-EPOCHS = 30
+EPOCHS = 20
 """Passes over the 90 training utterances in one trial."""
 
 RNN_SPACE: dict[str, BaseDistribution] = {
