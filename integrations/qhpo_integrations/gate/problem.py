@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qhpo.errors import SolverError
 from qhpo_integrations.gate.layout import Layout
 
-__all__ = ["MIXERS", "Mixer", "Problem"]
+__all__ = ["MIXERS", "Mixer", "Problem", "check_mixer"]
 
 FloatArray = NDArray[np.float64]
 Mixer = Literal["xy", "x"]
@@ -54,8 +54,7 @@ class Problem:
         qubits = _qubit_blocks(list(bqm.variables), blocks or ())
         if mixer is None:
             mixer = "xy" if qubits else "x"
-        if mixer not in MIXERS:
-            raise SolverError(f"mixer must be one of: {', '.join(MIXERS)}; got {mixer!r}")
+        check_mixer(mixer)
         if mixer == "xy" and not qubits:
             raise SolverError(
                 "the mixer 'xy' needs blocks of variables; got none; pass blocks=..., or mixer='x'"
@@ -105,6 +104,16 @@ class Problem:
             {qubit: bias / scale for qubit, bias in linear.items()},
             {(min(pair), max(pair)): bias / scale for pair, bias in quadratic.items()},
         )
+
+
+def check_mixer(mixer: object) -> None:
+    """Checks the name of a mixer.
+
+    Raises:
+        SolverError: If there is none of that name.
+    """
+    if mixer not in MIXERS:
+        raise SolverError(f"mixer must be one of: {', '.join(MIXERS)}; got {mixer!r}")
 
 
 def _qubit_blocks(

@@ -1,4 +1,4 @@
-"""The QAOA samplers as solvers of qhpo: models cut to the qubits there are, one-hot, XY mixer."""
+"""The QAOA samplers as solvers of qhpo: one-hot models, cut to the qubits there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qhpo.encoding import Encoding
 from qhpo.solvers import BinarySolver, SolverInfo
 from qhpo.solvers.options import check_number
 from qhpo_integrations.gate.factories import cirq_sampler, pennylane_sampler, qiskit_sampler
+from qhpo_integrations.gate.problem import Mixer, check_mixer
 from qhpo_integrations.gate.sampler import QAOASampler
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def _make(
     max_qubits: int,
     layers: int,
     num_reads: int,
+    mixer: Mixer,
     **backend: Any,
 ) -> BinarySolver:
     """A QAOA solver.
@@ -39,22 +41,31 @@ def _make(
     Args:
         name: What reports call it.
         factory: Makes the sampler.
-        encoding: One-hot: the mixer knows no other.
+        encoding: One-hot: the mixer "xy" knows no other.
         max_qubits: Qubits of the device; larger models are cut to the levels that matter most.
         layers: Layers of the circuit.
         num_reads: Shots.
+        mixer: "xy" keeps every parameter at one value; "x" flips all bits, and leaves it to the
+            penalties and the repair that reads are configurations.
         backend: What the factory takes, such as a device of the user's own.
 
     Raises:
-        SolverError: If a number is wrong.
+        SolverError: If a number or the mixer is wrong.
     """
     for option, value in (("max_qubits", max_qubits), ("layers", layers), ("num_reads", num_reads)):
         check_number(name, option, value, 1, whole=True)
+    check_mixer(mixer)
 
     def parameters(encoding: Encoding, seed: int) -> Mapping[str, Any]:
         starts = encoding.tables.starts.tolist()
         blocks = [range(a, b) for a, b in pairwise(starts)]
-        return {"blocks": blocks, "layers": layers, "num_reads": num_reads, "seed": seed}
+        return {
+            "blocks": blocks,
+            "mixer": mixer,
+            "layers": layers,
+            "num_reads": num_reads,
+            "seed": seed,
+        }
 
     return BinarySolver(
         name,
@@ -74,12 +85,12 @@ def _cirq(
     max_qubits: int = _MAX_QUBITS,
     layers: int = _LAYERS,
     num_reads: int = _READS,
+    mixer: Mixer = "xy",
     sampler: cirq.Sampler | None = None,
 ) -> BinarySolver:
     """See `_make` and `cirq_sampler`."""
-    return _make(
-        "qaoa-cirq", cirq_sampler, encoding, max_qubits, layers, num_reads, sampler=sampler
-    )
+    numbers = (max_qubits, layers, num_reads)
+    return _make("qaoa-cirq", cirq_sampler, encoding, *numbers, mixer, sampler=sampler)
 
 
 def _qiskit(
@@ -87,12 +98,14 @@ def _qiskit(
     max_qubits: int = _MAX_QUBITS,
     layers: int = _LAYERS,
     num_reads: int = _READS,
+    mixer: Mixer = "xy",
     sampler: BaseSamplerV2 | None = None,
     pass_manager: Any = None,
 ) -> BinarySolver:
     """See `_make` and `qiskit_sampler`."""
+    numbers = (max_qubits, layers, num_reads)
     backend = {"sampler": sampler, "pass_manager": pass_manager}
-    return _make("qaoa-qiskit", qiskit_sampler, encoding, max_qubits, layers, num_reads, **backend)
+    return _make("qaoa-qiskit", qiskit_sampler, encoding, *numbers, mixer, **backend)
 
 
 def _pennylane(
@@ -100,12 +113,12 @@ def _pennylane(
     max_qubits: int = _MAX_QUBITS,
     layers: int = _LAYERS,
     num_reads: int = _READS,
+    mixer: Mixer = "xy",
     device: Any = "default.qubit",
 ) -> BinarySolver:
     """See `_make` and `pennylane_sampler`."""
-    return _make(
-        "qaoa-pennylane", pennylane_sampler, encoding, max_qubits, layers, num_reads, device=device
-    )
+    numbers = (max_qubits, layers, num_reads)
+    return _make("qaoa-pennylane", pennylane_sampler, encoding, *numbers, mixer, device=device)
 
 
 def _info(name: str, framework: str, make: Callable[..., BinarySolver], extra: str) -> SolverInfo:

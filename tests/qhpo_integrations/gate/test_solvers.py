@@ -62,6 +62,16 @@ def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None
         assert energy == pytest.approx(dqm.energy(sample))
 
 
+@pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
+def test_the_mixer_can_be_chosen(framework: str) -> None:
+    dqm = frustrated([3, 3, 2])
+    report = SolverReport.of(make_solver(f"qaoa-{framework}", mixer="x").sample(dqm, 0))
+    assert report is not None
+    assert 0 < report.valid_reads < report.reads == 256
+    with pytest.raises(SolverError, match="mixer must be one of: xy, x; got 'ring'"):
+        make_solver(f"qaoa-{framework}", mixer="ring")
+
+
 def test_few_models_are_sampled_for_a_suggestion() -> None:
     assert make_solver("qaoa-cirq").is_costly
 
@@ -92,5 +102,5 @@ def test_a_wrong_number_is_refused_when_the_solver_is_made(
 def test_an_unknown_option_lists_what_is_taken(framework: str, takes: str) -> None:
     with pytest.raises(SolverError, match="'shots'") as error:
         make_solver(f"qaoa-{framework}", shots=3)
-    known = f"encoding, max_qubits, layers, num_reads, {takes}"
+    known = f"encoding, max_qubits, layers, num_reads, mixer, {takes}"
     assert str(error.value).endswith(f"it takes: {known}")
