@@ -97,7 +97,8 @@ class _Finished(Protocol):
     default="tables",
     show_default=True,
     help="Tables of recorded trainings, combinatorial problems with constraints, solvers on the "
-    "quadratic models of studies, or a formulation against other methods.",
+    "quadratic models of studies, how long encodings take, what QAOA circuits measure, or a "
+    "formulation against other methods.",
 )
 @click.option(
     "--samplers",

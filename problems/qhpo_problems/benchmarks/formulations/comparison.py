@@ -1,4 +1,4 @@
-"""What a comparison of a formulation with other methods consists of, and all of them by name."""
+"""What a comparison of methods on data consists of, and all of them by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ Measure = Callable[[str, str, int], Sequence[Mapping[str, float]]]
 
 _COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
+        "circuits": "qhpo_problems.benchmarks.solvers.circuits",
+        "encodings": "qhpo_problems.benchmarks.solvers.encodings",
         "ensembles": "qhpo_problems.benchmarks.formulations.ensembles",
         "features": "qhpo_problems.benchmarks.formulations.features",
         "pruning": "qhpo_problems.benchmarks.formulations.pruning",
@@ -24,6 +26,11 @@ _COMPARISONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Name -> module with a `Comparison` named COMPARISON, imported when it is asked for."""
+
+_EXTRAS: Mapping[str, str] = MappingProxyType(
+    {"cirq": "cirq", "sklearn": "torch", "torch": "torch"}
+)
+"""Packages that these modules import -> the extra that brings them."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,13 @@ class Comparison:
     Attributes:
         name: What the user types behind ``--suite``.
         tables: Name of a data set -> what it is, for the title.
-        methods: Their names, the formulations first.
+        methods: Their names, those that it is about first.
         settings: What each run is measured at, such as ``"k=5"``.
         metrics: What is measured.
         measure: Does it; a function of a module, so that worker processes find it.
         sources: Files whose code decides the numbers, besides qhpo's.
         footnote: What the numbers are.
+        packages: Distributions that decide the numbers, besides those of every benchmark.
     """
 
     name: str
@@ -66,6 +74,7 @@ class Comparison:
     measure: Measure
     sources: tuple[Path, ...]
     footnote: str
+    packages: tuple[str, ...] = ("scikit-learn",)
 
 
 def comparison_names() -> tuple[str, ...]:
@@ -85,10 +94,9 @@ def load_comparison(name: str) -> Comparison:
     try:
         module = importlib.import_module(_COMPARISONS[name])
     except ModuleNotFoundError as error:
-        # One extra brings both packages that these need.
         package = (error.name or "").partition(".")[0]
-        if package not in ("sklearn", "torch"):
+        if package not in _EXTRAS:
             raise
-        raise MissingExtraError(f"the suite {name}", package, "torch") from error
+        raise MissingExtraError(f"the suite {name}", package, _EXTRAS[package]) from error
     comparison: Comparison = module.COMPARISON
     return comparison

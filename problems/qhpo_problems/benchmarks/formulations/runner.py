@@ -60,13 +60,13 @@ def run_comparison(
     Raises:
         QhpoError: If the cache is damaged or a worker dies.
     """
-    learner = f"scikit-learn {version('scikit-learn')}"
+    packages = _versions(comparison)
     tasks = [
         Task(
             sampler=method,
             maker=comparison.measure,
             fingerprint=fingerprint(
-                f"{comparison.name}, {method}, {comparison.settings}, {learner}",
+                f"{comparison.name}, {method}, {comparison.settings}, {packages}",
                 comparison.measure,
                 comparison.sources,
             ),
@@ -78,7 +78,7 @@ def run_comparison(
     ]
     return run_tasks(
         tasks,
-        partial(_run, comparison.settings),
+        partial(_run, comparison.settings, packages),
         cache=RunCache(cache, ComparisonRun),
         check=_nothing,
         warm_up=_nothing,
@@ -87,13 +87,17 @@ def run_comparison(
     )
 
 
-def _run(settings: tuple[str, ...], task: Task[Measure]) -> ComparisonRun:
+def _versions(comparison: Comparison) -> dict[str, str]:
+    return {package: version(package) for package in comparison.packages}
+
+
+def _run(settings: tuple[str, ...], packages: dict[str, str], task: Task[Measure]) -> ComparisonRun:
     numbers = task.maker(task.table, task.sampler, task.seed)
     return ComparisonRun(
         sampler=task.sampler,
         table=task.table,
         seed=task.seed,
-        versions={**package_versions(), "scikit-learn": version("scikit-learn")},
+        versions={**package_versions(), **packages},
         fingerprint=task.fingerprint,
         settings=settings,
         numbers=tuple(dict(number) for number in numbers),

@@ -59,6 +59,11 @@ class Tapped:
             self._tap.encoding = self._tap.reads = None
         return self._solver.sample(dqm, seed)
 
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What a binary solver's sampler said about the reads of the last call."""
+        return {} if self._tap is None or self._tap.reads is None else self._tap.reads.info
+
     def raw_energy(self, tables: PairTables, samples: dimod.SampleSet, seed: int) -> float | None:
         """Lowest energy of the valid reads that became these samples; None if there were none."""
         if isinstance(self._solver, PottsSolver):

@@ -128,7 +128,7 @@ def test_the_picture_shows_means_and_deviations(
 
 
 def test_unknown_comparison() -> None:
-    with pytest.raises(QhpoError, match=r"must be one of: ensembles, features.*got 'naught'"):
+    with pytest.raises(QhpoError, match=r"must be one of: circuits, .*features.*got 'naught'"):
         load_comparison("naught")
 
 
