@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from itertools import product
@@ -24,6 +24,7 @@ from qhpo.space import Axis
 
 __all__ = [
     "OVER_BUDGET",
+    "Direction",
     "Objective",
     "Problem",
     "Size",
@@ -32,7 +33,10 @@ __all__ = [
     "suggest",
 ]
 
-Objective = Callable[[optuna.Trial], float]
+Direction = Literal["minimize", "maximize"]
+
+Objective = Callable[[optuna.Trial], float | Sequence[float]]
+"""Takes a trial, returns its value, or its values if there are several objectives."""
 
 OVER_BUDGET = "over_budget"
 """User attribute of a trial that was not trained: the trainable parameters of its model."""
@@ -65,7 +69,8 @@ class Problem:
     Attributes:
         name: What the user types, such as ``"cnn-digits"``.
         summary: One line for `qhpo problems`.
-        direction: Whether smaller or larger objective values are better.
+        direction: Whether smaller or larger objective values are better; of several objectives by
+            their names, in the order in which the objective returns their values.
         make_objective: Takes a seed, returns the objective. Heavy imports and data loading belong
             here. The same seed gives the same data split and the same training.
         packages: Import names that ``make_objective`` needs, such as ``("torch", "sklearn")``.
@@ -80,7 +85,7 @@ class Problem:
 
     name: str
     summary: str
-    direction: Literal["minimize", "maximize"]
+    direction: Direction | Mapping[str, Direction] = field(hash=False)
     make_objective: Callable[[int], Objective]
     packages: tuple[str, ...] = ()
     extra: str = ""
@@ -95,6 +100,18 @@ class Problem:
                 f"the size of a problem must depend on parameters of its search_space; {self.name} "
                 f"names {', '.join(unknown)}; the space has: {', '.join(space) or 'none'}"
             )
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Of each objective, in order."""
+        if isinstance(self.direction, str):
+            return (self.direction,)
+        return tuple(self.direction.values())
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the objectives if there are several, else nothing."""
+        return () if isinstance(self.direction, str) else tuple(self.direction)
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this problem needs and this environment lacks."""
@@ -140,7 +157,7 @@ class Problem:
     def _within(self, max_params: int, objective: Objective) -> Objective:
         size, space = self._size(), self.search_space or {}
 
-        def within(trial: optuna.Trial) -> float:
+        def within(trial: optuna.Trial) -> float | Sequence[float]:
             # All of the configuration is asked for, so that the pruned trial shows it and samplers
             # that draw one parameter after another draw the same as without a budget.
             n = size.of(suggest(trial, space))

@@ -79,4 +79,6 @@ def _finite(column: FloatArray) -> FloatArray:
     if not len(finite):
         return np.zeros(len(column))
     # The distance between large values of either sign is beyond floats.
-    return np.clip(column, finite.min(), finite.max()) / max(np.abs(finite).max(), 1e-300)
+    size = max(np.abs(finite).max(), np.finfo(float).tiny)
+    scaled: FloatArray = np.clip(column, finite.min(), finite.max()) / size
+    return scaled

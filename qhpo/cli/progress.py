@@ -79,14 +79,14 @@ class SearchProgress:
 
         Args:
             finished: Trials of the study that are done.
-            best: The best value so far, empty if there is none.
+            best: What is best so far, empty if there is nothing.
             seconds_left: Until the end, None if nothing is known yet.
         """
         end = None if seconds_left is None else time.monotonic() + seconds_left
         self._progress.update(
             self._task,
             completed=finished,
-            best=f"best {best}" if best else "",
+            best=best,
             end=end,
         )
 

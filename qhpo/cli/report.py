@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import optuna
@@ -17,8 +17,9 @@ from rich.text import Text
 from qhpo.cli.formats import column, duration, number, plural
 from qhpo.cli.studies import (
     Outcome,
-    best_trial,
+    best_trials,
     count,
+    metrics,
     outcome,
     suggesting_seconds,
     training_seconds,
@@ -34,6 +35,9 @@ __all__ = [
     "time_spent",
     "trial_counts",
 ]
+
+_Column = tuple[str, list[str], bool]
+"""Header, a cell for each row, and whether it is aligned to the right."""
 
 _UNLIMITED = 10_000
 _STYLES = {
@@ -107,30 +111,48 @@ def facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_best(console: Console, best: FrozenTrial | None) -> None:
-    """Print the best value and the configuration that gave it."""
-    if best is None:
+def print_best(console: Console, study: optuna.Study) -> None:
+    """Print the best value and its configuration, or the front of several objectives."""
+    best = best_trials(study)
+    if not best:
         facts(console, [("best value", "no trial has a value yet")])
-        return
-    facts(console, [("best value", f"{number(best.value)}  (trial {best.number})")])
-    if best.params:
-        facts(console, [(f"  {name}", number(value)) for name, value in best.params.items()])
+    elif len(study.directions) > 1:
+        names = " and ".join(metrics(study))
+        facts(console, [("best trials", f"{len(best)} that no other beats in {names}")])
+        _print_table(console, [_number_column(best), *_values(study, best)], best)
+    else:
+        found = best[0]
+        facts(console, [("best value", f"{number(found.value)}  (trial {found.number})")])
+        if found.params:
+            facts(console, [(f"  {name}", number(v)) for name, v in found.params.items()])
 
 
 def print_trials(console: Console, study: optuna.Study, last: int) -> None:
     """Print the last trials, with as many parameters as the console is wide."""
     trials = study.get_trials(deepcopy=False)
-    best = best_trial(study)
+    best = {trial.number for trial in best_trials(study)}
     shown = trials[-last:]
-    names = list(dict.fromkeys(name for trial in shown for name in trial.params))
-    columns: list[tuple[str, list[str], bool]] = [
-        ("trial", [str(trial.number) for trial in shown], True),
-        ("value", column([_value(trial) for trial in shown]), True),
+    columns: list[_Column] = [
+        _number_column(shown),
+        *_values(study, shown),
         ("state", [outcome(trial).value for trial in shown], False),
         ("train s", [_seconds(training_seconds(trial), 2) for trial in shown], True),
         ("suggest s", [_seconds(suggesting_seconds(trial), 3) for trial in shown], True),
     ]
-    for name in names:
+    _print_table(console, columns, shown, best)
+    if len(shown) < len(trials):
+        console.print(f"the last {len(shown)} of {len(trials)} trials; --last N shows more")
+
+
+def _print_table(
+    console: Console,
+    columns: list[_Column],
+    shown: Sequence[FrozenTrial],
+    best: Collection[int] = (),
+) -> None:
+    """Print trials, a row each: the columns, and of the parameters those that fit."""
+    columns = list(columns)
+    for name in dict.fromkeys(name for trial in shown for name in trial.params):
         values = [_parameter(trial, name) for trial in shown]
         columns.append((name, column(values), _is_number(values)))
     fitting = _fitting(columns, console.width)
@@ -138,19 +160,30 @@ def print_trials(console: Console, study: optuna.Study, last: int) -> None:
     for header, _, right in columns[:fitting]:
         result.add_column(Text(header), no_wrap=True, justify="right" if right else "left")
     for row, trial in enumerate(shown):
-        is_best = best is not None and trial.number == best.number
-        style = "bold green" if is_best else _STYLES[outcome(trial)]
+        style = "bold green" if trial.number in best else _STYLES[outcome(trial)]
         result.add_row(*(Text(cells[row]) for _, cells, _ in columns[:fitting]), style=style)
     console.print(result)
-    if len(shown) < len(trials):
-        console.print(f"the last {len(shown)} of {len(trials)} trials; --last N shows more")
     if fitting < len(columns):
         hidden = ", ".join(name for name, _, _ in columns[fitting:])
         console.print(f"more in `qhpo show | less -S`: {hidden}", markup=False)
 
 
-def _value(trial: FrozenTrial) -> float | None:
-    return trial.value if outcome(trial) in (Outcome.COMPLETE, Outcome.PRUNED) else None
+def _number_column(shown: Sequence[FrozenTrial]) -> _Column:
+    return ("trial", [str(trial.number) for trial in shown], True)
+
+
+def _values(study: optuna.Study, shown: Sequence[FrozenTrial]) -> list[_Column]:
+    """A column for each objective."""
+    return [
+        (name, column([_value(trial, i) for trial in shown]), True)
+        for i, name in enumerate(metrics(study))
+    ]
+
+
+def _value(trial: FrozenTrial, objective: int) -> float | None:
+    if outcome(trial) not in (Outcome.COMPLETE, Outcome.PRUNED) or trial.values is None:
+        return None
+    return float(trial.values[objective])
 
 
 def _parameter(trial: FrozenTrial, name: str) -> Any:
@@ -168,7 +201,7 @@ def _is_number(values: Sequence[Any]) -> bool:
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in present)
 
 
-def _fitting(columns: Sequence[tuple[str, list[str], bool]], width: int) -> int:
+def _fitting(columns: Sequence[_Column], width: int) -> int:
     """How many of the columns, from the left, fit next to each other."""
     used = 0
     for index, (header, cells, _) in enumerate(columns):

@@ -18,7 +18,7 @@ from qhpo.cli.report import facts, output, print_best, time_spent, trial_counts
 from qhpo.cli.samplers import SolverLimits, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.search import Search
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import Choices, best_trial, enter_study, outcome
+from qhpo.cli.studies import Choices, enter_study, outcome
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import Objective, Problem, load_problem
 from qhpo.timing import TimedSampler
@@ -238,7 +238,7 @@ def _conclude(study: optuna.Study, search: Search, url: str, total: int) -> None
     trials = study.get_trials(deepcopy=False)
     name = study.study_name
     where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
-    print_best(console, best_trial(study))
+    print_best(console, study)
     console.print()
     facts(
         console,

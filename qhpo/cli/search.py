@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -32,7 +32,7 @@ from optuna.trial import FrozenTrial
 
 from qhpo.cli.formats import number, plural
 from qhpo.cli.progress import SearchProgress
-from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, best_trial, outcome
+from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, best_trials, outcome
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
 
@@ -124,7 +124,7 @@ class Search:
         else:
             self.succeeded += 1
 
-    def _evaluate(self, trial: optuna.Trial) -> float:
+    def _evaluate(self, trial: optuna.Trial) -> float | list[float]:
         self._number = trial.number
         # Whoever sees the sampler's name on a running trial waits for it until it falls silent,
         # so there must have been a sign of life before.
@@ -135,7 +135,7 @@ class Search:
             trial.set_user_attr(SOLVER, self._choices.solver)
         try:
             with self._interrupts.immediate():
-                return _checked(self._objective(trial))
+                return _checked(self._objective(trial), len(self._study.directions))
         except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
             raise
         except Exception as error:
@@ -162,15 +162,21 @@ class Search:
     def _show(
         self, progress: SearchProgress, trials: list[FrozenTrial], finished: int, running: int
     ) -> None:
-        best = best_trial(self._study)
-        text = "" if best is None else number(best.value, 4)
-        if best is not None and best.number == self._number != self._announced:
-            progress.news(f"trial {best.number}  {text}  best so far")
-            self._announced = best.number
+        best = best_trials(self._study)
+        is_front = len(self._study.directions) > 1
+        for trial in best:
+            if trial.number == self._number != self._announced:
+                values = ", ".join(number(value, 4) for value in trial.values)
+                how = "on the front" if is_front else "best so far"
+                progress.news(f"trial {trial.number}  {values}  {how}")
+                self._announced = trial.number
         left = self._deadline - time.monotonic()
         if (pace := _seconds_per_trial(trials)) is not None:
             # The running trials of others end while this process does its own.
             left = min(left, pace * math.ceil((self._total - finished) / (running + 1)))
+        text = f"front of {len(best)}" if is_front else ""
+        if best and not is_front:
+            text = f"best {number(best[0].value, 4)}"
         progress.update(finished, text, left if math.isfinite(left) else None)
 
 
@@ -272,8 +278,16 @@ def _seconds_per_trial(trials: list[FrozenTrial]) -> float | None:
     return sum(recent) / len(recent) if recent else None
 
 
-def _checked(value: object) -> float:
-    """The value of an objective, which Optuna would let fail without a reason."""
+def _checked(value: object, n_objectives: int) -> float | list[float]:
+    """The value or values of an objective, which Optuna would let fail without a reason."""
+    if n_objectives == 1:
+        return _number(value)
+    if not isinstance(value, Sequence) or len(value) != n_objectives:
+        raise TypeError(f"the objective must return {n_objectives} numbers, got {value!r}")
+    return [_number(each) for each in value]
+
+
+def _number(value: object) -> float:
     try:
         result = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -23,7 +23,7 @@ from qhpo.cli.report import (
     trial_counts,
 )
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SAMPLER, SEED, SOLVER, best_trial
+from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SAMPLER, SEED, SOLVER, best_trials, metrics
 from qhpo.errors import QhpoError
 
 __all__ = ["show"]
@@ -71,11 +71,6 @@ def _known(name: str, names: list[str], url: str) -> str:
 
 
 def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
-    if len(study.directions) > 1:
-        raise QhpoError(
-            f"`qhpo show` reads studies with one objective; {study.study_name} has "
-            f"{len(study.directions)}; open it with optuna-dashboard"
-        )
     trials = study.get_trials(deepcopy=False)
     facts(
         console,
@@ -89,14 +84,17 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
         ],
     )
     console.print()
-    print_best(console, best_trial(study))
+    print_best(console, study)
     if trials:
         console.print()
         print_trials(console, study, last)
 
 
 def _origin(study: optuna.Study) -> str:
-    direction = study.direction.name.lower()
+    goals = [goal.name.lower() for goal in study.directions]
+    if len(goals) > 1:
+        goals = [f"{goal} {name}" for goal, name in zip(goals, metrics(study), strict=True)]
+    direction = ", ".join(goals)
     if PROBLEM not in study.user_attrs:
         return f"{direction}, started by another program"
     origin = f"{study.user_attrs[PROBLEM]}, {direction}, seed {study.user_attrs[SEED]}"
@@ -127,13 +125,19 @@ def _list(console: Console, storage: BaseStorage, names: list[str], url: str) ->
     result = table("study", "problem", "best value", "trials")
     for name in names:
         study = optuna.load_study(study_name=name, storage=storage)
-        best = best_trial(study) if len(study.directions) == 1 else None
         cells = (
             name,
             str(study.user_attrs.get(PROBLEM, "-")),
-            "-" if best is None else number(best.value),
+            _best_value(study),
             trial_counts(study.get_trials(deepcopy=False)),
         )
         result.add_row(*map(Text, cells))
     console.print(result)
     console.print("qhpo show STUDY shows one of them")
+
+
+def _best_value(study: optuna.Study) -> str:
+    best = best_trials(study)
+    if len(study.directions) > 1:
+        return f"front of {len(best)}"
+    return number(best[0].value) if best else "-"

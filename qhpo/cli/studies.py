@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,9 +26,10 @@ __all__ = [
     "SOLVER",
     "Choices",
     "Outcome",
-    "best_trial",
+    "best_trials",
     "count",
     "enter_study",
+    "metrics",
     "outcome",
     "suggesting_seconds",
     "training_seconds",
@@ -96,12 +99,27 @@ def outcome(trial: FrozenTrial) -> Outcome:
     return Outcome(trial.state.name.lower())
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The best complete trial of a study with one objective, None if there is none yet."""
+def best_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The best complete trial, or nothing if there is none yet.
+
+    Of several objectives all those that no other trial beats in one without losing in another, the
+    best in the first objective first.
+    """
+    if len(study.directions) > 1:
+        sign = -1.0 if study.directions[0].name == "MAXIMIZE" else 1.0
+        return sorted(study.best_trials, key=lambda trial: (sign * trial.values[0], trial.number))
     try:
-        return study.best_trial
+        return [study.best_trial]
     except ValueError:
-        return None
+        return []
+
+
+def metrics(study: optuna.Study) -> list[str]:
+    """Names of the objectives; ``["value"]`` if there is one."""
+    n = len(study.directions)
+    if n == 1:
+        return ["value"]
+    return study.metric_names or [f"value {i}" for i in range(1, n + 1)]
 
 
 def count(trials: Sequence[FrozenTrial]) -> dict[Outcome, int]:
@@ -145,7 +163,7 @@ def enter_study(
     study = optuna.create_study(
         storage=storage,
         study_name=name,
-        direction=problem.direction,
+        directions=problem.directions,
         # Optuna's default would stop trials early, which nobody asked for.
         pruner=optuna.pruners.NopPruner(),
         load_if_exists=True,
@@ -165,7 +183,11 @@ def enter_study(
     )
     if not known:
         study.set_user_attr(PROBLEM, problem.name)
-        study.set_user_attr(DIRECTION, problem.direction)
+        study.set_user_attr(DIRECTION, " and ".join(problem.directions))
+        if problem.metrics:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names(list(problem.metrics))
         study.set_user_attr(SEED, chosen.seed)
         study.set_user_attr(SAMPLER, chosen.sampler)
         if chosen.sampler == "qubo":
@@ -210,8 +232,9 @@ def _budget(max_params: int | None) -> str:
 
 def _check_direction(study: optuna.Study, problem: Problem) -> None:
     directions = [direction.name.lower() for direction in study.directions]
-    if directions != [problem.direction]:
+    if directions != list(problem.directions):
         raise QhpoError(
             f"a study keeps its direction: {study.study_name} has {' and '.join(directions)}, "
-            f"{problem.name} has {problem.direction}; choose another name with --study"
+            f"{problem.name} has {' and '.join(problem.directions)}; choose another name with "
+            "--study"
         )

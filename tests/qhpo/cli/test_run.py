@@ -114,6 +114,28 @@ def test_another_storage_and_study(tiny: Path, capsys: pytest.CaptureFixture[str
     assert not (tiny / "qhpo.db").exists()
 
 
+@pytest.mark.parametrize("sampler", ["qubo", "tpe", "random"])
+def test_several_objectives(sampler: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("pair", "--trials", 12, sampler=sampler) == 0
+    study = load("pair")
+    assert [direction.name for direction in study.directions] == ["MINIMIZE", "MAXIMIZE"]
+    assert study.metric_names == ["cost", "gain"]
+    captured = capsys.readouterr()
+    news = captured.err.splitlines()
+    assert news[0].startswith("trial 0  ")
+    assert all(line.endswith("  on the front") for line in news)
+    assert f"best trials  {len(study.best_trials)} that no other beats in cost" in captured.out
+    assert run("pair", "--trials", 14, sampler=sampler) == 0
+    assert len(load("pair").trials) == 14
+
+
+def test_one_value_where_there_are_two_objectives(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("half", "--trials", 1) == 1
+    assert "the objective must return 2 numbers, got 0" in capsys.readouterr().err
+
+
 def test_another_sampler_continues_and_is_recorded(tiny: Path) -> None:
     assert run("parabola", "--trials", 2) == 0
     assert run("parabola", "--trials", 4, sampler="tpe") == 0
@@ -140,6 +162,7 @@ def test_the_default_is_qubo_with_neal(tiny: Path) -> None:
         (["parabola", "--study", "plain"], "plain was made by another program"),
         (["parabola", "--study", "upward"], "upward has maximize, parabola has minimize"),
         (["parabola", "--study", "pair"], "pair has minimize and minimize"),
+        (["pair", "--study", "upward"], "upward has maximize, pair has minimize and maximize"),
     ],
 )
 def test_a_study_that_does_not_fit(

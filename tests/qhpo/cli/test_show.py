@@ -131,13 +131,42 @@ def test_a_study_of_another_program(tiny: Path, capsys: pytest.CaptureFixture[st
     assert "odd [red]" in out
 
 
-def test_a_study_with_two_objectives(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    optuna.create_study(
+def test_several_objectives_without_trials_or_names(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(
         storage="sqlite:///qhpo.db", study_name="pair", directions=["minimize", "maximize"]
     )
+    assert "best value  no trial has a value yet" in shown(capsys)
+    study.add_trial(optuna.create_trial(values=[1.0, 2.0]))
+    out = shown(capsys)
+    assert "problem  minimize value 1, maximize value 2, started by another program\n" in out
+    assert "best trials  1 that no other beats in value 1 and value 2\n" in out
 
-    assert main(["show", "pair"]) == 2
-    assert "pair has 2; open it with optuna-dashboard" in capsys.readouterr().err
+
+def test_several_objectives(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "pair", "--trials", "12", "--sampler", "random"]) == 0
+    study = optuna.load_study(study_name="pair", storage="sqlite:///qhpo.db")
+    front = sorted(study.best_trials, key=lambda trial: (trial.values[0], trial.number))
+    assert 1 < len(front) < 12
+    captured = capsys.readouterr()
+    assert "on the front" in captured.err
+
+    out = shown(capsys)
+
+    assert "problem  pair, minimize cost, maximize gain, seed 0\n" in out
+    assert f"best trials  {len(front)} that no other beats in cost and gain\n" in out
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert len(rows) == len(front) + 12
+    for row, trial in zip(rows, front, strict=False):
+        expected = [trial.number, *trial.values, trial.params["width"], trial.params["height"]]
+        assert [float(cell) for cell in row] == pytest.approx(expected, abs=6e-4)
+    assert [row[0] for row in rows[len(front) :]] == [str(i) for i in range(12)]
+
+    assert main(["run", "parabola", "--trials", "1", "--sampler", "random"]) == 0
+    capsys.readouterr()
+    assert main(["show"]) == 0
+    assert f"front of {len(front)}" in capsys.readouterr().out
 
 
 def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

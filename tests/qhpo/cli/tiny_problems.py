@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from qhpo.errors import QhpoError
-from qhpo.problem import Objective, Problem, Size, suggest
+from qhpo.problem import Direction, Objective, Problem, Size, suggest
 
 
 def _parabola(seed: int) -> Objective:
@@ -20,6 +20,14 @@ def _parabola(seed: int) -> Objective:
         x = trial.suggest_float("x", -1.0, 1.0)
         kind = trial.suggest_categorical("kind", ["plain", "shifted"])
         return (x - 0.5) ** 2 + (kind == "plain")
+
+    return objective
+
+
+def _pair(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        width = trial.suggest_int("width", 1, 9)
+        return float(width), width + trial.suggest_int("height", 1, 9) / 10
 
     return objective
 
@@ -126,6 +134,9 @@ def _unprepared(seed: int) -> Objective:
 
 PARABOLA = Problem("parabola", "Two parameters.", "minimize", _parabola)
 ASCENT = Problem("ascent", "A parabola to climb.", "maximize", _parabola)
+_GOALS: dict[str, Direction] = {"cost": "minimize", "gain": "maximize"}
+PAIR = Problem("pair", "Two objectives.", _GOALS, _pair)
+HALF = Problem("half", "One value of two.", _GOALS, _returning)
 SLOW = Problem("slow", "A fifth of a second a trial.", "minimize", _slow)
 GATED = Problem("gated", "From trial 3 on, waits for the file `open`.", "minimize", _gated)
 FLAKY = Problem("flaky", "Every other trial fails.", "minimize", _flaky)
