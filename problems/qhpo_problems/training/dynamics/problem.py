@@ -1,0 +1,108 @@
+"""The problem rnn-dynamics: a recurrent network that forecasts the Lorenz system in closed loop."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import BaseTrial
+
+from qhpo.problem import Objective, Problem, suggest
+from qhpo_problems.training.dynamics.config import (
+    CELLS,
+    MAX_LAYERS,
+    TARGETS,
+    ForecasterConfig,
+    count_parameters,
+)
+from qhpo_problems.training.settings import suggest_settings
+
+__all__ = ["EPOCHS", "PROBLEM", "WINDOWS", "make_objective", "suggest_forecaster", "suggest_window"]
+
+EPOCHS = 30
+"""Passes over the training trajectories in one trial."""
+
+WINDOWS = (10, 20, 40, 80)
+"""States of a training sequence that `suggest_window` chooses from."""
+
+_VARIABLES = 3
+
+_UNITS: dict[str, BaseDistribution] = {
+    f"units_{layer}": IntDistribution(8, 48, step=8) for layer in range(1, MAX_LAYERS + 1)
+}
+
+_REST: dict[str, BaseDistribution] = {
+    "target": CategoricalDistribution(TARGETS),
+    "noise": FloatDistribution(1e-5, 1e-1, log=True),
+}
+
+
+def suggest_forecaster(trial: BaseTrial) -> ForecasterConfig:
+    """The trial's architecture. The units of a layer are asked for only if it has the layer."""
+    cell = trial.suggest_categorical("cell", CELLS)
+    layers = trial.suggest_int("layers", 1, MAX_LAYERS)
+    units = suggest(trial, dict(list(_UNITS.items())[:layers]))
+    return ForecasterConfig(cell, tuple(units.values()), **suggest(trial, _REST))
+
+
+def suggest_window(trial: BaseTrial) -> int:
+    """How many states a training sequence of the trial has, one of `WINDOWS`."""
+    window: int = trial.suggest_categorical("window", WINDOWS)
+    return window
+
+
+def make_objective(seed: int) -> Objective:
+    """Minus the validity time of the network that a trial describes, in Lyapunov times.
+
+    The network is trained one step ahead on true states. Then it forecasts from starts that it has
+    not seen, each forecast its next input; see `dynamics.validity`. So the values are from -10,
+    where no forecast fails within the ten Lyapunov times that are looked at, to 0.
+
+    Besides the attributes of `tuning.validation_error`, whose ``test_error`` is the same number for
+    other starts, each trial gets ``parameters``, the size of its network.
+
+    Args:
+        seed: Of the trajectories and of every training, 0 to 2**32 - 1.
+
+    Raises:
+        QhpoError: If the seed is out of range.
+    """
+    from torch.nn import functional
+
+    from qhpo_problems.training.dynamics.forecaster import Forecaster
+    from qhpo_problems.training.dynamics.series import LorenzSeries
+    from qhpo_problems.training.dynamics.validity import MinusValidity
+    from qhpo_problems.training.tuning import validation_error
+
+    series = LorenzSeries(seed)
+
+    def objective(trial: optuna.Trial) -> float:
+        config = suggest_forecaster(trial)
+        window = suggest_window(trial)
+        settings = suggest_settings(trial, EPOCHS)
+        trial.set_user_attr("parameters", count_parameters(config, _VARIABLES))
+        return validation_error(
+            trial,
+            lambda: Forecaster(config, _VARIABLES),
+            series.split(window),
+            settings,
+            seed=seed,
+            loss=functional.mse_loss,
+            error=MinusValidity(series.step),
+        )
+
+    return objective
+
+
+PROBLEM = Problem(
+    name="rnn-dynamics",
+    summary="A recurrent network that forecasts the Lorenz system: minus its validity time.",
+    direction="minimize",
+    make_objective=make_objective,
+    packages=("torch", "sklearn"),
+    extra="torch",
+)
