@@ -113,7 +113,7 @@ PROBLEM = Problem(
     direction="minimize",
     make_objective=make_objective,
     packages=("torch", "sklearn", "seglearn"),
-    extra="physio",
+    extra="torch,data",
     search_space={**PHYSIO_SPACE, **SETTINGS_SPACE},
     size=Size(("blocks", "kernel_size", "batch_norm", *_CHANNELS), network_size),
 )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seglearn.datasets import load_watch
 
 from qhpo.errors import QhpoError
-from qhpo_problems.training.data import Part, Split
+from qhpo_problems.training.data import Part, Split, check_seed
 from qhpo_problems.training.physio_model import LENGTH, SENSORS
 
 __all__ = ["PERSONS", "exercises"]
@@ -43,8 +43,7 @@ def exercises(seed: int, *, train: int = 4, validation: int = 3) -> Split:
     Raises:
         QhpoError: If the seed is out of range or a part would get nobody.
     """
-    if not 0 <= seed < 2**32:
-        raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
+    check_seed(seed)
     if min(train, validation, PERSONS - train - validation) < 1:
         raise QhpoError(
             f"train, validation and the rest of the {PERSONS} persons must each be at least 1; "
