@@ -1,0 +1,52 @@
+"""Tune a recurrent network that knows speakers by their vowels: layers, and units of each.
+
+Plain Optuna and QUBOSampler. A trial only has the units of the layers that it has, and the sampler
+learns that from the trials. Run it with: python examples/tune_rnn.py. The environment variable
+QHPO_EXAMPLE_TRIALS sets the number of trials, 30 if it is not set.
+"""
+
+import os
+
+import optuna
+
+from qhpo import QUBOSampler
+from qhpo_problems.training.rnn_model import count_parameters
+from qhpo_problems.training.rnn_network import RNN
+from qhpo_problems.training.settings import suggest_settings
+from qhpo_problems.training.tuning import validation_error
+from qhpo_problems.training.vowels import suggest_rnn
+from qhpo_problems.training.vowels_data import COEFFICIENTS, SPEAKERS, vowels
+
+DATA = vowels(seed=0)
+
+
+def objective(trial: optuna.Trial) -> float:
+    config = suggest_rnn(trial)
+    settings = suggest_settings(trial, epochs=20)
+    trial.set_user_attr("parameters", count_parameters(config, COEFFICIENTS, SPEAKERS))
+    return validation_error(
+        trial, lambda: RNN(config, COEFFICIENTS, SPEAKERS), DATA, settings, seed=0
+    )
+
+
+def main() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        sampler=QUBOSampler(seed=0), pruner=optuna.pruners.MedianPruner(n_warmup_steps=5)
+    )
+    study.optimize(
+        objective,
+        n_trials=int(os.environ.get("QHPO_EXAMPLE_TRIALS", "30")),
+        show_progress_bar=True,
+    )
+    best = study.best_trial
+    print(f"best of {len(study.trials)} trials: number {best.number}")
+    for name, value in best.params.items():
+        print(f"  {name:14} {value:.3g}" if isinstance(value, float) else f"  {name:14} {value}")
+    print(f"validation error {best.value:.2%}")
+    print(f"test error       {best.user_attrs['test_error']:.2%}")
+    print(f"parameters       {best.user_attrs['parameters']:,}")
+
+
+if __name__ == "__main__":
+    main()
