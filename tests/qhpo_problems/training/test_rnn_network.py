@@ -33,12 +33,16 @@ def plainly(model: RNN, sequence: np.ndarray[Any, Any]) -> Tensor:
     for recurrence, norm in zip(model.recurrences, model.norms, strict=True):
         states = norm(recurrence(states)[0])
     units = model.config.units[-1]
-    pooled = {
-        "last": lambda: torch.cat([states[-1, :units], states[0, units:]]),
-        "mean": lambda: states.mean(dim=0),
-        "max": lambda: states.amax(dim=0),
-        "attention": lambda: model.score(states).softmax(dim=0)[:, 0] @ states,  # type: ignore[misc]
-    }[model.config.pooling]()
+    match model.config.pooling:
+        case "last":
+            pooled = torch.cat([states[-1, :units], states[0, units:]])
+        case "mean":
+            pooled = states.mean(dim=0)
+        case "max":
+            pooled = states.amax(dim=0)
+        case _:
+            assert model.score is not None
+            pooled = model.score(states)[:, 0].softmax(dim=0) @ states
     scores: Tensor = model.linear(pooled)
     return scores
 
@@ -65,8 +69,7 @@ def test_what_stands_in_the_padding_changes_nothing(config: RNNConfig) -> None:
 
 @every_config
 def test_every_parameter_and_every_step_takes_part(config: RNNConfig) -> None:
-    # Unscaled by dropout, which could drop all of a step.
-    model = build(config)
+    model = build(config)  # without dropout, which could drop all of a step
     inputs = padded(SEQUENCES).requires_grad_()
     model(inputs).square().sum().backward()
     for name, parameter in model.named_parameters():
