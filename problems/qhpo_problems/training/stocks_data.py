@@ -1,12 +1,13 @@
 """Real prices of shares, to forecast the next month's from the past alone.
 
-Symbol | meaning                                                              | shape or unit
-M, C   | months, companies                                                    | 123, 5
-p      | logarithm of the price; NaN before a company is listed               | (M, C)
-r      | return, p[m] - p[m - 1]: what a forecast made in month m - 1 is of   | (M, C)
-K      | forecasters: one a fold of the validation, and the one that is tested | FOLDS + 1
-sigma  | root mean square of the returns that a forecaster learns from        | (K,)
-n, T   | forecasts to be made, most months that one sees                      |
+Symbol | meaning                                                               | shape or unit
+M, C   | months, companies                                                     | 123, 5
+p      | natural logarithm of the price; NaN before a company is listed        | (M, C)
+r      | return, p[m] - p[m - 1]: what a forecast made in month m - 1 is of    | (M, C)
+K      | forecasters: one a fold of the validation, and the one that is tested | 4
+sigma  | root mean square of the returns that a forecaster learns from         | (K,), above 0
+n, T   | forecasts to be made, most months that one sees                       | at least 1
+d      | numbers that a forecast sees of a month                               | 2 or 2 + C
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class WalkForward:
 
 
 def log_prices() -> NDArray[np.float64]:
-    """Logarithms of what a share cost on the first of a month, January 2000 to March 2010.
+    """Natural logarithms of share prices by month, January 2000 to March 2010.
 
     Of the companies MSFT, AMZN, IBM, GOOG and AAPL, from ``stocks.csv`` of vega_datasets.
 
