@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from qhpo.errors import QhpoError
 
-__all__ = ["Layer", "input_gram", "set_weights", "weight_layers", "weights"]
+__all__ = ["Layer", "input_gram", "layer_inputs", "set_weights", "weight_layers", "weights"]
 
 Layer = nn.Conv2d | nn.Linear
 """Layers whose outputs are linear in one weight matrix."""
@@ -79,6 +79,22 @@ def input_gram(model: nn.Module, layer: Layer, inputs: Tensor) -> NDArray[np.flo
     Raises:
         QhpoError: If the model does not use the layer.
     """
+    rows = layer_inputs(model, layer, inputs)
+    gram: NDArray[np.float64] = (rows.T @ rows / len(rows)).numpy()
+    return gram
+
+
+def layer_inputs(model: nn.Module, layer: Layer, inputs: Tensor) -> Tensor:
+    """X of a layer when the model, in evaluation mode, sees some examples, shape (N, in), float64.
+
+    Args:
+        model: Left in evaluation mode.
+        layer: One of its layers.
+        inputs: Examples, shape (n, ...).
+
+    Raises:
+        QhpoError: If the model does not use the layer.
+    """
     seen: list[Tensor] = []
     handle = layer.register_forward_pre_hook(lambda _, args: seen.append(_unfolded(layer, args[0])))
     model.eval()
@@ -89,9 +105,7 @@ def input_gram(model: nn.Module, layer: Layer, inputs: Tensor) -> NDArray[np.flo
         handle.remove()
     if not seen:
         raise QhpoError(f"a layer must be used by its model; got {layer}, which is not")
-    rows = torch.cat(seen)
-    gram: NDArray[np.float64] = (rows.T @ rows / len(rows)).numpy()
-    return gram
+    return torch.cat(seen)
 
 
 def _unfolded(layer: Layer, inputs: Tensor) -> Tensor:
