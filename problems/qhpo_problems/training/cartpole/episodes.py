@@ -19,7 +19,10 @@ from qhpo_problems.training.cartpole.simulation import (
     step,
 )
 
-__all__ = ["Episodes", "Outcome", "draw_episodes", "run_episodes"]
+__all__ = ["FALL_FORCE", "Episodes", "Outcome", "draw_episodes", "run_episodes"]
+
+FALL_FORCE = 10.0
+"""Least force in N that is charged after a fall: that of the motor of Barto, Sutton and Anderson."""
 
 _STARTS = np.array([1.0, 0.5, MAX_ANGLE / 2, 0.5])
 """Most that x in m, v in m/s, theta in rad and omega in rad/s can be at the start, either way."""
@@ -52,8 +55,9 @@ class Outcome:
 
     Attributes:
         balance: Share of the time before the fall, 0 to 1.
-        force: Mean of the squared force of the motor in N^2. It is what heats a motor's windings.
-            After a fall the motor is charged at its full force, so that falling saves nothing.
+        force: Mean of the squared force of the motor in N^2. After a fall the motor is charged at
+            its full force, and no less than `FALL_FORCE`: falling saves nothing, nor does a motor
+            that is too weak.
         angle: Mean of (theta / MAX_ANGLE)^2; 1 after a fall.
         position: Mean of (x / MAX_POSITION)^2; 1 after a fall.
     """
@@ -126,9 +130,10 @@ def run_episodes(
         angle += standing * state[..., 2] ** 2
         position += standing * state[..., 0] ** 2
     down = steps - up
+    charge = max(config.max_force, FALL_FORCE) ** 2
     return Outcome(
         balance=up.mean(axis=1) / steps,
-        force=(squared + down * config.max_force**2).mean(axis=1) / steps,
+        force=(squared + down * charge).mean(axis=1) / steps,
         angle=(angle / MAX_ANGLE**2 + down).mean(axis=1) / steps,
         position=(position / MAX_POSITION**2 + down).mean(axis=1) / steps,
     )

@@ -102,8 +102,9 @@ def make_objective(seed: int) -> Objective:
 
     * Balance is the share of the time before the pole falls, 0 to 1.
     * Energy is the mean squared force of the motor in N^2, which is what heats its windings: a
-      motor's current is in proportion to its force. After a fall it is charged at its full force
-      until the end, so that a controller that lets the pole fall at once is an expensive one.
+      motor's current is in proportion to its force. After a fall it is charged until the end at its
+      full force, and no less than `episodes.FALL_FORCE`, so that a controller that lets the pole
+      fall at once is an expensive one.
 
     Every trial gets the attributes ``weights``, the numbers its controller has, ``generations`` and
     ``train_seconds``; and ``test_balance`` and ``test_energy``, the same means over another

@@ -5,6 +5,7 @@ import pytest
 
 from qhpo_problems.training.cartpole.controller import ControllerConfig, count_weights, forces
 from qhpo_problems.training.cartpole.episodes import (
+    FALL_FORCE,
     Episodes,
     Outcome,
     draw_episodes,
@@ -42,7 +43,8 @@ def one_by_one(
             state = step(state, force + episodes.pushes[t, s])
             up = up and not fallen(state)
             lean, away = (state[2] / MAX_ANGLE) ** 2, (state[0] / MAX_POSITION) ** 2
-            rows.append((1, force**2, lean, away) if up else (0, config.max_force**2, 1, 1))
+            charge = max(config.max_force, FALL_FORCE) ** 2
+            rows.append((1, force**2, lean, away) if up else (0, charge, 1, 1))
     return Outcome(*np.mean(rows, axis=0, keepdims=True).T)
 
 
@@ -63,10 +65,12 @@ def test_a_controller_made_by_hand_balances() -> None:
     assert outcome.angle[0] < 0.2
 
 
-def test_standing_still_lets_the_pole_fall_and_is_charged_the_full_force() -> None:
-    outcome = run_episodes(MOTOR, np.zeros((1, 5)), draw(1, seconds=10.0), interval=1)
+@pytest.mark.parametrize(("max_force", "charge"), [(4.0, 100), (16.0, 256)])
+def test_standing_still_lets_the_pole_fall_and_is_charged(max_force: float, charge: int) -> None:
+    motor = replace(MOTOR, max_force=max_force)
+    outcome = run_episodes(motor, np.zeros((1, 5)), draw(1, seconds=10.0), interval=1)
     assert outcome.balance[0] < 0.2
-    assert outcome.force[0] == pytest.approx(MOTOR.max_force**2 * (1 - outcome.balance[0]))
+    assert outcome.force[0] == pytest.approx(charge * (1 - outcome.balance[0]))
 
 
 def test_mirrored_episodes_end_alike() -> None:
