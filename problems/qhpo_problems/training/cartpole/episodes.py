@@ -22,7 +22,7 @@ from qhpo_problems.training.cartpole.simulation import (
 __all__ = ["FALL_FORCE", "Episodes", "Outcome", "draw_episodes", "run_episodes"]
 
 FALL_FORCE = 10.0
-"""Least force in N that is charged after a fall: that of the motor of Barto, Sutton and Anderson."""
+"""Least force in N that is charged after a fall: the motor's in the paper of 1983."""
 
 _STARTS = np.array([1.0, 0.5, MAX_ANGLE / 2, 0.5])
 """Most that x in m, v in m/s, theta in rad and omega in rad/s can be at the start, either way."""
