@@ -18,11 +18,13 @@ Measure = Callable[[str, str, int], Sequence[Mapping[str, float]]]
 _COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
         "circuits": "qhpo_problems.benchmarks.solvers.circuits",
+        "discrete": "qhpo_problems.benchmarks.formulations.discrete",
         "encodings": "qhpo_problems.benchmarks.solvers.encodings",
         "ensembles": "qhpo_problems.benchmarks.formulations.ensembles",
         "features": "qhpo_problems.benchmarks.formulations.features",
         "pruning": "qhpo_problems.benchmarks.formulations.pruning",
         "quantization": "qhpo_problems.benchmarks.formulations.quantization",
+        "sindy": "qhpo_problems.benchmarks.formulations.sindy",
     }
 )
 """Name -> module with a `Comparison` named COMPARISON, imported when it is asked for."""
