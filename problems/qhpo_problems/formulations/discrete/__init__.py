@@ -17,7 +17,7 @@ from qhpo_problems.formulations.discrete.network import (
     last_layer_inputs,
     train_last_layer,
 )
-from qhpo_problems.formulations.discrete.row import DiscreteRow, Moments, moments_of
+from qhpo_problems.formulations.discrete.row import DiscreteRow, Moments, class_targets, moments_of
 from qhpo_problems.formulations.discrete.training import DiscreteWeights, descended, train
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "DiscreteWeights",
     "Levels",
     "Moments",
+    "class_targets",
     "descended",
     "last_layer",
     "last_layer_inputs",

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from qhpo.errors import QhpoError
 from qhpo.solvers import Solver
 from qhpo_problems.formulations.discrete.levels import levels_of
-from qhpo_problems.formulations.discrete.row import moments_of
+from qhpo_problems.formulations.discrete.row import class_targets, moments_of
 from qhpo_problems.formulations.discrete.training import DiscreteWeights, train
 
 __all__ = ["DiscreteLinearClassifier", "DiscreteLinearRegressor"]
@@ -110,7 +110,7 @@ class DiscreteLinearClassifier(ClassifierMixin, _DiscreteLinear):  # type: ignor
                 f"a classifier needs examples of at least two classes; got one class, "
                 f"{self.classes_[0]!r}"
             )
-        targets = _class_targets(numbers, len(self.classes_))
+        targets = class_targets(numbers, len(self.classes_))
         found = self._train(features, targets)
         self.coef_, self.levels_, self.scales_ = found.values, found.levels, found.scales
         self.intercept_ = targets.mean(axis=0) - self.coef_ @ features.mean(axis=0)
@@ -199,14 +199,3 @@ class DiscreteLinearRegressor(RegressorMixin, _DiscreteLinear):  # type: ignore[
         # Where no weight can be 0, every feature that tells nothing adds noise.
         tags.regressor_tags.poor_score = self.weights in ("binary", 1)
         return tags
-
-
-def _class_targets(numbers: NDArray[np.intp], n_classes: int) -> FloatArray:
-    """Targets of -1 and +1: of the second of two classes, shape (N, 1), else of each, (N, C).
-
-    Args:
-        numbers: Of classes, from 0, shape (N,).
-        n_classes: C, at least 2.
-    """
-    positives = np.arange(1, 2) if n_classes == 2 else np.arange(n_classes)
-    return np.where(numbers[:, None] == positives, 1.0, -1.0)

@@ -36,7 +36,7 @@ from qhpo_problems.formulations.base import Formulation
 from qhpo_problems.formulations.discrete.levels import Levels
 from qhpo_problems.formulations.model import BinaryModel
 
-__all__ = ["DiscreteRow", "Moments", "moments_of"]
+__all__ = ["DiscreteRow", "Moments", "class_targets", "moments_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -106,6 +106,20 @@ def moments_of(X: FloatArray, Y: FloatArray, alpha: float) -> Moments:
     features, targets = X - X.mean(axis=0), Y - Y.mean(axis=0)
     gram = features.T @ features + alpha * np.eye(X.shape[1])
     return Moments(gram, targets.T @ features, np.square(targets).sum(axis=0))
+
+
+def class_targets(numbers: NDArray[np.intp], n_classes: int) -> FloatArray:
+    """Targets of classes: +1 for the class of an output and -1 for the others.
+
+    Args:
+        numbers: Of classes, from 0, shape (N,).
+        n_classes: C, at least 2.
+
+    Returns:
+        Shape (N, C); for two classes one output, that of the second, shape (N, 1).
+    """
+    outputs = np.arange(1, 2) if n_classes == 2 else np.arange(n_classes)
+    return np.where(numbers[:, None] == outputs, 1.0, -1.0)
 
 
 class DiscreteRow(Formulation[IntArray]):
