@@ -23,6 +23,7 @@ from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.space import Axis
 
 __all__ = [
+    "CHECKPOINTS",
     "OVER_BUDGET",
     "Direction",
     "Objective",
@@ -37,6 +38,9 @@ Direction = Literal["minimize", "maximize"]
 
 Objective = Callable[[optuna.Trial], float | Sequence[float]]
 """Takes a trial, returns its value, or its values if there are several objectives."""
+
+CHECKPOINTS = "qhpo:checkpoints"
+"""User attribute of a study: the folder in which objectives keep what they have trained."""
 
 OVER_BUDGET = "over_budget"
 """User attribute of a trial that was not trained: the trainable parameters of its model."""

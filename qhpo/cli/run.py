@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 import optuna
@@ -20,7 +21,7 @@ from qhpo.cli.search import Search
 from qhpo.cli.storage import open_storage, readable_errors, shown_url
 from qhpo.cli.studies import Choices, enter_study, outcome
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo.problem import Objective, Problem, load_problem
+from qhpo.problem import CHECKPOINTS, Objective, Problem, load_problem
 from qhpo.timing import TimedSampler
 
 __all__ = ["run"]
@@ -92,6 +93,13 @@ _MAX_SEED = 2**32 - 1
     "[default: the study's, or no limit]",
 )
 @click.option(
+    "--checkpoints",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the weights of each trial's model in this folder; each trial's attribute checkpoint "
+    "names the file.  [default: the study's, or nowhere]",
+)
+@click.option(
     "--timeout",
     type=Seconds(min=0, min_open=True),
     metavar="S",
@@ -111,6 +119,7 @@ def run(
     max_calls: int | None,
     seed: int | None,
     max_params: int | None,
+    checkpoints: Path | None,
     timeout: float | None,
 ) -> None:
     """Tune PROBLEM, or continue where an earlier run stopped.
@@ -153,6 +162,8 @@ def run(
                 max_params=max_params,
             )
             check_sampler(choices.sampler, choices.solver, encoding)
+            if checkpoints is not None:
+                opened.set_user_attr(CHECKPOINTS, _folder(checkpoints))
             with errors.status(f"preparing {task.name}"):
                 objective = _prepare(task, choices)
             opened.sampler = _sampler(task, choices, limits)
@@ -178,6 +189,18 @@ def _load(name: str) -> Problem:
     for package in problem.missing_packages():
         raise MissingExtraError(f"the problem {name}", package, problem.extra)
     return problem
+
+
+def _folder(checkpoints: Path) -> str:
+    """The folder as the study remembers it, so that it continues from anywhere."""
+    try:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise QhpoError(
+            f"--checkpoints must be a folder that can be written to; got {checkpoints}: "
+            f"{error.strerror}; choose another"
+        ) from error
+    return str(checkpoints.resolve())
 
 
 def _prepare(problem: Problem, choices: Choices) -> Objective:

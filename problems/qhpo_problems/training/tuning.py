@@ -8,6 +8,7 @@ import optuna
 from torch import nn
 from torch.nn import functional
 
+from qhpo_problems.training.checkpoints import keep
 from qhpo_problems.training.data import Split
 from qhpo_problems.training.loop import Epoch, Error, Loss, error_share, fit
 from qhpo_problems.training.settings import TrainingSettings
@@ -31,7 +32,8 @@ def validation_error(
 
     The step of a report is the number of finished epochs, from 1. User attributes of the trial:
     ``epochs`` that ran and ``train_seconds`` (wall-clock, without waiting for other threads), also
-    when pruned, and ``test_error`` of the weights that the returned value belongs to.
+    when pruned, and ``test_error`` of the weights that the returned value belongs to. These weights
+    are kept where the study has a folder for them, see `checkpoints.keep`.
 
     Args:
         trial: Gets the reports and the attributes, and says when to stop.
@@ -59,4 +61,5 @@ def validation_error(
     fitted = fit(build, split, settings, seed=seed, on_epoch=report, loss=loss, error=error)
     record(len(fitted.history), fitted.seconds)
     trial.set_user_attr("test_error", fitted.test_error)
+    keep(trial, fitted.model.state_dict())
     return fitted.best.validation_error

@@ -136,6 +136,25 @@ def test_one_value_where_there_are_two_objectives(
     assert "the objective must return 2 numbers, got 0" in capsys.readouterr().err
 
 
+def test_the_folder_of_checkpoints_is_the_studys(tiny: Path) -> None:
+    assert run("parabola", "--trials", 1, "--checkpoints", "kept/here") == 0
+    assert run("parabola", "--trials", 2) == 0
+
+    assert (tiny / "kept" / "here").is_dir()
+    assert load("parabola").user_attrs["qhpo:checkpoints"] == str(tiny / "kept" / "here")
+
+
+@pytest.mark.parametrize("folder", ["taken", "taken/below"])
+def test_a_folder_of_checkpoints_that_cannot_be(
+    folder: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny / "taken").touch()
+    assert run("parabola", "--trials", 1, "--checkpoints", folder) == 2
+    err = capsys.readouterr().err
+    assert folder in err
+    assert "Traceback" not in err
+
+
 def test_another_sampler_continues_and_is_recorded(tiny: Path) -> None:
     assert run("parabola", "--trials", 2) == 0
     assert run("parabola", "--trials", 4, sampler="tpe") == 0

@@ -25,6 +25,7 @@ from qhpo_problems.training.cartpole.controller import (
 )
 from qhpo_problems.training.cartpole.episodes import draw_episodes, run_episodes
 from qhpo_problems.training.cartpole.training import TrainingConfig, train
+from qhpo_problems.training.checkpoints import keep
 
 __all__ = [
     "CONTROLLER_SPACE",
@@ -129,6 +130,7 @@ def make_objective(seed: int) -> Objective:
         training = suggest_training(trial)
         start = time.perf_counter()
         weights = train(controller, training, interval=interval, seed=seed)
+        keep(trial, {"weights": weights})
         trial.set_user_attr("train_seconds", time.perf_counter() - start)
         trial.set_user_attr("generations", training.generations)
         trial.set_user_attr("weights", count_weights(controller))
