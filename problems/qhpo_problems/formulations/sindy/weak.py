@@ -89,11 +89,6 @@ def weak_form(states: FloatArray, dt: float, library: Library) -> tuple[FloatArr
     test = (1 - u**2) ** _POWER
     slope = -2 * _POWER * u * (1 - u**2) ** (_POWER - 1) / (half * dt)
     # A convolution turns its kernel around: phi is even, and phi' odd, which is the minus sign.
-    return (
-        _every(stride, fftconvolve(terms, test[:, None], mode="valid", axes=0)),
-        _every(stride, fftconvolve(states, slope[:, None], mode="valid", axes=0)),
-    )
-
-
-def _every(stride: int, rows: FloatArray) -> FloatArray:
-    return rows[::stride]
+    integrals = fftconvolve(terms, test[:, None], mode="valid", axes=0)
+    derivatives = fftconvolve(states, slope[:, None], mode="valid", axes=0)
+    return integrals[::stride], derivatives[::stride]

@@ -32,7 +32,7 @@ LORENZ_EXPONENT = 0.906
 Analysis", Oxford University Press 2003."""
 
 _TOLERANCE = 1e-10
-"""Relative and absolute, of a step: a deviation of that size takes 24 Lyapunov times to grow to the
+"""Relative and absolute, of a step: a deviation of that size takes 23 Lyapunov times to grow to the
 size of the attractor."""
 
 _TRANSIENT = 20.0

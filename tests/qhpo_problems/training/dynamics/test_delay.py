@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from qhpo.errors import QhpoError
+from qhpo_problems.training.dynamics.delay import mackey_glass
+
+
+@pytest.mark.parametrize("point", [0.0, 1.0])
+def test_fixed_points(point: float) -> None:
+    np.testing.assert_allclose(mackey_glass(200, history=point, per_delay=20), point, atol=1e-13)
+
+
+def test_before_the_delay_is_over_the_equation_is_linear() -> None:
+    x = mackey_glass(170, history=0.5)
+    rate = 0.2 * 0.5 / (1 + 0.5**10)
+    times = 0.1 * np.arange(171)
+    expected = rate / 0.1 + (0.5 - rate / 0.1) * np.exp(-0.1 * times)
+    np.testing.assert_allclose(x, expected, rtol=1e-9)
+
+
+def test_half_the_step_makes_a_sixteenth_of_the_error() -> None:
+    delays = 4
+    runs = [mackey_glass(delays * n, per_delay=n)[:: n // 20] for n in (20, 40, 80, 1280)]
+    errors = [np.abs(run - runs[-1]).max() for run in runs[:-1]]
+    assert 3.7 < np.log2(errors[0] / errors[1]) < 4.6
+    assert 3.7 < np.log2(errors[1] / errors[2]) < 4.6
+
+
+def test_a_short_delay_settles_and_a_long_one_does_not() -> None:
+    short = mackey_glass(4000, delay=2.0, per_delay=20)
+    np.testing.assert_allclose(short[-1], 1.0, atol=1e-6)
+    long = mackey_glass(20_000)[5000:]
+    assert 0.2 < long.min() < 0.6
+    assert 1.2 < long.max() < 1.5
+
+
+def test_chaos() -> None:
+    one, other = (mackey_glass(60_000, history=1.2 + shift) for shift in (0.0, 1e-9))
+    apart = np.abs(one - other)
+    assert apart[:1000].max() < 1e-7
+    assert apart[-10_000:].max() > 1e-4
+
+
+@pytest.mark.parametrize("wrong", [{"delay": 0.0}, {"steps": 0}, {"per_delay": 0}])
+def test_out_of_range(wrong: dict[str, float]) -> None:
+    with pytest.raises(QhpoError, match="at least 1; got delay="):
+        mackey_glass(**({"steps": 5} | wrong))  # type: ignore[arg-type]

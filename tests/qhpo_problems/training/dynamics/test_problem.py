@@ -1,0 +1,129 @@
+import subprocess
+import sys
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from optuna.trial import FixedTrial
+
+from qhpo import QUBOSampler
+from qhpo.errors import QhpoError
+from qhpo.problem import Objective, load_problem
+from qhpo_problems.training.dynamics import problem
+from qhpo_problems.training.dynamics.config import ForecasterConfig
+from qhpo_problems.training.dynamics.series import HORIZON, STARTS, LorenzSeries
+
+PARAMS: dict[str, Any] = {
+    "cell": "gru",
+    "layers": 1,
+    "units_1": 16,
+    "target": "increment",
+    "noise": 1e-3,
+    "window": 40,
+    "optimizer": "adam",
+    "learning_rate": 1e-2,
+    "weight_decay": 1e-6,
+    "batch_size": 16,
+}
+
+
+@pytest.fixture(scope="module")
+def series() -> LorenzSeries:
+    return LorenzSeries(0)
+
+
+@pytest.fixture
+def objective(monkeypatch: pytest.MonkeyPatch, series: LorenzSeries) -> Objective:
+    monkeypatch.setattr(problem, "EPOCHS", 6)
+    monkeypatch.setattr("qhpo_problems.training.dynamics.series.LorenzSeries", lambda _: series)
+    return problem.make_objective(0)
+
+
+def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
+    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
+    study.enqueue_trial(params)
+    study.optimize(objective, n_trials=1)
+    return study.trials[0]
+
+
+def test_entry_point_gives_this_problem() -> None:
+    assert load_problem("rnn-dynamics") is problem.PROBLEM
+    assert problem.PROBLEM.missing_packages() == ()
+
+
+def test_listing_the_problem_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, qhpo_problems.training.dynamics.problem\n"
+        "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_architecture_is_what_the_trial_says() -> None:
+    params = PARAMS | {"layers": 2, "units_2": 8, "units_3": 48}
+    config = problem.suggest_forecaster(FixedTrial(params))
+    assert config == ForecasterConfig("gru", (16, 8), "increment", 1e-3)
+
+
+def test_units_are_asked_for_layers_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "qhpo_problems.training.tuning.validation_error",
+        lambda trial, *args, **kwargs: trial.user_attrs["parameters"] / 1000,
+    )
+    monkeypatch.setattr(
+        "qhpo_problems.training.dynamics.series.LorenzSeries",
+        lambda _: type("Nothing", (), {"split": lambda *_: None, "step": 1.0})(),
+    )
+    study = optuna.create_study(sampler=QUBOSampler(seed=0))
+    study.optimize(problem.make_objective(0), n_trials=14)
+    for trial in study.trials:
+        units = [name for name in trial.params if name.startswith("units_")]
+        assert units == [f"units_{i}" for i in range(1, trial.params["layers"] + 1)]
+    assert len({trial.params["layers"] for trial in study.trials}) > 1
+
+
+def test_windows_say_what_follows_each_state(series: LorenzSeries) -> None:
+    split = series.split(40)
+    assert split.train.inputs.shape == (30 * 6, 40, 3)
+    torch.testing.assert_close(split.train.inputs[:, 1:], split.train.targets[:, :-1])
+    torch.testing.assert_close(split.train.targets[0, -1], split.train.inputs[1, 0])
+    states = series.split(1).train.inputs
+    torch.testing.assert_close(states.mean(dim=(0, 1)), torch.zeros(3), atol=0.02, rtol=0)
+    torch.testing.assert_close(states.std(dim=(0, 1)), torch.ones(3), atol=0.02, rtol=0)
+
+
+def test_starts_are_others_in_each_part(series: LorenzSeries) -> None:
+    split = series.split(40)
+    for part in (split.validation, split.test):
+        assert part.inputs.shape == (STARTS, 20, 3)
+        assert part.targets.shape == (STARTS, HORIZON, 3)
+        # What follows a start is the next state of the same trajectory.
+        steps = torch.cat([part.inputs, part.targets], dim=1).diff(dim=1).norm(dim=2)
+        assert steps[:, 19].max() <= steps.max() < 3.0
+        assert steps[:, 19].mean() == pytest.approx(steps.mean().item(), rel=0.5)
+    assert not torch.isin(split.test.inputs[:, 0], split.validation.inputs[:, 0]).any()
+    assert HORIZON * series.step == pytest.approx(10.0, abs=0.05)
+
+
+def test_the_same_seed_gives_the_same_data(series: LorenzSeries) -> None:
+    again, other = LorenzSeries(0).split(80), LorenzSeries(1).split(80)
+    assert torch.equal(again.train.inputs, series.split(80).train.inputs)
+    assert not torch.equal(again.train.inputs, other.train.inputs)
+
+
+def test_learns_and_says_how(objective: Objective) -> None:
+    trial = evaluate(objective, PARAMS)
+    assert trial.params == PARAMS
+    assert trial.value is not None
+    assert -10.0 <= trial.value < -0.5
+    assert trial.value == min(trial.intermediate_values.values())
+    assert trial.user_attrs["test_error"] < -0.4
+    assert trial.user_attrs["parameters"] == 3 * 16 * (16 + 3 + 2) + 3 * 17
+    assert evaluate(objective, PARAMS).value == trial.value
+
+
+def test_seed_out_of_range() -> None:
+    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
+        problem.PROBLEM.objective(-1)
