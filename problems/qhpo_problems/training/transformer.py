@@ -36,7 +36,8 @@ EPOCHS = 10
 
 TRANSFORMER_SPACE: dict[str, BaseDistribution] = {
     "layers": IntDistribution(1, 3),
-    "heads": CategoricalDistribution((1, 2, 4)),
+    "width": IntDistribution(16, 64, step=16),
+    "heads": IntDistribution(1, 3),
     "head_width": IntDistribution(2, 6, step=2),
     "feed_forward": IntDistribution(16, 64, step=16),
     "positions": CategoricalDistribution(POSITIONS),
@@ -46,8 +47,8 @@ TRANSFORMER_SPACE: dict[str, BaseDistribution] = {
 }
 """What `suggest_transformer` asks a trial for.
 
-The width is not a choice of its own: it is the number of heads times the width of one, so that
-every combination is a network. With quantum attention, ``head_width`` is the number of qubits.
+Heads have a width of their own, from and to which tokens are projected, so that every combination
+is a network. With quantum attention, ``head_width`` is the number of qubits.
 """
 
 
@@ -57,12 +58,18 @@ def suggest_transformer(trial: BaseTrial) -> TransformerConfig:
 
 
 def network_size(
-    layers: int, heads: int, head_width: int, feed_forward: int, positions: str, pooling: str
+    layers: int,
+    width: int,
+    heads: int,
+    head_width: int,
+    feed_forward: int,
+    positions: str,
+    pooling: str,
 ) -> int:
     """Trainable numbers of the network that a trial describes; parameters as in the space."""
     return count_parameters(
         TransformerConfig(
-            layers, heads, head_width, feed_forward, positions, pooling, ATTENTIONS[0], 0.0
+            layers, width, heads, head_width, feed_forward, positions, pooling, ATTENTIONS[0], 0.0
         )
     )
 
@@ -97,13 +104,14 @@ def make_objective(seed: int) -> Objective:
 
 PROBLEM = Problem(
     name="transformer-text",
-    summary="A transformer on real text, its attention classical or quantum: 12 parameters.",
+    summary="A transformer on real text, its attention classical or quantum: 13 parameters.",
     direction="minimize",
     make_objective=make_objective,
     packages=("torch", "sklearn", "wn"),
     extra="data,torch",
     search_space={**TRANSFORMER_SPACE, **SETTINGS_SPACE},
     size=Size(
-        ("layers", "heads", "head_width", "feed_forward", "positions", "pooling"), network_size
+        ("layers", "width", "heads", "head_width", "feed_forward", "positions", "pooling"),
+        network_size,
     ),
 )

@@ -96,8 +96,9 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.rotary = config.heads, config.positions == "rotary"
         self.similarity = SIMILARITIES[config.attention]
-        self.query_key_value = nn.Linear(config.width, 3 * config.width)
-        self.output = nn.Linear(config.width, config.width)
+        inner = config.heads * config.head_width
+        self.query_key_value = nn.Linear(config.width, 3 * inner)
+        self.output = nn.Linear(inner, config.width)
 
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
         """Of tokens, shape (n, t, d), and where they are no padding, bool, (n, t): (n, t, d)."""

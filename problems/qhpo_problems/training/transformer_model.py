@@ -2,7 +2,7 @@
 
 Glossary:
     n, t, h   examples in a batch; tokens of each, `LENGTH`; heads.
-    e, d      numbers of one head, ``head_width``; of one token, the width d = h * e.
+    d, e      numbers of a token between the layers, ``width``; of one head, ``head_width``.
     q, k, v   queries, keys, values: shape (n, h, t, e).
     s         similarity of a query and a key, at least 0: shape (n, h, t, t). Whatever the kind of
               attention, its weights are s over the sum of s over all keys that are no padding.
@@ -54,6 +54,7 @@ class TransformerConfig:
 
     Attributes:
         layers: At least 1.
+        width: Numbers of a token between the layers: even, at least 2.
         heads: Of each layer, at least 1.
         head_width: Numbers of a query and a key, and qubits of ``"quantum"``: even, 2 to 8.
         feed_forward: Hidden units of each layer's feed-forward part, at least 1.
@@ -68,6 +69,7 @@ class TransformerConfig:
     """
 
     layers: int
+    width: int
     heads: int
     head_width: int
     feed_forward: int
@@ -83,10 +85,14 @@ class TransformerConfig:
                     f"{name} must be at least 1; got {getattr(self, name)}; "
                     "give a positive whole number"
                 )
+        if self.width < 2 or self.width % 2:
+            raise QhpoError(
+                f"width must be even and at least 2, as waves come in pairs; got {self.width}"
+            )
         if self.head_width not in (2, 4, 6, 8):
             raise QhpoError(
                 "head_width must be 2, 4, 6 or 8, pairs to turn and qubits to simulate; "
-                f"got {self.head_width}; take more heads for a wider model"
+                f"got {self.head_width}; take more heads for a wider layer"
             )
         for name, allowed in (
             ("positions", POSITIONS),
@@ -100,11 +106,6 @@ class TransformerConfig:
             raise QhpoError(
                 f"dropout must be at least 0 and below 1; got {self.dropout}; 0 turns it off"
             )
-
-    @property
-    def width(self) -> int:
-        """Numbers of one token between the layers."""
-        return self.heads * self.head_width
 
 
 def build_transformer(config: TransformerConfig) -> nn.Module:
@@ -120,13 +121,13 @@ def build_transformer(config: TransformerConfig) -> nn.Module:
 def count_parameters(config: TransformerConfig) -> int:
     """Trainable numbers of ``build_transformer(config)``, by arithmetic, without building it.
 
-    With d the width and f the hidden units: the embedding of every token (and of every place, if
+    With d the width, m = h * e the numbers of all heads and f the hidden units: the embedding of every token (and of every place, if
     learned), in each layer four projections, two normalizations and two linear layers, then one
     normalization, the pooling's weights if it has any, and the linear layer's. The kind of
     attention, dropout and the other positions have none.
     """
-    d, f = config.width, config.feed_forward
+    d, m, f = config.width, config.heads * config.head_width, config.feed_forward
     embedding = (TOKENS + (LENGTH if config.positions == "learned" else 0)) * d
-    layer = 4 * (d + 1) * d + 2 * 2 * d + (d + 1) * f + (f + 1) * d
+    layer = (d + 1) * 3 * m + (m + 1) * d + 2 * 2 * d + (d + 1) * f + (f + 1) * d
     pooling = d if config.pooling == "attention" else 0
     return embedding + config.layers * layer + 2 * d + pooling + (d + 1) * len(TOPICS)
