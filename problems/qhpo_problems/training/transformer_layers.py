@@ -135,7 +135,7 @@ SIMILARITIES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Vaswani et al. 2017, section 3.5: sine and cosine of the place, shape (length, width).
+    """Sine and cosine of the place, shape (length, width).
 
     The wavelengths grow from 2 pi to 10,000 * 2 pi.
     """

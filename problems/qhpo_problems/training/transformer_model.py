@@ -31,12 +31,13 @@ __all__ = [
 ATTENTIONS = ("softmax", "linear", "cosine", "quantum")
 """Similarities of queries and keys.
 
-- ``"softmax"``: ``exp(q.k / sqrt(e))`` (Vaswani et al. 2017, "Attention Is All You Need", eq. 1).
+- ``"softmax"``: ``exp(q.k / sqrt(e))`` (Vaswani et al. 2017, "Attention Is All You Need").
 - ``"linear"``: ``f(q).f(k)`` with ``f(x) = elu(x) + 1`` (Katharopoulos et al. 2020, "Transformers
-  are RNNs", eq. 7).
+  are RNNs").
 - ``"quantum"``: the squared overlap of the states of e qubits that a circuit makes of q and k, see
   `quantum.kernel`.
-- ``"cosine"``: what ``"quantum"`` becomes without entanglement, a product of cosines.
+- ``"cosine"``: what a circuit of one layer without entanglement gives, the product over numbers
+  of ``cos((q_i - k_i) / 2)^2``: what entanglement adds shows against it.
 """
 
 POSITIONS = ("none", "sinusoidal", "learned", "rotary")
@@ -121,10 +122,11 @@ def build_transformer(config: TransformerConfig) -> nn.Module:
 def count_parameters(config: TransformerConfig) -> int:
     """Trainable numbers of ``build_transformer(config)``, by arithmetic, without building it.
 
-    With d the width, m = h * e the numbers of all heads and f the hidden units: the embedding of every token (and of every place, if
-    learned), in each layer four projections, two normalizations and two linear layers, then one
-    normalization, the pooling's weights if it has any, and the linear layer's. The kind of
-    attention, dropout and the other positions have none.
+    With d the width, m = h * e the numbers of all heads and f the hidden units: the embedding of
+    every token (and of every place, if learned), in each layer the projections to queries, keys
+    and values and back, two normalizations and two linear layers, then one normalization, the
+    pooling's weights if it has any, and the linear layer's. The kind of attention, dropout and
+    the other positions have none.
     """
     d, m, f = config.width, config.heads * config.head_width, config.feed_forward
     embedding = (TOKENS + (LENGTH if config.positions == "learned" else 0)) * d
