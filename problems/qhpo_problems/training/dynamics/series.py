@@ -1,4 +1,4 @@
-"""Lorenz's trajectories as data to learn forecasting from."""
+"""Trajectories of a system as data to learn forecasting from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import torch
 
 from qhpo.errors import QhpoError
 from qhpo_problems.training.data import Part, Split
-from qhpo_problems.training.dynamics.systems import LORENZ_EXPONENT, lorenz, simulate
+from qhpo_problems.training.dynamics.tasks import Task
 
-__all__ = ["DT", "HORIZON", "STARTS", "LorenzSeries"]
-
-DT = 0.05
-"""Time between samples; a turn around one of the attractor's wings takes about 15 of them."""
+__all__ = ["HORIZON", "STARTS", "Series"]
 
 _TRAINING = 30
 """Training trajectories."""
@@ -21,35 +18,31 @@ _WARM_UP = 20
 """States before a start, for the memory of the network to settle."""
 
 HORIZON = 220
-"""Steps of a forecast: ten Lyapunov times."""
+"""Steps of a forecast: about ten Lyapunov times."""
 
 STARTS = 24
 """Forecasts that a network is judged by, in validation and in test each."""
 
 
-class LorenzSeries:
+class Series:
     """Trajectories from random starts: some to learn from, to choose by and to judge by.
 
     Each has 241 samples. Each variable is scaled to mean 0 and standard deviation 1 over those to
     learn from.
 
     Args:
+        task: The system.
         seed: Of the starts, 0 to 2**32 - 1.
 
     Raises:
         QhpoError: If the seed is out of range.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, task: Task, seed: int) -> None:
         if not 0 <= seed < 2**32:
             raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
-        states = simulate(
-            lorenz,
-            np.array([0.0, 0.0, 25.0]),
-            DT,
-            _WARM_UP + HORIZON + 1,
-            _TRAINING + 2 * STARTS,
-            np.random.default_rng(seed),
+        states = task.simulate(
+            _WARM_UP + HORIZON + 1, _TRAINING + 2 * STARTS, np.random.default_rng(seed)
         )
         learn = states[:_TRAINING]
         scaled = (states - learn.mean(axis=(0, 1))) / learn.std(axis=(0, 1))
@@ -59,11 +52,6 @@ class LorenzSeries:
             Part(judging[:, :_WARM_UP], judging[:, _WARM_UP:-1])
             for judging in pieces[_TRAINING:].chunk(2)
         )
-
-    @property
-    def step(self) -> float:
-        """Length of a step in Lyapunov times."""
-        return DT * LORENZ_EXPONENT
 
     def split(self, window: int) -> Split:
         """The training trajectories cut into windows, and the starts of the others.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from qhpo.errors import QhpoError
-from qhpo_problems.training.dynamics.delay import mackey_glass
+from qhpo_problems.training.dynamics.delay import MACKEY_GLASS_EXPONENT, mackey_glass
 
 
 @pytest.mark.parametrize("point", [0.0, 1.0])
@@ -34,11 +34,21 @@ def test_a_short_delay_settles_and_a_long_one_does_not() -> None:
     assert 1.2 < long.max() < 1.5
 
 
-def test_chaos() -> None:
-    one, other = (mackey_glass(60_000, history=1.2 + shift) for shift in (0.0, 1e-9))
-    apart = np.abs(one - other)
-    assert apart[:1000].max() < 1e-7
-    assert apart[-10_000:].max() > 1e-4
+def test_neighbours_part_at_the_rate_of_the_exponent() -> None:
+    pasts = np.random.default_rng(0).uniform(0.3, 1.3, size=100)
+    x = mackey_glass(6400, history=np.stack([pasts, pasts * (1 + 1e-11)]), per_delay=34)
+    distances = np.abs(x[:, 0] - x[:, 1])
+    # Root mean squares over 200 units of time, from 1500 and 3000 on.
+    early, late = (np.sqrt((distances[i : i + 400] ** 2).mean(axis=0)) for i in (3000, 6000))
+    rate = np.log(late / early).mean() / 1500
+    assert rate == pytest.approx(MACKEY_GLASS_EXPONENT, abs=5e-4)
+
+
+def test_solutions_side_by_side() -> None:
+    pasts = np.array([[0.5, 1.2], [0.9, 1.0]])
+    together = mackey_glass(300, history=pasts)
+    assert together.shape == (301, 2, 2)
+    np.testing.assert_allclose(together[:, 1, 0], mackey_glass(300, history=0.9), rtol=1e-12)
 
 
 @pytest.mark.parametrize("wrong", [{"delay": 0.0}, {"steps": 0}, {"per_delay": 0}])

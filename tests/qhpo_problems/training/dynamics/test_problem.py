@@ -2,6 +2,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -12,7 +13,9 @@ from qhpo.errors import QhpoError
 from qhpo.problem import Objective, load_problem
 from qhpo_problems.training.dynamics import problem
 from qhpo_problems.training.dynamics.config import ForecasterConfig
-from qhpo_problems.training.dynamics.series import HORIZON, STARTS, LorenzSeries
+from qhpo_problems.training.dynamics.delay import mackey_glass
+from qhpo_problems.training.dynamics.series import HORIZON, STARTS, Series
+from qhpo_problems.training.dynamics.tasks import LORENZ, MACKEY_GLASS
 
 PARAMS: dict[str, Any] = {
     "cell": "gru",
@@ -29,15 +32,15 @@ PARAMS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def series() -> LorenzSeries:
-    return LorenzSeries(0)
+def series() -> Series:
+    return Series(LORENZ, 0)
 
 
 @pytest.fixture
-def objective(monkeypatch: pytest.MonkeyPatch, series: LorenzSeries) -> Objective:
+def objective(monkeypatch: pytest.MonkeyPatch, series: Series) -> Objective:
     monkeypatch.setattr(problem, "EPOCHS", 6)
-    monkeypatch.setattr("qhpo_problems.training.dynamics.series.LorenzSeries", lambda _: series)
-    return problem.make_objective(0)
+    monkeypatch.setattr("qhpo_problems.training.dynamics.series.Series", lambda *_: series)
+    return problem.PROBLEM.objective(0)
 
 
 def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
@@ -49,6 +52,7 @@ def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.Froze
 
 def test_entry_point_gives_this_problem() -> None:
     assert load_problem("rnn-dynamics") is problem.PROBLEM
+    assert load_problem("rnn-mackey-glass") is problem.MACKEY_GLASS_PROBLEM
     assert problem.PROBLEM.missing_packages() == ()
 
 
@@ -73,18 +77,18 @@ def test_units_are_asked_for_layers_that_exist(monkeypatch: pytest.MonkeyPatch) 
         lambda trial, *args, **kwargs: trial.user_attrs["parameters"] / 1000,
     )
     monkeypatch.setattr(
-        "qhpo_problems.training.dynamics.series.LorenzSeries",
-        lambda _: type("Nothing", (), {"split": lambda *_: None, "step": 1.0})(),
+        "qhpo_problems.training.dynamics.series.Series",
+        lambda *_: type("Nothing", (), {"split": lambda *_: None})(),
     )
     study = optuna.create_study(sampler=QUBOSampler(seed=0))
-    study.optimize(problem.make_objective(0), n_trials=14)
+    study.optimize(problem.PROBLEM.objective(0), n_trials=14)
     for trial in study.trials:
         units = [name for name in trial.params if name.startswith("units_")]
         assert units == [f"units_{i}" for i in range(1, trial.params["layers"] + 1)]
     assert len({trial.params["layers"] for trial in study.trials}) > 1
 
 
-def test_windows_say_what_follows_each_state(series: LorenzSeries) -> None:
+def test_windows_say_what_follows_each_state(series: Series) -> None:
     split = series.split(40)
     assert split.train.inputs.shape == (30 * 6, 40, 3)
     torch.testing.assert_close(split.train.inputs[:, 1:], split.train.targets[:, :-1])
@@ -94,7 +98,7 @@ def test_windows_say_what_follows_each_state(series: LorenzSeries) -> None:
     torch.testing.assert_close(states.std(dim=(0, 1)), torch.ones(3), atol=0.02, rtol=0)
 
 
-def test_starts_are_others_in_each_part(series: LorenzSeries) -> None:
+def test_starts_are_others_in_each_part(series: Series) -> None:
     split = series.split(40)
     for part in (split.validation, split.test):
         assert part.inputs.shape == (STARTS, 20, 3)
@@ -104,13 +108,23 @@ def test_starts_are_others_in_each_part(series: LorenzSeries) -> None:
         assert steps[:, 19].max() <= steps.max() < 3.0
         assert steps[:, 19].mean() == pytest.approx(steps.mean().item(), rel=0.5)
     assert not torch.isin(split.test.inputs[:, 0], split.validation.inputs[:, 0]).any()
-    assert HORIZON * series.step == pytest.approx(10.0, abs=0.05)
+    assert HORIZON * LORENZ.step == pytest.approx(10.0, abs=0.05)
 
 
-def test_the_same_seed_gives_the_same_data(series: LorenzSeries) -> None:
-    again, other = LorenzSeries(0).split(80), LorenzSeries(1).split(80)
+def test_the_same_seed_gives_the_same_data(series: Series) -> None:
+    again, other = Series(LORENZ, 0).split(80), Series(LORENZ, 1).split(80)
     assert torch.equal(again.train.inputs, series.split(80).train.inputs)
     assert not torch.equal(again.train.inputs, other.train.inputs)
+
+
+def test_samples_of_the_delay_equation_are_its_solution() -> None:
+    states = MACKEY_GLASS.simulate(50, 3, np.random.default_rng(0))
+    assert states.shape == (3, 50, 1)
+    pasts = np.random.default_rng(0).uniform(0.3, 1.3, size=3)
+    solution = mackey_glass(10_000 + 850 * 5, history=pasts, per_delay=170)
+    # On the attractor errors of the step have grown a little.
+    np.testing.assert_allclose(states[:, :, 0], solution[10_000::85].T[:, :50], atol=5e-3)
+    assert 10.0 * 0.9 < HORIZON * MACKEY_GLASS.step < 10.0 * 1.1
 
 
 def test_learns_and_says_how(objective: Objective) -> None:
