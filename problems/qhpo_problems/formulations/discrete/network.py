@@ -29,7 +29,7 @@ def train_last_layer(
     *,
     bits: str | int = 4,
     alpha: float = 1.0,
-    solver: str | dimod.Sampler | Solver | None = "neal",
+    solver: str | dimod.Sampler | Solver | None = None,
     seed: int = 0,
 ) -> nn.Module:
     """A copy of a classifier whose last layer has discrete weights, trained by least squares.
@@ -45,8 +45,9 @@ def train_last_layer(
         bits: Of a weight, 1 to 8, ``"binary"`` or ``"ternary"``, see
             `qhpo_problems.formulations.discrete.levels`.
         alpha: Ridge, at least 0, as of ``sklearn.linear_model.Ridge``.
-        solver: A name or an object, as in `qhpo.solvers.make_solver`; None for the anneal of all
-            outputs at once, by blocks of weights.
+        solver: None for the anneal of all outputs at once, by blocks of weights, which finds lower
+            losses where features are many and alike, as those of networks are; a name or an object
+            as in `qhpo.solvers.make_solver` samples QUBOs of each output.
         seed: Of the search, in [0, 2^31).
 
     Raises:

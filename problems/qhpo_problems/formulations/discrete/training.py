@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.solvers import Solver
-from qhpo_problems.formulations.base import minimize, solve
+from qhpo_problems.formulations.base import BLOCK, minimize, solve
 from qhpo_problems.formulations.discrete.levels import Levels
 from qhpo_problems.formulations.discrete.row import DiscreteRow, Moments
 from qhpo_problems.formulations.quantization.grid import cheaper, greedy
@@ -38,8 +38,9 @@ _ROUNDS = (1.0, 0.85, 1.2, 0.93, 1.08, 1.0)
 one itself, the levels that it was fitted to mostly stay the best."""
 
 _ALL_LEVELS = 3
-"""Levels up to which a QUBO has all of them, as its bits then count alike. With more, anneals of
-all bits almost never left the start, and those of the two levels around each weight did."""
+"""Levels up to which a QUBO has all of them, as its bits then count alike, if one anneal takes
+all bits. With more levels, anneals of all bits almost never left the start, and those of two levels
+for each weight did."""
 
 _NOTHING = 1e-30
 """Stands for a scale of 0, of outputs that no feature tells anything about."""
@@ -159,7 +160,7 @@ class _Task:
             around: Where a weight has a choice of two codes, whether the other one is the next
                 towards the real weight, or the next up or down at random.
         """
-        if self.levels.top < _ALL_LEVELS:
+        if self.levels.top < _ALL_LEVELS and start.shape[1] * self.levels.bits <= BLOCK:
             return np.array([self._of_all(r, code, solver, rng) for r, code in enumerate(start)])
         if around:
             lower = lower_codes(self.targets, self.grid, start)
