@@ -42,14 +42,18 @@ def draw(study: optuna.Study) -> None:
     axes = figure.subplots()
     sizes = [trial.user_attrs["size"] for trial in study.trials]
     errors = [100 * trial.value for trial in study.trials]
-    axes.scatter(sizes, errors, c=range(len(sizes)), cmap="viridis")
-    best = study.best_trial
-    axes.scatter(best.user_attrs["size"], 100 * best.value, s=160, fc="none", ec="#D55E00")
+    axes.scatter(sizes, errors, color="#0072B2", alpha=0.7, label="a trial each")
+    best = study.best_trial.number
+    axes.scatter(sizes[best], errors[best], s=140, fc="none", ec="#D55E00", label="best")
     axes.axvline(BUDGET, color="#555555", linestyle="--", label="budget")
-    axes.set_xlabel("trainable weights")
-    axes.set_ylabel("validation error, %")
+    axes.set_xlim(0, 1.05 * BUDGET)
     axes.set_yscale("log")
-    figure.colorbar(axes.collections[0], label="trial")
+    axes.minorticks_off()
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick < 2.5 * max(errors)]
+    axes.set_yticks(ticks, [f"{tick} %" for tick in ticks])
+    axes.set_xlabel("trainable weights")
+    axes.set_ylabel("validation error")
+    axes.legend()
     figure.savefig("constrained_architecture.png")
 
 
