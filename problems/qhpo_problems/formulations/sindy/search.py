@@ -25,7 +25,7 @@ IntArray = NDArray[np.intp]
 STARTS = 8
 """Of `best_terms`. In libraries of degree 2 to 5 and on two trajectories of the Lorenz system,
 with 5 % noise, 44 to 100 % of random starts led to the true terms, 12 to 100 % by exchanges
-alone."""
+alone. Those take a sixteenth of the time: from 128 starts they found as much."""
 
 _LEAST_GAIN = 1e-12
 """Of an error: rounding changes less."""
