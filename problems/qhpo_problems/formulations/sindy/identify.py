@@ -111,6 +111,6 @@ def _right_side(coefficients: FloatArray, names: Sequence[str]) -> str:
     text = ""
     for value, name in zip(coefficients.tolist(), names, strict=True):
         if value:
-            sign = "-" if value < 0 else "+"
-            text += f" {sign} {abs(value):.4g}" + ("" if name == "1" else f" {name}")
-    return text.removeprefix(" + ").strip() or "0"
+            sign = ("-" if value < 0 else "") if not text else (" - " if value < 0 else " + ")
+            text += f"{sign}{abs(value):.4g}" + ("" if name == "1" else f" {name}")
+    return text or "0"

@@ -79,7 +79,7 @@ def test_a_solution_in_closed_form() -> None:
     found = identify(
         np.stack([np.cos(times), np.sin(times)], axis=1), 0.01, terms_per_equation=1, degree=3
     )
-    assert str(found) == "dx1/dt = - 1 x2\ndx2/dt = 1 x1"
+    assert str(found) == "dx1/dt = -1 x2\ndx2/dt = 1 x1"
 
 
 def test_equations_in_print() -> None:
