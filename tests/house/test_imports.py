@@ -30,8 +30,12 @@ HEAVY = (
     "pennylane",
     "plotly",
     "qiskit",
+    "seglearn",
     "sklearn",
+    "sktime",
     "torch",
+    "vega_datasets",
+    "wn",
 )
 
 
