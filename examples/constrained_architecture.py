@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
-from qhpo_problems.training.cnn import CNN_SPACE, network_size, suggest_cnn
-from qhpo_problems.training.cnn_model import build_cnn, count_parameters
+from qhpo_problems.training.cnn.model import build_cnn, count_parameters
+from qhpo_problems.training.cnn.problem import CNN_SPACE, network_size, suggest_cnn
 from qhpo_problems.training.data import digits
 from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
 from qhpo_problems.training.tuning import validation_error

@@ -14,8 +14,8 @@ from qhpo import QUBOSampler
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import prune
 from qhpo_problems.formulations.quantization import quantize
-from qhpo_problems.training.cnn import suggest_cnn
-from qhpo_problems.training.cnn_model import build_cnn
+from qhpo_problems.training.cnn.model import build_cnn
+from qhpo_problems.training.cnn.problem import suggest_cnn
 from qhpo_problems.training.data import digits
 from qhpo_problems.training.loop import Fitted, error_share, fit
 from qhpo_problems.training.settings import suggest_settings

@@ -9,8 +9,8 @@ import os
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.cnn import suggest_cnn
-from qhpo_problems.training.cnn_model import build_cnn, count_parameters
+from qhpo_problems.training.cnn.model import build_cnn, count_parameters
+from qhpo_problems.training.cnn.problem import suggest_cnn
 from qhpo_problems.training.data import digits
 from qhpo_problems.training.settings import suggest_settings
 from qhpo_problems.training.tuning import validation_error

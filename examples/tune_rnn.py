@@ -10,12 +10,12 @@ import os
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.rnn_model import count_parameters
-from qhpo_problems.training.rnn_network import RNN
+from qhpo_problems.training.recurrent.model import count_parameters
+from qhpo_problems.training.recurrent.network import RNN
 from qhpo_problems.training.settings import suggest_settings
 from qhpo_problems.training.tuning import validation_error
-from qhpo_problems.training.vowels import suggest_rnn
-from qhpo_problems.training.vowels_data import COEFFICIENTS, SPEAKERS, vowels
+from qhpo_problems.training.vowels.data import COEFFICIENTS, SPEAKERS, vowels
+from qhpo_problems.training.vowels.problem import suggest_rnn
 
 DATA = vowels(seed=0)
 

@@ -12,9 +12,9 @@ import optuna
 
 from qhpo import QUBOSampler
 from qhpo_problems.training.settings import suggest_settings
-from qhpo_problems.training.text import definitions
-from qhpo_problems.training.transformer import suggest_transformer
-from qhpo_problems.training.transformer_model import build_transformer
+from qhpo_problems.training.transformer.model import build_transformer
+from qhpo_problems.training.transformer.problem import suggest_transformer
+from qhpo_problems.training.transformer.text import definitions
 from qhpo_problems.training.tuning import validation_error
 
 DATA = definitions(seed=0)

@@ -1,7 +1,9 @@
 """Models to tune on real data.
 
-One module a problem, and what problems share: `settings` (how a model is trained), `data` (real
-data, split), `loop` (training with the best weights kept), `tuning` (one training as one Optuna
-trial). Importing this package, a problem's module or `settings` imports neither torch nor
-scikit-learn.
+A package for each problem or family of them, whose `problem` says what is tuned, and what problems
+share: `settings` (how a model is trained), `data` (data, split, and scikit-learn's digits), `loop`
+(training with the best weights kept), `tuning` (one training as one Optuna trial), `checkpoints`
+(the weights of trials in files) and `noise` (a layer). `recurrent` has networks that several
+problems train, `quantum` the circuits. Importing this package, a `problem` or `settings` imports
+neither torch nor a package of data.
 """

@@ -7,9 +7,9 @@ import torch
 
 from qhpo.errors import QhpoError
 from qhpo.problem import CHECKPOINTS
-from qhpo_problems.training import cnn
 from qhpo_problems.training.checkpoints import PATH, keep, load
-from qhpo_problems.training.cnn_model import build_cnn
+from qhpo_problems.training.cnn import problem
+from qhpo_problems.training.cnn.model import build_cnn
 from qhpo_problems.training.data import digits
 from qhpo_problems.training.loop import error_share
 
@@ -24,13 +24,13 @@ def study_with(folder: Path | None) -> optuna.Study:
 def test_the_weights_of_a_trial_give_its_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cnn, "EPOCHS", 2)
+    monkeypatch.setattr(problem, "EPOCHS", 2)
     study = study_with(tmp_path / "new" / "folder")
     study.sampler = optuna.samplers.RandomSampler(seed=0)
-    study.optimize(cnn.make_objective(0), n_trials=2)
+    study.optimize(problem.make_objective(0), n_trials=2)
     split = digits(0)
     for trial in study.trials:
-        model = build_cnn(cnn.suggest_cnn(optuna.trial.FixedTrial(trial.params)))
+        model = build_cnn(problem.suggest_cnn(optuna.trial.FixedTrial(trial.params)))
         weights = load(trial.user_attrs[PATH])
         model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         assert error_share(model, split.validation) == trial.value

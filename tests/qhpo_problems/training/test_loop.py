@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import Part, Split, digits
 from qhpo_problems.training.loop import Epoch, Fitted, error_share, fit
 from qhpo_problems.training.settings import OPTIMIZERS, TrainingSettings

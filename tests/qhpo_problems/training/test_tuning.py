@@ -2,7 +2,7 @@ import optuna
 import pytest
 from torch import nn
 
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import Split, digits
 from qhpo_problems.training.loop import fit
 from qhpo_problems.training.settings import TrainingSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from qhpo_problems.training.cnn import EPOCHS
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.problem import EPOCHS
 from qhpo_problems.training.data import Split, digits
 from qhpo_problems.training.loop import Fitted, fit
 from qhpo_problems.training.settings import TrainingSettings

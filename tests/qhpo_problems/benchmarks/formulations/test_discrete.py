@@ -14,7 +14,7 @@ from qhpo_problems.benchmarks.formulations.discrete import (
     one_flip,
 )
 from qhpo_problems.formulations.discrete import levels_of, moments_of
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import digits as split_of
 from qhpo_problems.training.loop import error_share, fit
 from qhpo_problems.training.settings import TrainingSettings

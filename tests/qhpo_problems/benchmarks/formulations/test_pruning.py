@@ -7,7 +7,7 @@ from torch import nn
 from qhpo_problems.benchmarks.formulations import digits, pruning
 from qhpo_problems.benchmarks.formulations.pruning import COMPARISON, measure_pruning
 from qhpo_problems.formulations.layers import weight_layers
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import digits as split_of
 from qhpo_problems.training.loop import Fitted, fit
 from qhpo_problems.training.settings import TrainingSettings

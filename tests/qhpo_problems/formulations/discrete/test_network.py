@@ -14,7 +14,7 @@ from qhpo_problems.formulations.discrete import (
     moments_of,
     train_last_layer,
 )
-from qhpo_problems.training.cnn_model import CNNConfig, build_cnn
+from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import Split, digits
 from qhpo_problems.training.loop import Fitted, error_share, fit
 from qhpo_problems.training.settings import TrainingSettings

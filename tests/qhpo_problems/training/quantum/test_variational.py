@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 from qhpo_problems.training.quantum.pennylane_twin import variational_on_pennylane
 from qhpo_problems.training.quantum.statevector import expectations, z_values
 from qhpo_problems.training.quantum.variational import observables, variational_state
-from qhpo_problems.training.vqc_model import ENCODINGS, ENTANGLEMENTS, READOUTS
+from qhpo_problems.training.vqc.model import ENCODINGS, ENTANGLEMENTS, READOUTS
 
 
 def circuit(x: Tensor, w: Tensor, encoding: str, entanglement: str, readout: str) -> Tensor:
