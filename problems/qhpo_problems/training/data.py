@@ -11,8 +11,9 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from qhpo.errors import QhpoError
+from qhpo_problems.training.checks import check_seed
 
-__all__ = ["Part", "Split", "check_seed", "digits"]
+__all__ = ["Part", "Split", "digits"]
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,6 @@ class Split:
     train: Part
     validation: Part
     test: Part
-
-
-def check_seed(seed: int) -> None:
-    """Every problem takes the seeds that scikit-learn and the samplers take, 0 to 2**32 - 1.
-
-    Raises:
-        QhpoError: If the seed is out of range.
-    """
-    if not 0 <= seed < 2**32:
-        raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
 
 
 def digits(seed: int, *, train: int = 256, validation: int = 770) -> Split:

@@ -10,6 +10,7 @@ from optuna.trial import BaseTrial
 
 from qhpo.errors import QhpoError
 from qhpo.problem import suggest
+from qhpo_problems.training.checks import check_choices, check_positive
 
 __all__ = ["BATCH_SIZES", "OPTIMIZERS", "SETTINGS_SPACE", "TrainingSettings", "suggest_settings"]
 
@@ -51,10 +52,7 @@ class TrainingSettings:
     epochs: int
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise QhpoError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}"
-            )
+        check_choices(self, optimizer=OPTIMIZERS)
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise QhpoError(
                 f"learning_rate must be finite and above 0; got {self.learning_rate}; "
@@ -65,12 +63,7 @@ class TrainingSettings:
                 f"weight_decay must be finite and at least 0; got {self.weight_decay}; "
                 "0 turns it off"
             )
-        for name in ("batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise QhpoError(
-                    f"{name} must be at least 1; got {getattr(self, name)}; "
-                    "give a positive whole number"
-                )
+        check_positive(self, "batch_size", "epochs")
 
 
 def suggest_settings(trial: BaseTrial, epochs: int) -> TrainingSettings:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo_problems.training.cartpole.simulation import MAX_ANGLE, MAX_POSITION
+from qhpo_problems.training.checks import check_choices
 
 __all__ = [
     "ACTIVATIONS",
@@ -66,10 +67,7 @@ class ControllerConfig:
                 f"hidden must have at most {MAX_LAYERS} entries, all at least 1; got "
                 f"{self.hidden}; leave a layer out by giving fewer entries"
             )
-        if self.activation not in ACTIVATIONS:
-            raise QhpoError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}"
-            )
+        check_choices(self, activation=ACTIVATIONS)
         if not 0 < self.max_force < np.inf:
             raise QhpoError(
                 f"max_force must be finite and above 0; got {self.max_force}; 10 newtons are usual"

@@ -15,7 +15,6 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial
 
-from qhpo.errors import QhpoError
 from qhpo.problem import Objective, Problem, suggest
 from qhpo_problems.training.cartpole.controller import (
     ACTIVATIONS,
@@ -26,6 +25,7 @@ from qhpo_problems.training.cartpole.controller import (
 from qhpo_problems.training.cartpole.episodes import draw_episodes, run_episodes
 from qhpo_problems.training.cartpole.training import TrainingConfig, train
 from qhpo_problems.training.checkpoints import keep
+from qhpo_problems.training.checks import check_seed
 
 __all__ = [
     "CONTROLLER_SPACE",
@@ -112,13 +112,12 @@ def make_objective(seed: int) -> Objective:
     `EPISODES` episodes, which are not to choose by.
 
     Args:
-        seed: Of the episodes and of every training, at least 0.
+        seed: Of the episodes and of every training, 0 to 2**32 - 1.
 
     Raises:
-        QhpoError: If the seed is negative.
+        QhpoError: If the seed is out of range.
     """
-    if seed < 0:
-        raise QhpoError(f"seed must be at least 0; got {seed}; give such a whole number")
+    check_seed(seed)
     judging, testing = (
         draw_episodes(np.random.default_rng((seed, part)), EPISODES, SECONDS, push=PUSH, noise=1.0)
         for part in (1, 2)

@@ -13,14 +13,13 @@ from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
 from qhpo_problems.training.cnn.model import (
-    ACTIVATIONS,
     KERNEL_SIZES,
     MAX_BLOCKS,
-    POOLINGS,
     CNNConfig,
     build_cnn,
     count_parameters,
 )
+from qhpo_problems.training.convolution import ACTIVATIONS, POOLINGS
 from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
 
 __all__ = ["CNN_SPACE", "EPOCHS", "PROBLEM", "make_objective", "network_size", "suggest_cnn"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from qhpo_problems.training.dynamics.config import ForecasterConfig
+from qhpo_problems.training.noise import GaussianNoise
+from qhpo_problems.training.recurrent.network import RECURRENCES
 
 __all__ = ["Forecaster"]
 
@@ -25,24 +26,21 @@ class Forecaster(nn.Module):
 
     def __init__(self, config: ForecasterConfig, variables: int) -> None:
         super().__init__()
-        kinds = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
         widths = (variables, *config.units)
         self._layers = nn.ModuleList(
-            kinds[config.cell](inputs, units, batch_first=True)
+            RECURRENCES[config.cell](inputs, units, batch_first=True)
             for inputs, units in zip(widths, config.units, strict=False)
         )
         self._last = nn.Linear(config.units[-1], variables)
         self._increment = config.target == "increment"
-        self._noise = config.noise
+        self._noise = GaussianNoise(config.noise)
 
     def forward(self, states: Tensor) -> Tensor:
         """What follows each state of a sequence, given the states before: (b, T, n) -> (b, T, n).
 
         In training, noise is added to the states.
         """
-        if self.training and self._noise:
-            states = states + self._noise * torch.randn_like(states)
-        return self._advance(states, [None] * len(self._layers))[0]
+        return self._advance(self._noise(states), [None] * len(self._layers))[0]
 
     def forecast(self, states: Tensor) -> Iterator[Tensor]:
         """What follows a sequence, in closed loop: (b, T, n) -> (b, n), step by step without end.

@@ -15,13 +15,13 @@ from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, suggest
 from qhpo_problems.training.dynamics.config import (
-    CELLS,
     MAX_LAYERS,
     TARGETS,
     ForecasterConfig,
     count_parameters,
 )
 from qhpo_problems.training.dynamics.tasks import LORENZ, MACKEY_GLASS, Task
+from qhpo_problems.training.recurrent.model import CELLS
 from qhpo_problems.training.settings import suggest_settings
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from qhpo.errors import QhpoError
+from qhpo_problems.training.checks import check_seed
 from qhpo_problems.training.data import Part, Split
 from qhpo_problems.training.dynamics.tasks import Task
 
@@ -39,8 +39,7 @@ class Series:
     """
 
     def __init__(self, task: Task, seed: int) -> None:
-        if not 0 <= seed < 2**32:
-            raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
+        check_seed(seed)
         states = task.simulate(
             _WARM_UP + HORIZON + 1, _TRAINING + 2 * STARTS, np.random.default_rng(seed)
         )

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from seglearn.datasets import load_watch
 
 from qhpo.errors import QhpoError
-from qhpo_problems.training.data import Part, Split, check_seed
+from qhpo_problems.training.checks import check_seed
+from qhpo_problems.training.data import Part, Split
 from qhpo_problems.training.physio.model import LENGTH, SENSORS
 
 __all__ = ["PERSONS", "exercises"]

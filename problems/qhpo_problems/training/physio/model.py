@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qhpo.errors import QhpoError
-from qhpo_problems.training.cnn.model import ACTIVATIONS, POOLINGS
+from qhpo_problems.training.checks import (
+    check_choices,
+    check_dropout,
+    check_noise,
+    check_widths,
+)
+from qhpo_problems.training.convolution import Blocks, build_blocks, count_blocks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,19 +48,14 @@ READOUTS = ("average", "max")
 
 
 @dataclass(frozen=True)
-class PhysioConfig:
-    """One architecture.
-
-    Each block is a convolution over time, a normalization, an activation and a halving; after the
-    last come a readout over time, dropout and one linear layer.
+class PhysioConfig(Blocks):
+    """One architecture: noise, blocks, a readout over time, dropout and one linear layer.
 
     Attributes:
-        channels: Output channels of each block, first to last; 1 to `MAX_BLOCKS` of them.
+        channels: As in `convolution.Blocks`; 1 to `MAX_BLOCKS` of them.
         kernel_size: Samples that every convolution sees, one of `KERNEL_SIZES`.
-        pooling: How a block halves the length, one of `cnn.model.POOLINGS`.
+        pooling: As in `convolution.Blocks`, as are ``batch_norm`` and ``activation``.
         readout: One of `READOUTS`.
-        batch_norm: Whether every convolution is batch-normalized (it then has no bias of its own).
-        activation: One of `cnn.model.ACTIVATIONS`.
         noise: Standard deviation of the normal noise that training adds to the inputs, in
             standard deviations of the signals; at least 0.
         dropout: Share of the linear layer's inputs dropped in training, at least 0 and below 1.
@@ -64,43 +64,16 @@ class PhysioConfig:
         QhpoError: If a value is outside what is stated here.
     """
 
-    channels: tuple[int, ...]
-    kernel_size: int
-    pooling: str
     readout: str
-    batch_norm: bool
-    activation: str
     noise: float
     dropout: float
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.channels) <= MAX_BLOCKS:
-            raise QhpoError(
-                f"channels must have 1 to {MAX_BLOCKS} entries, one a block, as each block halves "
-                f"the {LENGTH} samples; got {len(self.channels)}: {self.channels}"
-            )
-        if min(self.channels) < 1:
-            raise QhpoError(
-                f"channels must all be at least 1; got {self.channels}; "
-                "leave a block out by giving fewer entries"
-            )
-        for name, allowed in (
-            ("kernel_size", KERNEL_SIZES),
-            ("pooling", POOLINGS),
-            ("readout", READOUTS),
-            ("activation", ACTIVATIONS),
-        ):
-            if getattr(self, name) not in allowed:
-                choices = ", ".join(map(str, allowed))
-                raise QhpoError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
-        if not 0 <= self.noise < float("inf"):
-            raise QhpoError(
-                f"noise must be finite and at least 0; got {self.noise}; 0 turns it off"
-            )
-        if not 0 <= self.dropout < 1:
-            raise QhpoError(
-                f"dropout must be at least 0 and below 1; got {self.dropout}; 0 turns it off"
-            )
+        super().__post_init__()
+        check_widths("channels", self.channels, MAX_BLOCKS, "block")
+        check_choices(self, kernel_size=KERNEL_SIZES, readout=READOUTS)
+        check_noise(self.noise)
+        check_dropout(self.dropout)
 
 
 def build_physio(config: PhysioConfig) -> nn.Sequential:
@@ -112,43 +85,20 @@ def build_physio(config: PhysioConfig) -> nn.Sequential:
 
     from qhpo_problems.training.noise import GaussianNoise
 
-    activations = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
-    pools = {"max": nn.MaxPool1d, "average": nn.AvgPool1d}
     readouts = {"average": nn.AdaptiveAvgPool1d, "max": nn.AdaptiveMaxPool1d}
-    layers: list[nn.Module] = [GaussianNoise(config.noise)]
-    inputs = SENSORS
-    for outputs in config.channels:
-        layers.append(
-            nn.Conv1d(
-                inputs,
-                outputs,
-                config.kernel_size,
-                stride=2 if config.pooling == "stride" else 1,
-                padding=config.kernel_size // 2,
-                bias=not config.batch_norm,
-            )
-        )
-        if config.batch_norm:
-            layers.append(nn.BatchNorm1d(outputs))
-        layers.append(activations[config.activation]())
-        if config.pooling in pools:
-            layers.append(pools[config.pooling](2))
-        inputs = outputs
-    layers += [readouts[config.readout](1), nn.Flatten()]
-    layers += [nn.Dropout(config.dropout), nn.Linear(inputs, CLASSES)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(
+        GaussianNoise(config.noise),
+        *build_blocks(config, SENSORS, dimensions=1),
+        readouts[config.readout](1),
+        nn.Flatten(),
+        nn.Dropout(config.dropout),
+        nn.Linear(config.channels[-1], CLASSES),
+    )
 
 
 def count_parameters(config: PhysioConfig) -> int:
     """Trainable numbers of ``build_physio(config)``, by arithmetic, without building it.
 
-    With c the channels, c_0 = SENSORS and k the kernel size, the sum over blocks i of
-    ``k * c_(i-1) * c_i``, plus ``c_i`` for a bias or ``2 * c_i`` for batch normalization, plus the
-    linear layer's.
+    Those of the blocks, see `convolution.count_blocks`, and of the linear layer.
     """
-    widths = (SENSORS, *config.channels)
-    weights = config.kernel_size * sum(
-        inputs * outputs for inputs, outputs in zip(widths, config.channels, strict=False)
-    )
-    per_channel = 2 if config.batch_norm else 1
-    return weights + per_channel * sum(config.channels) + (widths[-1] + 1) * CLASSES
+    return count_blocks(config, SENSORS, dimensions=1) + (config.channels[-1] + 1) * CLASSES

@@ -12,7 +12,7 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
-from qhpo_problems.training.cnn.model import ACTIVATIONS, POOLINGS
+from qhpo_problems.training.convolution import ACTIVATIONS, POOLINGS
 from qhpo_problems.training.physio.model import (
     KERNEL_SIZES,
     MAX_BLOCKS,

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qhpo.errors import QhpoError
+from qhpo_problems.training.checks import check_choices, check_dropout, check_widths
 
-__all__ = ["CELLS", "MAX_LAYERS", "POOLINGS", "RNNConfig", "count_parameters"]
+__all__ = ["CELLS", "MAX_LAYERS", "POOLINGS", "RNNConfig", "count_layer", "count_parameters"]
 
 CELLS = ("gru", "lstm", "rnn")
 """Recurrences; ``"rnn"`` is the plain one, with the hyperbolic tangent."""
@@ -60,24 +60,9 @@ class RNNConfig:
     dropout: float
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.units) <= MAX_LAYERS:
-            raise QhpoError(
-                f"units must have 1 to {MAX_LAYERS} entries, one a layer; "
-                f"got {len(self.units)}: {self.units}; give one for every layer"
-            )
-        if min(self.units) < 1:
-            raise QhpoError(
-                f"units must all be at least 1; got {self.units}; "
-                "leave a layer out by giving fewer entries"
-            )
-        for name, allowed in (("cell", CELLS), ("pooling", POOLINGS)):
-            if getattr(self, name) not in allowed:
-                choices = ", ".join(allowed)
-                raise QhpoError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
-        if not 0 <= self.dropout < 1:
-            raise QhpoError(
-                f"dropout must be at least 0 and below 1; got {self.dropout}; 0 turns it off"
-            )
+        check_widths("units", self.units, MAX_LAYERS, "layer")
+        check_choices(self, cell=CELLS, pooling=POOLINGS)
+        check_dropout(self.dropout)
 
     @property
     def directions(self) -> int:
@@ -85,17 +70,30 @@ class RNNConfig:
         return 2 if self.bidirectional else 1
 
 
+def count_layer(cell: str, inputs: int, units: int) -> int:
+    """Trainable numbers of one direction of a layer.
+
+    They are ``b * u * (d + u + 2)`` with d inputs and u units, and b = 1 for the plain recurrence,
+    3 for the GRU and 4 for the LSTM (torch keeps two biases a row).
+
+    Args:
+        cell: One of `CELLS`.
+        inputs: d, at least 1.
+        units: u, at least 1.
+    """
+    return _BLOCKS[cell] * units * (inputs + units + 2)
+
+
 def count_parameters(config: RNNConfig, features: int, outputs: int) -> int:
     """Trainable numbers of ``network.RNN(config, features, outputs)``, by arithmetic.
 
-    A direction of a layer with u units on d inputs has ``b * u * (d + u + 2)``, with b = 1 for the
-    plain recurrence, 3 for the GRU and 4 for the LSTM (torch keeps two biases a row); to that come
-    the normalizations', the attention's and the linear layer's.
+    Those of every direction of every layer, see `count_layer`, of the normalizations, the attention
+    and the linear layer.
     """
     total, inputs = 0, features
     for units in config.units:
         width = units * config.directions
-        total += config.directions * _BLOCKS[config.cell] * units * (inputs + units + 2)
+        total += config.directions * count_layer(config.cell, inputs, units)
         total += 2 * width if config.layer_norm else 0
         inputs = width
     total += inputs + 1 if config.pooling == "attention" else 0

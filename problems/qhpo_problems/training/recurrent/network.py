@@ -20,9 +20,14 @@ from torch.nn.utils.rnn import (
 
 from qhpo_problems.training.recurrent.model import RNNConfig
 
-__all__ = ["RNN", "lengths", "padded"]
+__all__ = ["RECURRENCES", "RNN", "lengths", "padded"]
 
-_CELLS: dict[str, type[nn.GRU | nn.LSTM | nn.RNN]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+RECURRENCES: dict[str, type[nn.GRU | nn.LSTM | nn.RNN]] = {
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+    "rnn": nn.RNN,
+}
+"""By name in `model.CELLS`."""
 
 
 def padded(sequences: Sequence[NDArray[np.floating]]) -> Tensor:
@@ -61,7 +66,7 @@ class RNN(nn.Module):
         self.norms = nn.ModuleList()
         width = features
         for units in config.units:
-            cell = _CELLS[config.cell]
+            cell = RECURRENCES[config.cell]
             self.recurrences.append(cell(width, units, bidirectional=config.bidirectional))
             width = units * config.directions
             self.norms.append(nn.LayerNorm(width) if config.layer_norm else nn.Identity())

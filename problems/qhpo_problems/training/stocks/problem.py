@@ -12,6 +12,7 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
+from qhpo_problems.training.checks import check_seed
 from qhpo_problems.training.recurrent.model import CELLS, RNNConfig, count_parameters
 from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
 
@@ -81,7 +82,6 @@ def make_objective(seed: int) -> Objective:
     Raises:
         QhpoError: If the seed is out of range.
     """
-    from qhpo_problems.training.data import check_seed
     from qhpo_problems.training.recurrent.network import RNN
     from qhpo_problems.training.stocks.data import log_prices, walk_forward
     from qhpo_problems.training.stocks.forecaster import Forecasters, relative_rmse, squared_loss

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qhpo.errors import QhpoError
+from qhpo_problems.training.checks import check_choices, check_dropout, check_positive
 from qhpo_problems.training.transformer.text import LENGTH, TOKENS, TOPICS
 
 if TYPE_CHECKING:
@@ -80,12 +81,7 @@ class TransformerConfig:
     dropout: float
 
     def __post_init__(self) -> None:
-        for name in ("layers", "heads", "feed_forward"):
-            if getattr(self, name) < 1:
-                raise QhpoError(
-                    f"{name} must be at least 1; got {getattr(self, name)}; "
-                    "give a positive whole number"
-                )
+        check_positive(self, "layers", "heads", "feed_forward")
         if self.width < 2 or self.width % 2:
             raise QhpoError(
                 f"width must be even and at least 2, as waves come in pairs; got {self.width}"
@@ -95,18 +91,8 @@ class TransformerConfig:
                 "head_width must be 2, 4, 6 or 8, pairs to turn and qubits to simulate; "
                 f"got {self.head_width}; take more heads for a wider layer"
             )
-        for name, allowed in (
-            ("positions", POSITIONS),
-            ("pooling", POOLINGS),
-            ("attention", ATTENTIONS),
-        ):
-            if getattr(self, name) not in allowed:
-                choices = ", ".join(allowed)
-                raise QhpoError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
-        if not 0 <= self.dropout < 1:
-            raise QhpoError(
-                f"dropout must be at least 0 and below 1; got {self.dropout}; 0 turns it off"
-            )
+        check_choices(self, positions=POSITIONS, pooling=POOLINGS, attention=ATTENTIONS)
+        check_dropout(self.dropout)
 
 
 def build_transformer(config: TransformerConfig) -> nn.Module:

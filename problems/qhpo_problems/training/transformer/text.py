@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qhpo.errors import MissingExtraError, QhpoError
+from qhpo_problems.training.checks import check_seed
 
 if TYPE_CHECKING:
     from qhpo_problems.training.data import Part, Split
@@ -87,8 +88,7 @@ def definitions(seed: int, *, train: int = 160, validation: int = 100, test: int
         QhpoError: If that package has no WordNet 3.0, the seed is out of range, a part is empty,
             there are fewer definitions than asked for, or too few words to learn from.
     """
-    if not 0 <= seed < 2**32:
-        raise QhpoError(f"seed must be 0 to 2**32 - 1; got {seed}; give such a whole number")
+    check_seed(seed)
     if min(train, validation, test) < 1:
         raise QhpoError(
             "every part must have at least 1 definition of each topic; "

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from qhpo_problems.training.data import Part, Split, check_seed
+from qhpo_problems.training.checks import check_seed
+from qhpo_problems.training.data import Part, Split
 from qhpo_problems.training.recurrent.network import padded
 
 __all__ = ["COEFFICIENTS", "SPEAKERS", "utterances", "vowels"]

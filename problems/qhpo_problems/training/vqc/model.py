@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qhpo.errors import QhpoError
+from qhpo_problems.training.checks import check_choices, check_positive
 from qhpo_problems.training.cnn.model import CLASSES, SIDE
 
 if TYPE_CHECKING:
@@ -64,18 +65,8 @@ class VQCConfig:
             raise QhpoError(
                 f"qubits must be 2 to {MAX_QUBITS}, few enough to simulate; got {self.qubits}"
             )
-        if self.depth < 1:
-            raise QhpoError(
-                f"depth must be at least 1; got {self.depth}; give a positive whole number"
-            )
-        for name, allowed in (
-            ("encoding", ENCODINGS),
-            ("entanglement", ENTANGLEMENTS),
-            ("readout", READOUTS),
-        ):
-            if getattr(self, name) not in allowed:
-                choices = ", ".join(allowed)
-                raise QhpoError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
+        check_positive(self, "depth")
+        check_choices(self, encoding=ENCODINGS, entanglement=ENTANGLEMENTS, readout=READOUTS)
 
     @property
     def angles(self) -> int:

@@ -128,5 +128,5 @@ def test_samplers_of_several_objectives_work_on_it(monkeypatch: pytest.MonkeyPat
 
 
 def test_negative_seed() -> None:
-    with pytest.raises(QhpoError, match="seed must be at least 0; got -1"):
+    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
         problem.make_objective(-1)

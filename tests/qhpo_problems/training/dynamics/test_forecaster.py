@@ -5,12 +5,12 @@ import torch
 
 from qhpo.errors import QhpoError
 from qhpo_problems.training.dynamics.config import (
-    CELLS,
     TARGETS,
     ForecasterConfig,
     count_parameters,
 )
 from qhpo_problems.training.dynamics.forecaster import Forecaster
+from qhpo_problems.training.recurrent.model import CELLS
 
 
 def forecaster(cell: str = "gru", target: str = "increment", noise: float = 0.0) -> Forecaster:
@@ -71,8 +71,7 @@ def test_noise_is_of_training_only() -> None:
     [
         (("cnn", (4,), "state", 0.0), "cell must be one of gru, lstm, rnn; got 'cnn'"),
         (("gru", (4,), "value", 0.0), "target must be one of increment, state; got 'value'"),
-        (("gru", (), "state", 0.0), r"1 to 3 entries.*got \(\)"),
-        (("gru", (4, 4, 4, 4), "state", 0.0), r"got \(4, 4, 4, 4\)"),
+        (("gru", (4, 4, 4, 4), "state", 0.0), r"1 to 3 entries.*got 4: \(4, 4, 4, 4\)"),
         (("gru", (4, 0), "state", 0.0), r"at least 1.*got \(4, 0\)"),
         (("gru", (4,), "state", -1.0), r"noise must be .*got -1\.0"),
         (("gru", (4,), "state", float("nan")), "got nan"),

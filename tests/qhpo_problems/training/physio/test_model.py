@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qhpo.errors import QhpoError
-from qhpo_problems.training.cnn.model import ACTIVATIONS, POOLINGS
+from qhpo_problems.training.convolution import ACTIVATIONS, POOLINGS
 from qhpo_problems.training.physio.model import (
     CLASSES,
     KERNEL_SIZES,
@@ -20,77 +20,52 @@ from qhpo_problems.training.physio.model import (
     count_parameters,
 )
 
-VALID = PhysioConfig((4, 6), 3, "max", "average", True, "relu", 0.25, 0.25)
+VALID = PhysioConfig((4, 6), 3, "max", False, "relu", "average", 0.0, 0.0)
 
 configs = st.builds(
     PhysioConfig,
     channels=st.lists(st.integers(1, 48), min_size=1, max_size=MAX_BLOCKS).map(tuple),
     kernel_size=st.sampled_from(KERNEL_SIZES),
     pooling=st.sampled_from(POOLINGS),
-    readout=st.sampled_from(READOUTS),
     batch_norm=st.booleans(),
     activation=st.sampled_from(ACTIVATIONS),
+    readout=st.sampled_from(READOUTS),
     noise=st.floats(0, 2),
     dropout=st.floats(0, 1, exclude_max=True),
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(configs)
-def test_parameters_are_counted_as_torch_counts_them(config: PhysioConfig) -> None:
+def test_every_network_is_counted_and_learns_from_windows(config: PhysioConfig) -> None:
     model = build_physio(config)
     assert count_parameters(config) == sum(p.numel() for p in model.parameters())
+    scores = model(torch.rand(3, SENSORS, LENGTH))
+    assert scores.shape == (3, CLASSES)
+    scores.square().sum().backward()
+    gradients = [parameter.grad for parameter in model.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
 
 
 def test_parameters_of_one_network_by_hand() -> None:
-    config = PhysioConfig((2, 3), 3, "max", "average", False, "relu", 0.0, 0.0)
+    config = PhysioConfig((2, 3), 3, "max", False, "relu", "average", 0.0, 0.0)
     # (6 * 3 + 1) * 2 = 38, (2 * 3 + 1) * 3 = 21, (3 + 1) * 7 = 28
     assert count_parameters(config) == 87
 
 
-@pytest.mark.parametrize(
-    "choice",
-    [
-        *({"channels": (5, 6, 7, 8)[:blocks]} for blocks in range(1, MAX_BLOCKS + 1)),
-        *({"kernel_size": size} for size in KERNEL_SIZES),
-        *({"pooling": kind} for kind in POOLINGS),
-        *({"readout": kind} for kind in READOUTS),
-        *({"batch_norm": on} for on in (True, False)),
-        *({"activation": name} for name in ACTIVATIONS),
-        *({"noise": deviation} for deviation in (0.0, 1.0)),
-        *({"dropout": share} for share in (0.0, 0.5)),
-    ],
-    ids=str,
-)
-def test_every_choice_runs_forward_and_backward(choice: dict[str, Any]) -> None:
-    model = build_physio(replace(VALID, **choice))
-    scores = model(torch.rand(3, SENSORS, LENGTH))
-    assert scores.shape == (3, CLASSES)
-    scores.square().sum().backward()
-    for parameter in model.parameters():
-        assert parameter.grad is not None
-        assert parameter.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("field", ["pooling", "readout", "activation"])
-def test_categories_differ_in_what_they_compute(field: str) -> None:
+def test_readouts_differ_in_what_they_compute() -> None:
     windows = torch.rand(2, SENSORS, LENGTH, generator=torch.Generator().manual_seed(0))
-    weights = build_physio(replace(VALID, batch_norm=False)).state_dict()
-    outputs = []
-    values = {"pooling": POOLINGS, "readout": READOUTS, "activation": ACTIVATIONS}
-    for value in values[field]:
-        changes: dict[str, Any] = {"batch_norm": False, field: value}
-        model = build_physio(replace(VALID, **changes)).eval()
-        # Layers without parameters shift the indices; the order of the weights is the same.
-        model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
-        outputs.append(model(windows))
-    for i, first in enumerate(outputs):
-        for second in outputs[:i]:
-            assert not torch.allclose(first, second)
+    average, most = (build_physio(replace(VALID, readout=readout)) for readout in READOUTS)
+    # Positive weights, so that no unit is silent.
+    with torch.no_grad():
+        for parameter in average.parameters():
+            parameter.fill_(0.01)
+    most.load_state_dict(average.state_dict())
+    assert (most(windows) > average(windows)).all()
 
 
 def test_noise_is_for_training_only() -> None:
-    model = build_physio(replace(VALID, noise=1.0, dropout=0.0, batch_norm=False))
+    model = build_physio(replace(VALID, noise=1.0))
     windows = torch.rand(2, SENSORS, LENGTH)
     assert not torch.equal(model.train()(windows), model(windows))
     assert torch.equal(model.eval()(windows), model(windows))
@@ -99,19 +74,12 @@ def test_noise_is_for_training_only() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("channels", (), r"1 to 4 entries.*got 0: \(\)"),
-        ("channels", (8, 8, 8, 8, 8), "1 to 4 entries.*got 5"),
-        ("channels", (8, 0), r"at least 1; got \(8, 0\)"),
+        ("channels", (8, 8, 8, 8, 8), "channels must have 1 to 4 entries.*got 5"),
         ("kernel_size", 4, "kernel_size must be one of 3, 5, 9; got 4"),
-        ("pooling", "median", "pooling must be one of max, average, stride; got 'median'"),
-        ("readout", "last", "readout must be one of average, max; got 'last'"),
         ("activation", "sign", "activation must be one of .*got 'sign'"),
+        ("readout", "last", "readout must be one of average, max; got 'last'"),
         ("noise", -0.5, "noise must be finite and at least 0; got -0.5"),
-        ("noise", float("nan"), "noise must be .*got nan"),
-        ("noise", float("inf"), "noise must be .*got inf"),
         ("dropout", 1.0, "dropout must be .*got 1.0"),
-        ("dropout", -0.1, "dropout must be .*got -0.1"),
-        ("dropout", float("nan"), "dropout must be .*got nan"),
     ],
 )
 def test_invalid_config(field: str, value: Any, message: str) -> None:

@@ -73,7 +73,7 @@ def test_listing_the_problem_imports_nothing_heavy() -> None:
 
 def test_config_is_what_the_trial_says() -> None:
     config = problem.suggest_physio(FixedTrial(PARAMS))
-    assert config == PhysioConfig((16, 24), 5, "average", "max", True, "silu", 0.25, 0.25)
+    assert config == PhysioConfig((16, 24), 5, "average", True, "silu", "max", 0.25, 0.25)
 
 
 def test_a_trial_asks_for_exactly_what_is_declared(untrained: None) -> None:
