@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -9,13 +7,13 @@ import torch
 from optuna.trial import FixedTrial
 
 from qhpo import QUBOSampler
-from qhpo.errors import QhpoError
-from qhpo.problem import Objective, load_problem
+from qhpo.problem import Objective
 from qhpo_problems.training.dynamics import problem
 from qhpo_problems.training.dynamics.config import ForecasterConfig
 from qhpo_problems.training.dynamics.delay import mackey_glass
 from qhpo_problems.training.dynamics.series import HORIZON, STARTS, Series
 from qhpo_problems.training.dynamics.tasks import LORENZ, MACKEY_GLASS
+from tests.qhpo_problems.training.trials import evaluate
 
 PARAMS: dict[str, Any] = {
     "cell": "gru",
@@ -41,28 +39,6 @@ def objective(monkeypatch: pytest.MonkeyPatch, series: Series) -> Objective:
     monkeypatch.setattr(problem, "EPOCHS", 6)
     monkeypatch.setattr("qhpo_problems.training.dynamics.series.Series", lambda *_: series)
     return problem.PROBLEM.objective(0)
-
-
-def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
-    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
-    study.enqueue_trial(params)
-    study.optimize(objective, n_trials=1)
-    return study.trials[0]
-
-
-def test_entry_point_gives_this_problem() -> None:
-    assert load_problem("rnn-dynamics") is problem.PROBLEM
-    assert load_problem("rnn-mackey-glass") is problem.MACKEY_GLASS_PROBLEM
-    assert problem.PROBLEM.missing_packages() == ()
-
-
-def test_listing_the_problem_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, qhpo_problems.training.dynamics.problem\n"
-        "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_architecture_is_what_the_trial_says() -> None:
@@ -135,9 +111,3 @@ def test_learns_and_says_how(objective: Objective) -> None:
     assert trial.value == min(trial.intermediate_values.values())
     assert trial.user_attrs["test_error"] < -0.4
     assert trial.user_attrs["parameters"] == 3 * 16 * (16 + 3 + 2) + 3 * 17
-    assert evaluate(objective, PARAMS).value == trial.value
-
-
-def test_seed_out_of_range() -> None:
-    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
-        problem.PROBLEM.objective(-1)

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from itertools import product
 from typing import Any
 
@@ -10,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from optuna.trial import FixedTrial
 
-from qhpo.errors import QhpoError
-from qhpo.problem import Objective, load_problem
+from qhpo.problem import Objective
 from qhpo_problems.training.recurrent.model import CELLS, RNNConfig
 from qhpo_problems.training.recurrent.network import RNN
 from qhpo_problems.training.settings import TrainingSettings
 from qhpo_problems.training.stocks import problem
+from tests.qhpo_problems.training.trials import evaluate
 
 PARAMS: dict[str, Any] = {
     "cell": "rnn",
@@ -33,13 +31,6 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
-    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
-    study.enqueue_trial(params)
-    study.optimize(objective, n_trials=1)
-    return study.trials[0]
-
-
 def prices_of(returns: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> Objective:
     """The problem on other returns, shape (123, 5)."""
     logs = returns.cumsum(axis=0)
@@ -47,35 +38,9 @@ def prices_of(returns: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> 
     return problem.make_objective(0)
 
 
-def test_entry_point_gives_this_problem() -> None:
-    assert load_problem("rnn-stocks") is problem.PROBLEM
-    assert problem.PROBLEM.direction == "minimize"
-    assert problem.PROBLEM.missing_packages() == ()
-
-
-def test_listing_the_problem_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, qhpo_problems.training.stocks.problem as problem\n"
-        "problem.PROBLEM.at_most(1000)\n"
-        "heavy = ('pandas', 'sklearn', 'torch', 'vega_datasets')\n"
-        "print([name for name in heavy if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_config_is_what_the_trial_says() -> None:
     config = problem.suggest_forecaster(FixedTrial(PARAMS | {"layers": 2, "dropout": 0.25}))
     assert config == RNNConfig("rnn", (8, 8), False, "last", False, 0.25)
-
-
-def test_a_trial_asks_for_exactly_what_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qhpo_problems.training.tuning.validation_error", lambda *a, **k: 0.0)
-    trial = evaluate(problem.make_objective(0), PARAMS)
-    assert trial.params == PARAMS
-    assert trial.distributions == problem.PROBLEM.search_space
-    assert problem.PROBLEM.search_space is not None
-    assert list(PARAMS) == list(problem.PROBLEM.search_space)
 
 
 def test_the_size_of_every_network_is_what_torch_counts() -> None:
@@ -127,16 +92,6 @@ def test_does_not_beat_it_where_there_is_nothing_to_know(
     assert trial.user_attrs["test_error"] > 0.97
 
 
-def test_value_depends_on_seed_and_configuration_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problem, "EPOCHS", 1)
-    objective = problem.make_objective(0)
-    first, again = evaluate(objective, PARAMS), evaluate(objective, PARAMS)
-    other = evaluate(problem.make_objective(1), PARAMS)
-    assert again.intermediate_values == first.intermediate_values
-    assert again.user_attrs["test_error"] == first.user_attrs["test_error"]
-    assert other.intermediate_values != first.intermediate_values
-
-
 def test_a_training_that_diverges_is_a_bad_trial_not_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -146,8 +101,3 @@ def test_a_training_that_diverges_is_a_bad_trial_not_a_failure(
     assert trial.state == optuna.trial.TrialState.COMPLETE
     assert trial.value is not None
     assert trial.value > 1e6
-
-
-def test_seed_out_of_range() -> None:
-    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
-        problem.PROBLEM.objective(-1)

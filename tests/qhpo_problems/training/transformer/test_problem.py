@@ -1,15 +1,11 @@
-import subprocess
-import sys
 from itertools import product
 from typing import Any
 
-import optuna
 import pytest
 from optuna.trial import FixedTrial
 
-from qhpo import QUBOSampler
-from qhpo.errors import MissingExtraError, QhpoError
-from qhpo.problem import OVER_BUDGET, Objective, load_problem
+from qhpo.errors import MissingExtraError
+from qhpo.problem import Objective
 from qhpo_problems.training.data import Split
 from qhpo_problems.training.transformer import problem, text
 from qhpo_problems.training.transformer.model import (
@@ -18,6 +14,7 @@ from qhpo_problems.training.transformer.model import (
     build_transformer,
     count_parameters,
 )
+from tests.qhpo_problems.training.trials import evaluate
 
 PARAMS: dict[str, Any] = {
     "layers": 1,
@@ -48,39 +45,6 @@ def objective(data: Split, monkeypatch: pytest.MonkeyPatch) -> Objective:
     return problem.make_objective(0)
 
 
-@pytest.fixture
-def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials end where the training would begin; larger networks get better values."""
-    monkeypatch.setattr(text, "definitions", lambda seed: None)
-    monkeypatch.setattr(
-        "qhpo_problems.training.tuning.validation_error",
-        lambda trial, *args, **kwargs: -trial.user_attrs["parameters"],
-    )
-
-
-def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
-    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
-    study.enqueue_trial(params)
-    study.optimize(objective, n_trials=1)
-    return study.trials[0]
-
-
-def test_entry_point_gives_this_problem() -> None:
-    assert load_problem("transformer-text") is problem.PROBLEM
-    assert problem.PROBLEM.direction == "minimize"
-    assert problem.PROBLEM.missing_packages() == ()
-
-
-def test_listing_the_problem_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, qhpo_problems.training.transformer.problem as problem\n"
-        "problem.PROBLEM.at_most(50_000)\n"
-        "print([name for name in ('torch', 'sklearn', 'wn') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "wn" else object())
     with pytest.raises(MissingExtraError, match=r"package wn, .*qhpo\[data,torch\]"):
@@ -90,15 +54,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_config_is_what_the_trial_says() -> None:
     config = problem.suggest_transformer(FixedTrial(PARAMS))
     assert config == TransformerConfig(1, 48, 2, 4, 32, "none", "mean", "softmax", 0.25)
-
-
-def test_a_trial_asks_for_exactly_what_is_declared(untrained: None) -> None:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(problem.make_objective(0), n_trials=1)
-
-    assert problem.PROBLEM.search_space is not None
-    assert study.trials[0].distributions == problem.PROBLEM.search_space
-    assert list(PARAMS) == list(problem.PROBLEM.search_space)
 
 
 def test_the_size_is_that_of_the_network() -> None:
@@ -117,25 +72,6 @@ def test_the_size_is_that_of_the_network() -> None:
         assert problem.PROBLEM.size.of(params) == count_parameters(config)
 
 
-@pytest.mark.parametrize("sampler", ["qubo", "random"])
-def test_no_network_over_the_budget_is_trained(sampler: str, untrained: None) -> None:
-    budget = 40_000
-    space = problem.PROBLEM.search_space
-    study = optuna.create_study(
-        sampler=QUBOSampler(space, constraints=[problem.PROBLEM.at_most(budget)], seed=0)
-        if sampler == "qubo"
-        else optuna.samplers.RandomSampler(seed=0)
-    )
-    study.optimize(problem.PROBLEM.objective(0, budget), n_trials=13)
-
-    sizes = [trial.user_attrs["parameters"] for trial in study.trials if trial.value is not None]
-    over = [trial.user_attrs[OVER_BUDGET] for trial in study.trials if trial.value is None]
-    assert len(sizes) + len(over) == 13
-    assert budget / 2 < max(sizes) <= budget
-    assert bool(over) == (sampler == "random")
-    assert min(over, default=budget + 1) > budget
-
-
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_learns_and_says_how(objective: Objective, attention: str) -> None:
     trial = evaluate(objective, PARAMS | {"attention": attention})
@@ -145,17 +81,3 @@ def test_learns_and_says_how(objective: Objective, attention: str) -> None:
     assert trial.user_attrs["epochs"] == len(trial.intermediate_values) == 3
     built = build_transformer(problem.suggest_transformer(FixedTrial(PARAMS)))
     assert trial.user_attrs["parameters"] == sum(p.numel() for p in built.parameters())
-
-
-def test_value_depends_on_the_configuration_alone(objective: Objective) -> None:
-    first = evaluate(objective, PARAMS)
-    other = evaluate(objective, PARAMS | {"attention": "linear"})
-    again = evaluate(objective, PARAMS)
-    assert other.intermediate_values != first.intermediate_values
-    assert again.intermediate_values == first.intermediate_values
-    assert again.user_attrs["test_error"] == first.user_attrs["test_error"]
-
-
-def test_seed_out_of_range() -> None:
-    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
-        problem.PROBLEM.objective(-1)

@@ -1,19 +1,16 @@
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import optuna
 import pytest
-import torch
 from optuna.trial import FixedTrial
 
 from qhpo import QUBOSampler
-from qhpo.errors import QhpoError
-from qhpo.problem import Objective, load_problem
+from qhpo.problem import Objective
 from qhpo_problems.training.recurrent.model import RNNConfig
 from qhpo_problems.training.recurrent.network import RNN
 from qhpo_problems.training.vowels import problem
+from tests.qhpo_problems.training.trials import evaluate
 
 PARAMS: dict[str, Any] = {
     "cell": "gru",
@@ -35,29 +32,6 @@ def objective() -> Iterator[Objective]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(problem, "EPOCHS", 3)
         yield problem.make_objective(0)
-
-
-def evaluate(objective: Objective, params: dict[str, Any]) -> optuna.trial.FrozenTrial:
-    study = optuna.create_study(pruner=optuna.pruners.NopPruner())
-    study.enqueue_trial(params)
-    study.optimize(objective, n_trials=1)
-    return study.trials[0]
-
-
-def test_entry_point_gives_this_problem() -> None:
-    assert load_problem("rnn-vowels") is problem.PROBLEM
-    assert problem.PROBLEM.direction == "minimize"
-    assert problem.PROBLEM.missing_packages() == ()
-
-
-def test_listing_the_problem_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, qhpo_problems.training.vowels.problem\n"
-        "heavy = ('pandas', 'sklearn', 'sktime', 'torch')\n"
-        "print([name for name in heavy if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_config_is_what_the_trial_says() -> None:
@@ -99,18 +73,3 @@ def test_learns_and_says_how(objective: Objective) -> None:
     assert trial.user_attrs["epochs"] == len(trial.intermediate_values) == 3
     built = RNN(problem.suggest_rnn(FixedTrial(PARAMS)), 12, 9)
     assert trial.user_attrs["parameters"] == sum(p.numel() for p in built.parameters())
-
-
-def test_value_depends_on_the_configuration_alone(objective: Objective) -> None:
-    first = evaluate(objective, PARAMS)
-    torch.rand(3)
-    again = evaluate(objective, PARAMS)
-    other = evaluate(objective, PARAMS | {"learning_rate": 1e-4})
-    assert again.intermediate_values == first.intermediate_values
-    assert again.user_attrs["test_error"] == first.user_attrs["test_error"]
-    assert other.value != first.value
-
-
-def test_seed_out_of_range() -> None:
-    with pytest.raises(QhpoError, match=r"seed must be .*got -1"):
-        problem.PROBLEM.objective(-1)
