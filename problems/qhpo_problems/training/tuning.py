@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import optuna
+from optuna.trial import BaseTrial
 from torch import nn
 from torch.nn import functional
 
+from qhpo.problem import Objective
 from qhpo_problems.training.checkpoints import keep
 from qhpo_problems.training.data import Split
 from qhpo_problems.training.loop import Epoch, Error, Loss, error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.settings import TrainingSettings, suggest_settings
 
-__all__ = ["validation_error"]
+__all__ = ["classifier_objective", "validation_error"]
+
+Config = TypeVar("Config")
+
+
+def classifier_objective(
+    split: Split,
+    *,
+    suggest: Callable[[BaseTrial], Config],
+    build: Callable[[Config], nn.Module],
+    count: Callable[[Config], int],
+    epochs: int,
+    seed: int,
+) -> Objective:
+    """The validation error, 0 to 1, of the classifier that a trial describes.
+
+    Besides the attributes of `validation_error`, each trial gets ``parameters``, the size of its
+    network.
+
+    Args:
+        split: The data.
+        suggest: Asks a trial for its architecture; training settings are asked for after it.
+        build: Makes the untrained network of an architecture.
+        count: Trainable numbers of that network.
+        epochs: Passes over the training part in one trial.
+        seed: Of every training.
+    """
+
+    def objective(trial: optuna.Trial) -> float:
+        config = suggest(trial)
+        settings = suggest_settings(trial, epochs)
+        trial.set_user_attr("parameters", count(config))
+        return validation_error(trial, lambda: build(config), split, settings, seed=seed)
+
+    return objective
 
 
 def validation_error(

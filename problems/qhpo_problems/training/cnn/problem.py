@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -20,7 +19,7 @@ from qhpo_problems.training.cnn.model import (
     count_parameters,
 )
 from qhpo_problems.training.convolution import ACTIVATIONS, POOLINGS
-from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
+from qhpo_problems.training.settings import SETTINGS_SPACE
 
 __all__ = ["CNN_SPACE", "EPOCHS", "PROBLEM", "make_objective", "network_size", "suggest_cnn"]
 
@@ -73,8 +72,7 @@ def network_size(blocks: int, kernel_size: int, batch_norm: bool, *channels: int
 def make_objective(seed: int) -> Objective:
     """The validation error, 0 to 1, of the CNN that a trial describes.
 
-    Besides the attributes of `tuning.validation_error`, each trial gets ``parameters``, the size
-    of its network.
+    What a trial gets besides is that of `tuning.classifier_objective`.
 
     Args:
         seed: Splits the data and seeds every training, 0 to 2**32 - 1.
@@ -83,17 +81,16 @@ def make_objective(seed: int) -> Objective:
         QhpoError: If the seed is out of range.
     """
     from qhpo_problems.training.data import digits
-    from qhpo_problems.training.tuning import validation_error
+    from qhpo_problems.training.tuning import classifier_objective
 
-    split = digits(seed)
-
-    def objective(trial: optuna.Trial) -> float:
-        config = suggest_cnn(trial)
-        settings = suggest_settings(trial, EPOCHS)
-        trial.set_user_attr("parameters", count_parameters(config))
-        return validation_error(trial, lambda: build_cnn(config), split, settings, seed=seed)
-
-    return objective
+    return classifier_objective(
+        digits(seed),
+        suggest=suggest_cnn,
+        build=build_cnn,
+        count=count_parameters,
+        epochs=EPOCHS,
+        seed=seed,
+    )
 
 
 PROBLEM = Problem(

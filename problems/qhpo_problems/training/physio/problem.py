@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -21,7 +20,7 @@ from qhpo_problems.training.physio.model import (
     build_physio,
     count_parameters,
 )
-from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
+from qhpo_problems.training.settings import SETTINGS_SPACE
 
 __all__ = ["EPOCHS", "PHYSIO_SPACE", "PROBLEM", "make_objective", "network_size", "suggest_physio"]
 
@@ -84,8 +83,7 @@ def network_size(blocks: int, kernel_size: int, batch_norm: bool, *channels: int
 def make_objective(seed: int) -> Objective:
     """The share of windows of the validation persons, 0 to 1, that the trial's CNN gets wrong.
 
-    Besides the attributes of `tuning.validation_error`, each trial gets ``parameters``, the size
-    of its network.
+    What a trial gets besides is that of `tuning.classifier_objective`.
 
     Args:
         seed: Splits the persons and seeds every training, 0 to 2**32 - 1.
@@ -94,17 +92,16 @@ def make_objective(seed: int) -> Objective:
         QhpoError: If the seed is out of range.
     """
     from qhpo_problems.training.physio.data import exercises
-    from qhpo_problems.training.tuning import validation_error
+    from qhpo_problems.training.tuning import classifier_objective
 
-    split = exercises(seed)
-
-    def objective(trial: optuna.Trial) -> float:
-        config = suggest_physio(trial)
-        settings = suggest_settings(trial, EPOCHS)
-        trial.set_user_attr("parameters", count_parameters(config))
-        return validation_error(trial, lambda: build_physio(config), split, settings, seed=seed)
-
-    return objective
+    return classifier_objective(
+        exercises(seed),
+        suggest=suggest_physio,
+        build=build_physio,
+        count=count_parameters,
+        epochs=EPOCHS,
+        seed=seed,
+    )
 
 
 PROBLEM = Problem(

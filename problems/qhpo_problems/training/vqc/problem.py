@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
-from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
+from qhpo_problems.training.settings import SETTINGS_SPACE
 from qhpo_problems.training.vqc.model import (
     ENCODINGS,
     ENTANGLEMENTS,
@@ -46,8 +45,7 @@ def network_size(qubits: int, depth: int, encoding: str, readout: str) -> int:
 def make_objective(seed: int) -> Objective:
     """The validation error, 0 to 1, of the hybrid network that a trial describes.
 
-    Besides the attributes of `tuning.validation_error`, each trial gets ``parameters``, the size
-    of its network.
+    What a trial gets besides is that of `tuning.classifier_objective`.
 
     Args:
         seed: Splits the data and seeds every training, 0 to 2**32 - 1.
@@ -56,17 +54,16 @@ def make_objective(seed: int) -> Objective:
         QhpoError: If the seed is out of range.
     """
     from qhpo_problems.training.data import digits
-    from qhpo_problems.training.tuning import validation_error
+    from qhpo_problems.training.tuning import classifier_objective
 
-    split = digits(seed)
-
-    def objective(trial: optuna.Trial) -> float:
-        config = suggest_vqc(trial)
-        settings = suggest_settings(trial, EPOCHS)
-        trial.set_user_attr("parameters", count_parameters(config))
-        return validation_error(trial, lambda: build_vqc(config), split, settings, seed=seed)
-
-    return objective
+    return classifier_objective(
+        digits(seed),
+        suggest=suggest_vqc,
+        build=build_vqc,
+        count=count_parameters,
+        epochs=EPOCHS,
+        seed=seed,
+    )
 
 
 PROBLEM = Problem(
