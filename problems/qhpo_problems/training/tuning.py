@@ -18,15 +18,15 @@ from qhpo_problems.training.settings import TrainingSettings, suggest_settings
 
 __all__ = ["classifier_objective", "validation_error"]
 
-Config = TypeVar("Config")
+ConfigT = TypeVar("ConfigT")
 
 
 def classifier_objective(
     split: Split,
     *,
-    suggest: Callable[[BaseTrial], Config],
-    build: Callable[[Config], nn.Module],
-    count: Callable[[Config], int],
+    suggest: Callable[[BaseTrial], ConfigT],
+    build: Callable[[ConfigT], nn.Module],
+    count: Callable[[ConfigT], int],
     epochs: int,
     seed: int,
 ) -> Objective:

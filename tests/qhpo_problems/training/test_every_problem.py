@@ -85,11 +85,8 @@ def short(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("qhpo_problems.training.cartpole.training.BUDGET", 2048)
 
 
-def drawn(problem: Problem, objective: Objective, count: int) -> list[FrozenTrial]:
-    """So many trials with random parameters, the same in every call."""
-    study = optuna.create_study(directions=problem.directions, sampler=RandomSampler(seed=0))
-    study.optimize(objective, n_trials=count)
-    return study.trials
+def random_study(problem: Problem) -> optuna.Study:
+    return optuna.create_study(directions=problem.directions, sampler=RandomSampler(seed=0))
 
 
 def outcome(trial: FrozenTrial) -> tuple[Any, ...]:
@@ -122,7 +119,9 @@ def test_listing_problems_imports_nothing_heavy() -> None:
 @of_every(declared=True)
 def test_a_trial_asks_for_exactly_what_is_declared(problem: Problem, untrained: Objective) -> None:
     assert problem.search_space is not None
-    (trial,) = drawn(problem, untrained, 1)
+    study = random_study(problem)
+    study.optimize(untrained, n_trials=1)
+    trial = study.trials[0]
     assert trial.distributions == problem.search_space
     assert list(trial.params) == list(problem.search_space)
 
@@ -132,8 +131,9 @@ def test_a_trial_asks_for_exactly_what_is_declared(problem: Problem, untrained: 
 def test_no_network_over_the_budget_is_trained(
     kind: str, problem: Problem, untrained: Objective
 ) -> None:
-    drawn_sizes = [trial.user_attrs["parameters"] for trial in drawn(problem, untrained, 15)]
-    budget = int(median(drawn_sizes))
+    some = random_study(problem)
+    some.optimize(untrained, n_trials=15)
+    budget = int(median(trial.user_attrs["parameters"] for trial in some.trials))
     sampler: BaseSampler = RandomSampler(seed=0)
     if kind == "qubo":
         sampler = QUBOSampler(problem.search_space, constraints=[problem.at_most(budget)], seed=0)
@@ -152,9 +152,12 @@ def test_no_network_over_the_budget_is_trained(
 @of_every()
 def test_a_trial_depends_on_configuration_and_seed_alone(problem: Problem, short: None) -> None:
     objective = problem.objective(0)
-    first, other = drawn(problem, objective, 2)
+    study = random_study(problem)
+    study.optimize(objective, n_trials=2)
+    study.enqueue_trial(study.trials[0].params)
+    study.optimize(objective, n_trials=1)
+    first, other, again = study.trials
     elsewhere = evaluate(problem.objective(1), first.params, problem.directions)
-    again = evaluate(objective, first.params, problem.directions)
     assert len(first.values) == len(problem.directions)
     assert outcome(again) == outcome(first)
     assert outcome(elsewhere)[1:] != outcome(first)[1:]
