@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qhpo_problems.benchmarks.arrangement import arrange
 from qhpo_problems.benchmarks.formulations.comparison import Comparison
@@ -18,11 +19,16 @@ __all__ = ["plot_comparison"]
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#555555", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
+# Metrics that are shares, 0 to 1. Named here and not in the comparisons, as a change of their
+# source would make every run of theirs one to repeat.
+_SHARES = ("accuracy", "optimum", "right")
+
 
 def plot_comparison(comparison: Comparison, records: Sequence[ComparisonRun], path: Path) -> None:
     """Draw the first metric of every method, one panel per data set, a colour per setting.
 
-    Dots are means over seeds, bars one standard deviation to either side.
+    Dots are means over seeds, bars one standard deviation to either side; of a share, no further
+    than 0 and 1.
 
     Raises:
         QhpoError: If the file does not end in .png, or the records are no complete comparison.
@@ -46,10 +52,11 @@ def plot_comparison(comparison: Comparison, records: Sequence[ComparisonRun], pa
                     for m in grid.samplers
                 ]
             )
+            means = numbers.mean(axis=1)
             axes.errorbar(
-                numbers.mean(axis=1),
+                means,
                 rows + 0.5 * (position + 0.5) / steps - 0.25,
-                xerr=numbers.std(axis=1, ddof=1) if len(grid.seeds) > 1 else None,
+                xerr=_bars(numbers, share=metric in _SHARES) if len(grid.seeds) > 1 else None,
                 color=_COLOURS[position % len(_COLOURS)],
                 marker=_MARKERS[position % len(_MARKERS)],
                 linestyle="",
@@ -68,3 +75,15 @@ def plot_comparison(comparison: Comparison, records: Sequence[ComparisonRun], pa
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
+
+
+def _bars(numbers: NDArray[np.float64], *, share: bool) -> NDArray[np.float64]:
+    """Lengths of the error bars below and above the mean, shape (2, methods).
+
+    Args:
+        numbers: Of every method with every seed, shape (methods, seeds).
+        share: Whether the numbers are shares, so that the bars end at 0 and 1.
+    """
+    lengths = np.tile(numbers.std(axis=1, ddof=1), (2, 1))
+    means = numbers.mean(axis=1)
+    return np.minimum(lengths, (means, 1 - means)) if share else lengths

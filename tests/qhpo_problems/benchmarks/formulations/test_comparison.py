@@ -108,9 +108,9 @@ def test_an_incomplete_comparison_is_refused(tmp_path: Path) -> None:
         comparison_to_markdown(COMPARISON, _run(tmp_path, [0])[:3])
 
 
-def test_the_picture_shows_means_and_deviations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
+    """Means and lengths of the error bars of every setting on every table that is drawn."""
     drawn: list[tuple[Any, Any]] = []
     plain = Axes.errorbar
 
@@ -119,12 +119,33 @@ def test_the_picture_shows_means_and_deviations(
         return plain(axes, x, y, **options)
 
     monkeypatch.setattr(Axes, "errorbar", spy)
+    return drawn
+
+
+def test_the_picture_shows_means_and_deviations(
+    tmp_path: Path, bars: list[tuple[Any, Any]]
+) -> None:
     plot_comparison(COMPARISON, _run(tmp_path, [0, 1]), tmp_path / "out.png")
     # Two tables with two settings each.
-    assert len(drawn) == 4
-    means, deviations = drawn[1]
+    assert len(bars) == 4
+    means, deviations = bars[1]
     assert means == pytest.approx([-0.55, -0.3])
-    assert deviations == pytest.approx([0.5**0.5 / 10] * 2)
+    assert deviations == [pytest.approx([0.5**0.5 / 10] * 2)] * 2
+
+
+def test_bars_of_a_share_end_at_0_and_1(tmp_path: Path, bars: list[tuple[Any, Any]]) -> None:
+    shares = {("new", 0): 1.0, ("new", 1): 0.9, ("old", 0): 0.0, ("old", 1): 0.2}
+    records = [
+        replace(record, numbers=({"right": shares[record.sampler, record.seed]},) * 2)
+        for record in _run(tmp_path, [0, 1])
+    ]
+    share = replace(COMPARISON, metrics=(Metric("right", "{:.2f}", max),))
+    plot_comparison(share, records, tmp_path / "out.png")
+    means, (below, above) = bars[0]
+    assert means == pytest.approx([0.95, 0.1])
+    deviations = 0.1 / 2**0.5, 0.2 / 2**0.5
+    assert below == pytest.approx([deviations[0], 0.1])
+    assert above == pytest.approx([0.05, deviations[1]])
 
 
 def test_unknown_comparison() -> None:
