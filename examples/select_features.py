@@ -26,7 +26,7 @@ def main() -> None:
     folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
     for name, selector in (
         ("SelectKBest", SelectKBest(relevance, k=K)),
-        ("annealed", AnnealingFeatureSelector(K, method="mrmr", random_state=0)),
+        ("annealed", AnnealingFeatureSelector(K, random_state=0)),
     ):
         model = make_pipeline(
             selector.set_output(transform="pandas"), StandardScaler(), LogisticRegression()

@@ -147,8 +147,8 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
 
     Args:
         n_features_to_select: k; None for half of the features.
-        method: ``"conditional"``: relevance plus what each of a pair tells about the target beyond
-            the other. ``"mrmr"``: relevance minus redundancy.
+        method: ``"mrmr"``: relevance minus redundancy. ``"conditional"``: relevance plus what each
+            of a pair tells about the target beyond the other; sees what two tell only together.
         alpha: Weight of the pairs against the relevance, at least 0. At 0 the most relevant are
             selected.
         task: ``"classification"``, ``"regression"``, or ``"auto"``: regression if the target is of
@@ -173,7 +173,7 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
         self,
         n_features_to_select: int | None = None,
         *,
-        method: str = "conditional",
+        method: str = "mrmr",
         alpha: float = 1.0,
         task: str = "auto",
         solver: str | dimod.Sampler | Solver = "neal",
