@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import astuple
+from math import sqrt
 from types import MappingProxyType
 from typing import Any
 
@@ -38,17 +40,35 @@ def _member(seed: int, number: int) -> BaseSampler:
     return QUBOSampler(seed=seed, _settings=Settings(priors=Settings().priors[number : number + 1]))
 
 
+def _five_priors(seed: int) -> BaseSampler:
+    """Two more members, half-way between those that there are."""
+    from qhpo import QUBOSampler
+    from qhpo.acquisition import Settings
+    from qhpo.surrogate.hyperparameters import Prior
+
+    low, middle, high = Settings().priors
+    between = [
+        Prior(*(sqrt(a * b) for a, b in zip(astuple(one), astuple(other), strict=True)))
+        for one, other in ((low, middle), (middle, high))
+    ]
+    return QUBOSampler(
+        seed=seed, _settings=Settings(priors=(low, between[0], middle, between[1], high))
+    )
+
+
 ABLATIONS: Mapping[str, SamplerFactory] = MappingProxyType(
     {
         "qubo:low-prior": functools.partial(_member, number=0),
         "qubo:middle-prior": functools.partial(_member, number=1),
         "qubo:high-prior": functools.partial(_member, number=2),
+        "qubo:five-priors": _five_priors,
         **{f"qubo:{name}": functools.partial(_changed, change=name) for name in _CHANGES},
     }
 )
 """Name that the user types -> factory.
 
 ``low-prior``, ``middle-prior``, ``high-prior``: one member of the ensemble alone.
+``five-priors``: two members more.
 ``standardized``: values standardized, never rank-transformed.
 ``ranks``: values rank-transformed, whatever predicts better.
 ``random-design``: the first ten trials at random.
