@@ -474,7 +474,8 @@ class TestSolvers:
         (told,) = [r.getMessage() for r in caplog.records if "10,000,000,000" in r.getMessage()]
         assert "neal takes over" in told
         done = spent(study.trials)
-        assert set(done) == {"neal"}
+        assert set(done) == {"exact", "neal"}
+        assert (done["exact"].calls, done["exact"].failed) == (0, 2)
         assert "10,000,000,000" in done["neal"].fallback
 
 
