@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,11 @@ class Space:
 
     def __len__(self) -> int:
         return len(self.axes)
+
+    @cached_property
+    def identity(self) -> bytes:
+        """What tells the space from others: its distributions, in the order of the axes."""
+        return repr([axis.distribution for axis in self.axes]).encode()
 
     def encode(self, params: Mapping[str, Any]) -> FloatArray:
         """Coordinates of a configuration, shape (d,); NaN where a parameter is absent."""

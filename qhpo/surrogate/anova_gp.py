@@ -176,6 +176,13 @@ def _inverse(matrix: FloatArray) -> FloatArray:
 
 _BLOCK = 64
 
+_LONG, _FEW_LEVELS = 16, 4
+"""From so many axes with at most so many values, sums over axes are products with a matrix that
+says which values a candidate has: more is multiplied, but in the cache."""
+
+_LEAST_TERM = -0.99
+"""Products of factors 1 + term are sums of logarithms where all terms are above this."""
+
 
 class RowBank:
     """Weighted correlations of single axis values with all observations.
@@ -210,6 +217,7 @@ class RowBank:
         self.axis_start = np.arange(d) * width
         axis = np.repeat(np.arange(d), space.n_levels)
         self.level_rows = self.axis_start[axis] + np.arange(len(axis)) - space.starts[axis]
+        self._is_long = d >= _LONG and width <= _FEW_LEVELS
 
     def rows_at(self, places: IntArray) -> IntArray:
         """Row numbers of places in the support, both of shape (q, d); -1 where inactive."""
@@ -255,9 +263,15 @@ class RowBank:
             Shape (M, q, n).
         """
         strain = self.strain[..., :n]
-        total = np.zeros((len(strain), len(rows), strain.shape[3]))
-        for i, column in enumerate(rows.T):
-            total += strain[:, i, self.strain_places(i, column)]
+        if self._is_long:
+            n_members, d, n_places = strain.shape[:3]
+            places = np.stack([self.strain_places(i, r) for i, r in enumerate(rows.T)], axis=1)
+            chosen = _indicator(places + np.arange(d) * n_places, d * n_places)
+            total = chosen @ strain.reshape(n_members, d * n_places, -1)
+        else:
+            total = np.zeros((len(strain), len(rows), strain.shape[3]))
+            for i, column in enumerate(rows.T):
+                total += strain[:, i, self.strain_places(i, column)]
         covariance = np.exp(np.negative(total, out=total), out=total)
         covariance *= self._model.local
         return covariance
@@ -280,6 +294,10 @@ class RowBank:
         Returns:
             Shape (M, q, n).
         """
+        if self._is_long and table.min() > _LEAST_TERM:
+            chosen = _indicator(rows, table.shape[1])
+            e1, squares, logs = (chosen @ t for t in (table, table * table, np.log1p(table)))
+            return combine(e1, squares, np.exp(logs), self._model.pair, self._model.rest)
         first = table[:, rows[:, 0]]
         e1, squares, product = first.copy(), first * first, 1.0 + first
         for i in range(1, rows.shape[1]):
@@ -289,3 +307,10 @@ class RowBank:
             a *= a
             squares += a
         return combine(e1, squares, product, self._model.pair, self._model.rest)
+
+
+def _indicator(rows: IntArray, n_rows: int) -> FloatArray:
+    """1 where a candidate has a row, else 0: (q, d) row numbers to (q, n_rows)."""
+    chosen = np.zeros((len(rows), n_rows))
+    np.put_along_axis(chosen, rows, 1.0, axis=1)
+    return chosen

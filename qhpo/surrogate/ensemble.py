@@ -168,7 +168,7 @@ class EnsembleFitter:
 
 
 def _digest(space: Space, coordinates: FloatArray, values: FloatArray) -> str:
-    digest = hashlib.blake2b(repr([axis.distribution for axis in space.axes]).encode())
+    digest = hashlib.blake2b(space.identity)
     digest.update(np.ascontiguousarray(coordinates).tobytes())
     digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

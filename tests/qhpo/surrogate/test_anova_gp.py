@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 from qhpo.space import Space
+from qhpo.surrogate import anova_gp
 from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.hyperparameters import Hyperparameters
 
 CASES = [(0, 0.0), (1, 0.25)]
 
@@ -133,3 +136,28 @@ def test_condition_takes_points_outside_the_support(
         expected = _by_the_book(textbook, model, x, points, m)
         np.testing.assert_allclose(mean[m], expected[0], atol=1e-9)
         np.testing.assert_allclose(variance[m], expected[1], atol=1e-9)
+
+
+@pytest.mark.parametrize("relevance", [0.05, 3.0], ids=["terms small", "factors below zero"])
+def test_many_axes_of_few_values_are_predicted_as_others_are(
+    monkeypatch: pytest.MonkeyPatch, observe: Any, relevance: float
+) -> None:
+    space = Space(
+        {f"x{i}": CategoricalDistribution(range(2 + i % 3)) for i in range(anova_gp._LONG)}
+    )
+    d = len(space)
+    member = Hyperparameters(
+        np.full(d, relevance), np.full(d, 0.5), np.linspace(0.1, 3.0, d), 0.7, 0.4, 0.2, 0.01
+    )
+    x, points = observe(space, 12, 0, 0.2), observe(space, 9, 1, 0.2)
+    y = np.random.default_rng(0).standard_normal(12)
+
+    def predicted() -> tuple[np.ndarray, np.ndarray]:
+        model = AnovaGP(space, x, y, [member], points)
+        assert (model.bank.rows.min() < -1.0) == (relevance > 1.0)
+        return model.predict(model.bank.rows_of(points))
+
+    as_products = predicted()
+    monkeypatch.setattr(anova_gp, "_LONG", d + 1)
+    for found, expected in zip(as_products, predicted(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
