@@ -18,12 +18,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from qhpo.errors import QhpoError
 from qhpo.solvers import Solver
 from qhpo_problems.formulations.base import solve
+from qhpo_problems.formulations.classes import numbered_classes
 from qhpo_problems.formulations.weak_learners import WeakLearners
 
 __all__ = ["REGULARIZATIONS", "Ensemble", "QBoostClassifier", "boosted_pool"]
@@ -126,14 +126,8 @@ class QBoostClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             QhpoError: If a parameter is out of its range, or there is only one class.
         """
         features, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        check_classification_targets(labels)
         self._check()
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise QhpoError(
-                f"a classifier needs examples of at least two classes; got one class, "
-                f"{self.classes_[0]!r}"
-            )
+        self.classes_, numbers = numbered_classes(labels)
         random = check_random_state(self.random_state)
         positives = (1,) if len(self.classes_) == 2 else range(len(self.classes_))
         self.ensembles_ = tuple(

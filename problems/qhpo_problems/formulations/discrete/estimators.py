@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qhpo.errors import QhpoError
 from qhpo.solvers import Solver
+from qhpo_problems.formulations.classes import numbered_classes
 from qhpo_problems.formulations.discrete.levels import levels_of
 from qhpo_problems.formulations.discrete.row import class_targets, moments_of
 from qhpo_problems.formulations.discrete.training import DiscreteWeights, train
@@ -103,13 +103,7 @@ class DiscreteLinearClassifier(ClassifierMixin, _DiscreteLinear):  # type: ignor
             QhpoError: If a parameter is out of its range, or there is only one class.
         """
         features, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        check_classification_targets(labels)
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise QhpoError(
-                f"a classifier needs examples of at least two classes; got one class, "
-                f"{self.classes_[0]!r}"
-            )
+        self.classes_, numbers = numbered_classes(labels)
         targets = class_targets(numbers, len(self.classes_))
         found = self._train(features, targets)
         self.coef_, self.levels_, self.scales_ = found.values, found.levels, found.scales
