@@ -23,7 +23,7 @@ from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint
 from qhpo.constraints.compiled import Rules, SumForm
 from qhpo.constraints.penalty import WholeSum, integer_contributions
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.space import Space
 
 __all__ = ["Feasible"]
@@ -232,7 +232,7 @@ class Feasible:
 
     def descend(
         self,
-        tables: PairTables,
+        tables: DenseDQM,
         shadow: IntArray,
         frozen: BoolArray,
         rng: np.random.Generator,
@@ -271,7 +271,7 @@ class Feasible:
         shadow[refused] = start[refused]
         return shadow
 
-    def _energy_changes(self, tables: PairTables, shadow: IntArray) -> FloatArray:
+    def _energy_changes(self, tables: DenseDQM, shadow: IntArray) -> FloatArray:
         """What every single change adds to the energy, (S, d) to (S, D)."""
         places = self.activity.apply(shadow)
         fields = self._fields(tables, places)
@@ -285,7 +285,7 @@ class Feasible:
                 changes[:, column] = self._energies(tables, self.activity.apply(after)) - energies
         return changes
 
-    def _fields(self, tables: PairTables, places: IntArray) -> FloatArray:
+    def _fields(self, tables: DenseDQM, places: IntArray) -> FloatArray:
         """Energy of every level given the other active axes, (S, d) to (S, D)."""
         selected = self._selected(places)
         fields: FloatArray = tables.linear + selected @ tables.quadratic
@@ -298,7 +298,7 @@ class Feasible:
         selected[which, places[which, axis] + self.space.starts[axis]] = 1.0
         return selected
 
-    def _energies(self, tables: PairTables, places: IntArray) -> FloatArray:
+    def _energies(self, tables: DenseDQM, places: IntArray) -> FloatArray:
         """Energies of configurations, (q, d) to (q,)."""
         selected = self._selected(places)
         fields = tables.linear + 0.5 * (selected @ tables.quadratic)
@@ -306,7 +306,7 @@ class Feasible:
         return energies
 
     def pair_energy_changes(
-        self, tables: PairTables, shadow: IntArray, columns: IntArray
+        self, tables: DenseDQM, shadow: IntArray, columns: IntArray
     ) -> FloatArray:
         """What every two changes add to the energy, (S, d) and (S, B) levels to (S, B, B)."""
         changes = np.take_along_axis(self._energy_changes(tables, shadow), columns, axis=1)
@@ -321,7 +321,7 @@ class Feasible:
 
     def _pair_step(
         self,
-        tables: PairTables,
+        tables: DenseDQM,
         shadow: IntArray,
         which: IntArray,
         frozen: BoolArray,

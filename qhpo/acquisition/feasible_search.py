@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qhpo.acquisition.feasible import Feasible
 from qhpo.acquisition.local_search import LogEI, Region, forbid_taken
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["climb_feasible", "pair_ascent", "shadows"]
 
@@ -137,7 +137,7 @@ def pair_ascent(
     shadow: IntArray,
     best: FloatArray,
     region: Region,
-    tables: PairTables,
+    tables: DenseDQM,
     rng: np.random.Generator,
 ) -> tuple[IntArray, FloatArray]:
     """Higher maxima of the score than some configurations, by pairs of changes.

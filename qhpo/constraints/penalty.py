@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.constraints.compiled import CompiledForm, Conflicts, Rules, SumForm, TableForm
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import QhpoError
 
 __all__ = [
@@ -183,17 +184,10 @@ class PenaltyBuilder:
         Args:
             labels: Names of the axes.
         """
-        starts = np.concatenate([[0], np.cumsum(self.sizes)])
-        rows, columns = np.nonzero(np.triu(self.quadratic))
+        starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.intp)
         extra = [f"aux:{i}" for i in range(len(self.sizes) - len(labels))]
-        dqm: dimod.DiscreteQuadraticModel = dimod.DiscreteQuadraticModel.from_numpy_vectors(
-            starts[:-1],
-            self.linear,
-            (rows, columns, self.quadratic[rows, columns]),
-            labels=[*labels, *extra],
-            offset=self.offset,
-        )
-        return dqm
+        tables = DenseDQM(starts, self.linear, self.quadratic, self.offset)
+        return tables.to_dqm([*labels, *extra])
 
 
 def exact_penalty(rules: Rules) -> PenaltyBuilder:

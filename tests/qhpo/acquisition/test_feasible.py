@@ -17,7 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from qhpo import constraints as c
 from qhpo.acquisition.feasible import Feasible
 from qhpo.conditions import Condition, declared_conditions
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.space import Space
 from tests.qhpo.strategies import (
     KINDS,
@@ -60,7 +60,7 @@ def _holds(problem: Problem, shadow: IntArray) -> list[bool]:
     ]
 
 
-def _energy(problem: Problem, tables: PairTables, shadow: IntArray) -> float:
+def _energy(problem: Problem, tables: DenseDQM, shadow: IntArray) -> float:
     """Of one configuration; what is inactive adds nothing."""
     space, _, conditions = problem
     active = active_params(conditions, space.decode(space.at_levels(shadow[None, :])[0]))
@@ -189,7 +189,7 @@ def test_descent_stays_feasible_and_ends_where_nothing_allowed_lowers_the_energy
     space, rules, _ = problem
     feasible = _feasible(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     frozen = _frozen(space, rng)
     start, ok = feasible.repair(_some(space, 6, rng), frozen, rng)
     start = start[ok]
@@ -231,7 +231,7 @@ def test_descent_keeps_what_is_asked_one_by_one(
     space = problem[0]
     feasible = _feasible(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     frozen = np.zeros(len(space), dtype=bool)
     start = feasible.draw(_some(space, 6, rng), frozen, rng)
     end = feasible.descend(tables, start, frozen, rng)
@@ -248,7 +248,7 @@ def test_pairs_are_priced_as_if_they_were_made(
     space = problem[0]
     feasible = _feasible(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     shadow = _some(space, 4, rng)
     columns, after = feasible.after_pair(shadow, np.zeros(len(space), dtype=bool), rng)
     changes = feasible.pair_energy_changes(tables, shadow, columns)
@@ -268,7 +268,7 @@ class TestExamples:
         assert feasible.needs_pairs
         rng = np.random.default_rng(0)
         nothing = np.zeros(4, dtype=bool)
-        tables = PairTables.from_dqm(random_dqm([4] * 4))
+        tables = DenseDQM.from_dqm(random_dqm([4] * 4))
         start = np.array(list(itertools.permutations(range(4))))
         end = feasible.descend(tables, start, nothing, rng)
         assert (np.sort(end, axis=1) == np.arange(4)).all()
@@ -304,7 +304,7 @@ class TestExamples:
         conditions = declared_conditions({"child": {"on": True}}, space.search_space)
         levels = [axis.coordinates for axis in space.axes]
         feasible = Feasible(space, [c.forbid(child=[0, 1])], conditions, levels)
-        tables = PairTables(space.starts, np.array([0.0, 0, 0, -5, 0, -1]), np.zeros((6, 6)), 0.0)
+        tables = DenseDQM(space.starts, np.array([0.0, 0, 0, -5, 0, -1]), np.zeros((6, 6)), 0.0)
         rng = np.random.default_rng(0)
         nothing = np.zeros(2, dtype=bool)
         off = np.array([[2, 0], [1, 0]])
