@@ -39,13 +39,15 @@ class History:
         values: Their values, shape (n,), smaller is better; may be infinite. Of several objectives
             one number each, by the weights that they were read with.
         pending: Configurations of other running trials, shape (p, d).
-        taken: Configurations of all finished and other running trials, shape (t, d).
+        avoid: Configurations of all finished and other running trials, shape (t, d).
+        is_scalarized: Whether values are weighted sums of several objectives.
     """
 
     coordinates: FloatArray
     values: FloatArray
     pending: FloatArray
-    taken: FloatArray
+    avoid: FloatArray
+    is_scalarized: bool = False
 
 
 class HistoryReader:
@@ -97,6 +99,7 @@ class HistoryReader:
             np.array(values, dtype=float),
             self._stacked(pending),
             self._stacked(taken + pending),
+            weights is not None,
         )
 
     def finished(self, study: Study) -> tuple[FloatArray, BoolArray]:

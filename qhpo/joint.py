@@ -11,9 +11,9 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.acquisition import Domain
 from qhpo.conditions import Condition, learn_conditions
 from qhpo.constraints import Constraint
+from qhpo.feasible import FeasibleSet as Domain
 from qhpo.history import HistoryReader
 from qhpo.space import Space
 

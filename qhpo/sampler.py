@@ -22,16 +22,16 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
 from qhpo.accounts import metered
-from qhpo.acquisition import Chooser, Domain, Settings, design_coordinate, random_coordinate
 from qhpo.conditions import declared_conditions
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
+from qhpo.feasible import FeasibleSet as Domain
 from qhpo.history import HistoryReader, publish, published_params
 from qhpo.joint import JointDomain, union_search_space
 from qhpo.scalarization import random_weights
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space
-from qhpo.surrogate.transform import TRANSFORMS
+from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate, random_coordinate
 
 __all__ = ["QUBOSampler"]
 
@@ -124,10 +124,7 @@ class QUBOSampler(BaseSampler):
             make_solver("neal"),
             Budget(qpu_seconds, max_calls),
         )
-        one, several = self._settings, replace(self._settings, transforms=TRANSFORMS[:1])
-        self._choosers = [
-            Chooser(self._solver, n_startup_trials, self._seed, each) for each in (one, several)
-        ]
+        self._policy = SuggestionPolicy(self._solver, n_startup_trials, self._seed, self._settings)
         self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
         self._lock = threading.RLock()
         self._storage: weakref.ref[BaseStorage] | None = None
@@ -259,9 +256,8 @@ class QUBOSampler(BaseSampler):
                 return random_coordinate(axis, rng)
             nothing = np.full(1, np.nan)
             # What else differs between trials makes the same value worth another.
-            history = replace(history, pending=history.pending[:0], taken=history.taken[:0])
-            chooser = self._chooser(study)
-            choice = chooser.choose(Domain(space), history, nothing, trial.number, rng)
+            history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
+            choice = self._policy.suggest(Domain(space), history, nothing, trial.number, rng)
         return float(choice.coordinates[0])
 
     def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -273,18 +269,18 @@ class QUBOSampler(BaseSampler):
         frozen = _frozen(space, fixed)
         domain = self._with_fixed(joint.domain, fixed)
         rng = np.random.default_rng([self._seed, trial.number])
-        chooser, weights = self._chooser(study), self._weights(study, trial)
+        weights = self._weights(study, trial)
         params: dict[str, Any] = {}
         for _ in range(_MAX_RIVALS):
             history = joint.reader.read(study, trial, weights)
             if not self._avoid_repeats:
-                history = replace(history, taken=history.taken[:0])
-            choice = chooser.choose(domain, history, frozen, trial.number, rng)
+                history = replace(history, avoid=history.avoid[:0])
+            choice = self._policy.suggest(domain, history, frozen, trial.number, rng)
             is_new = choice.is_new
             if not is_new and len(space) < len(joint.search_space):
                 # Parameters that are suggested on their own may make the same another one.
-                history = replace(history, taken=joint.taken_alone(study, trial))
-                choice = chooser.choose(domain, history, frozen, trial.number, rng)
+                history = replace(history, avoid=joint.taken_alone(study, trial))
+                choice = self._policy.suggest(domain, history, frozen, trial.number, rng)
             chosen = choice.coordinates
             if not choice.is_new and np.isnan(frozen).all():
                 self._tell_exhausted(choice.is_proof)
@@ -299,15 +295,6 @@ class QUBOSampler(BaseSampler):
             if space.key(chosen) not in {space.key(c) for c in others}:
                 break
         return params
-
-    def _chooser(self, study: Study) -> Chooser:
-        """That of one objective, or that of several.
-
-        Weights make other values of the same trials each time, for which a choice of transform
-        could not be remembered and would cost more than the suggestion; the scalars have no unit
-        that is worth keeping, so ranks serve them.
-        """
-        return self._choosers[len(study.directions) > 1]
 
     def _weights(self, study: Study, trial: FrozenTrial) -> FloatArray | None:
         """Of several objectives, what this trial makes of them."""

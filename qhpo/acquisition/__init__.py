@@ -1,10 +1,8 @@
-"""Choice of the next configuration: annealed candidates, re-ranked by expected improvement."""
+"""How much a configuration is worth a trial, made of surrogates."""
 
 from __future__ import annotations
 
-from qhpo.acquisition.choice import Chooser
-from qhpo.acquisition.design import design_coordinate, random_coordinate
-from qhpo.acquisition.domain import Domain
-from qhpo.acquisition.settings import Settings
+from qhpo.acquisition.base import Acquisition
+from qhpo.acquisition.log_ei import LogEI
 
-__all__ = ["Chooser", "Domain", "Settings", "design_coordinate", "random_coordinate"]
+__all__ = ["Acquisition", "LogEI"]

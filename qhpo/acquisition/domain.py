@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.design import free_configurations, is_countable
+from qhpo.acquisition.enumeration import free_configurations, is_countable
 from qhpo.acquisition.feasible import Feasible
 from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint

@@ -1,4 +1,4 @@
-"""Which data each member of the ensemble was last fitted to, and the fits themselves.
+"""Fits of the ensemble: which data each member was last fitted to, and the posterior of all.
 
 A fit costs more than a prediction, so members take turns: each is refitted only at some numbers of
 observations. Its hyperparameters are a function of the observations up to the last of these numbers
@@ -23,14 +23,27 @@ __all__ = ["EnsembleFitter", "choices", "last_fit", "representatives"]
 FloatArray = NDArray[np.float64]
 
 _EVERY_TRIAL_UNTIL = 20
+"""Observations up to which a fit is cheap and one more changes much."""
+
+_MAX_OBSERVATIONS = 400
+"""Most observations in the posterior; of more, the best half and an even rest are kept. Its time
+grows with their cube."""
+
 _MAX_PAIR_TERMS = 120_000
 """Bound on d n^2 / 2 in a fit, which its time is proportional to."""
 
 _MIN_FITTED = 40
+"""Observations that a fit takes however many axes there are: fewer say little of d relevances."""
+
 _MAX_ITERATIONS = 30
+"""Of L-BFGS-B; most fits need fewer, and one more turn comes soon."""
+
 _CACHE_SIZE = 64
+"""Fits that are remembered: those of a few suggestions of all members and transforms."""
 
 _FIRST_CHOICE = 30
+"""Observations before which errors of values left out say little of the transforms."""
+
 _MUCH_BETTER = 0.5
 """Share of the error of the transform in use that another one must stay below to replace it."""
 
@@ -81,7 +94,13 @@ class EnsembleFitter:
         self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
         self._known_errors: OrderedDict[str, list[float]] = OrderedDict()
 
-    def fit(
+    def fit(self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray) -> AnovaGP:
+        """See `SurrogateFitter.fit`."""
+        kept = representatives(values, _MAX_OBSERVATIONS)
+        y = self.transform(space, x, values)(values)[kept]
+        return AnovaGP(space, x[kept], y, self.members(space, x, values), others)
+
+    def members(
         self, space: Space, coordinates: FloatArray, values: FloatArray
     ) -> list[Hyperparameters]:
         """Hyperparameters of every member.
@@ -98,7 +117,7 @@ class EnsembleFitter:
         ]
 
     def transform(self, space: Space, coordinates: FloatArray, values: FloatArray) -> Transform:
-        """The transform that `fit` fits these observations with."""
+        """The transform that these observations are modelled with."""
         return self._transforms[self._choice(space, coordinates, values)]
 
     def _turns(self, n: int) -> list[int]:
@@ -132,16 +151,11 @@ class EnsembleFitter:
     def _error(
         self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int
     ) -> float:
-        """1 - the correlation of the ranks of values left out, one by one, and their prediction.
-
-        Means without an observation: y_i - a_i / (K + noise I)^-1_ii (Rasmussen and Williams 2006,
-        eq. 5.12).
-        """
+        """1 - the correlation of the ranks of values left out, one by one, and their prediction."""
         hyper = self._member(space, coordinates, values, len(self._priors) // 2, transform)
         chosen = _fitted(values, len(space))
         y = self._transforms[transform](values)[chosen]
-        model = AnovaGP(space, coordinates[chosen], y, [hyper])
-        predicted = y - model.alpha[0] / model.inverse[0].diagonal()
+        predicted = AnovaGP(space, coordinates[chosen], y, [hyper]).left_out()[0]
         # Normal scores have mean 0, but for ties.
         scores, expected = (rank_gaussian(v) - rank_gaussian(v).mean() for v in (y, predicted))
         size = np.sqrt((scores @ scores) * (expected @ expected))

@@ -26,7 +26,8 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 
 from qhpo.space import Space
-from qhpo.surrogate.kernel import Support, combine
+from qhpo.surrogate.kernel import combine
+from qhpo.surrogate.support import Support
 
 __all__ = ["ENSEMBLE", "Hyperparameters", "Prior", "fit_map"]
 
@@ -51,7 +52,7 @@ class Hyperparameters:
         tension: t, shape (d,).
         pair: s2, strength of two-way interactions.
         rest: s3, strength of higher interactions.
-        local: v, variance of the local variation.
+        nugget: v, variance of the correlated nugget.
         noise: Variance of the observation noise.
     """
 
@@ -60,7 +61,7 @@ class Hyperparameters:
     tension: FloatArray
     pair: float
     rest: float
-    local: float
+    nugget: float
     noise: float
 
 
@@ -74,7 +75,7 @@ class Prior:
         tension: Centre of the tensions.
         pair: Centre of s2.
         rest: Centre of s3.
-        local: Centre of v.
+        nugget: Centre of v.
         noise: Centre of the noise's variance.
     """
 
@@ -83,7 +84,7 @@ class Prior:
     tension: float = 3.0
     pair: float = 1.0
     rest: float = 1.0
-    local: float = 0.1
+    nugget: float = 0.1
     noise: float = 0.01
 
     def centre(self, n_axes: int) -> FloatArray:
@@ -91,7 +92,7 @@ class Prior:
         relevance = np.full(n_axes, self.relevance / max(n_axes, 1))
         lengthscale = np.full(n_axes, self.lengthscale)
         tension = np.full(n_axes, self.tension)
-        others = [self.pair, self.rest, self.local, self.noise]
+        others = [self.pair, self.rest, self.nugget, self.noise]
         theta: FloatArray = np.log(np.concatenate([relevance, lengthscale, tension, others]))
         return theta
 
@@ -106,9 +107,9 @@ def _widths(n_axes: int) -> FloatArray:
 
 
 ENSEMBLE = (
-    Prior(lengthscale=0.25, pair=0.5, rest=0.5, local=0.03),
-    Prior(lengthscale=0.5, pair=1.0, rest=1.0, local=0.1),
-    Prior(lengthscale=1.0, pair=2.0, rest=2.0, local=0.3),
+    Prior(lengthscale=0.25, pair=0.5, rest=0.5, nugget=0.03),
+    Prior(lengthscale=0.5, pair=1.0, rest=1.0, nugget=0.1),
+    Prior(lengthscale=1.0, pair=2.0, rest=2.0, nugget=0.3),
 )
 """Priors of the ensemble's members, centred low, middle and high: one MAP fit is over-confident.
 
@@ -120,7 +121,7 @@ log10 of their quantile in the table, with a standard error of 0.01:
 - Three fits beat the middle prior alone by 0.12 and the low one alone by 0.39. The high one alone
   did 0.02 better than the three; whole runs did not tell which is better.
 - Normal scores of the ranks beat a log transform of the values by 0.10, standardized ones by 0.30.
-- The local variation beat a white nugget, which shares nothing along any axis, by 0.05 to 0.10.
+- The correlated nugget beat a white one, which shares nothing along any axis, by 0.05 to 0.10.
 """
 
 
@@ -143,7 +144,7 @@ class _LogPosterior:
     def __init__(self, space: Space, coordinates: FloatArray, y: FloatArray, prior: Prior) -> None:
         self.support = support = Support(space, coordinates)
         self.coordinates = coordinates
-        places = support.place(coordinates)
+        places = support.occurring.places(coordinates)
         self.y = y
         n, d = places.shape
         self.n, self.d = n, d
@@ -200,8 +201,8 @@ class _LogPosterior:
         decay = np.exp(-hyper.tension)[:, None]
         np.subtract(1.0, self.mismatch, out=factors)
         factors += np.multiply(self.mismatch, decay, out=ratio)
-        local = hyper.local * np.prod(factors, axis=0)
-        matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest) + local
+        nugget = hyper.nugget * np.prod(factors, axis=0)
+        matrix[self.rows, self.columns] = combine(e1, squares, product, pair, rest) + nugget
         matrix.flat[:: n + 1] += hyper.noise
         factor, info = dpotrf(matrix, lower=1)
         if info != 0:
@@ -236,12 +237,12 @@ class _LogPosterior:
                 gradient[d + i] += slope @ table[self.lookup[i]]
             after *= 1.0 + a[i]
         e2 = 0.5 * (e1 * e1 - squares)
-        local *= weight
-        relaxed = decay[:, 0] * (np.divide(self.mismatch, factors, out=ratio) @ local)
+        nugget *= weight
+        relaxed = decay[:, 0] * (np.divide(self.mismatch, factors, out=ratio) @ nugget)
         gradient[2 * d : 3 * d] -= hyper.tension * relaxed
         gradient[-4] += pair * float(weight @ e2)
         gradient[-3] += rest * float(weight @ (product - 1.0 - e1 - e2))
-        gradient[-2] += float(local.sum())
+        gradient[-2] += float(nugget.sum())
         gradient[-1] += (
             0.5 * (hyper.noise - _JITTER) * float(inverse.diagonal().sum() - alpha @ alpha)
         )

@@ -1,9 +1,11 @@
-"""What a proposal is made of. The defaults were chosen by measurement; ablations vary them."""
+"""What a search is made of. The defaults were chosen by measurement; ablations vary them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qhpo.surrogate.base import SurrogateFitter
+from qhpo.surrogate.ensemble import EnsembleFitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
 from qhpo.surrogate.transform import TRANSFORMS, Transform
 
@@ -40,3 +42,15 @@ class Settings:
     incumbents: int = 3
     polished: int = 3
     trust_region_axes: int = 16
+
+    def fitter(self, *, is_scalarized: bool) -> SurrogateFitter:
+        """What makes the surrogate.
+
+        Args:
+            is_scalarized: Whether the values are weighted sums of several objectives. Weights make
+                other values of the same trials each time, for which a choice of transform could not
+                be remembered and would cost more than the suggestion; the sums have no unit that is
+                worth keeping, so ranks serve them.
+        """
+        transforms = self.transforms[:1] if is_scalarized else self.transforms
+        return EnsembleFitter(self.priors, transforms)

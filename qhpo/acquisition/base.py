@@ -1,0 +1,56 @@
+"""What an acquisition is: how much a configuration is worth a trial.
+
+Glossary
+--------
+d, D
+    Axes; levels of all axes together.
+x
+    Configurations as coordinates, NaN where an axis is inactive.
+
+The search knows nothing of a surrogate but what an acquisition makes of it. BoTorch's
+`AcquisitionFunction` with its ``set_X_pending`` is the model of this protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.surrogate.base import Surrogate
+
+__all__ = ["Acquisition"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Acquisition(Protocol):
+    """A score of configurations, made of surrogates; more is better.
+
+    Attributes:
+        surrogates: What it is made of, reckoning with what is pending.
+    """
+
+    @property
+    def surrogates(self) -> Sequence[Surrogate]: ...
+
+    def score(self, x: FloatArray) -> FloatArray:
+        """Of configurations, (q, d) to (q,)."""
+        ...
+
+    def score_changes(self, x: FloatArray) -> FloatArray:
+        """Of all configurations that differ in at most one axis, (S, d) to (S, D).
+
+        Column r sets the axis of level r to that level.
+        """
+        ...
+
+    def score_axis(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
+        """Of one configuration, shape (d,), with one axis set to each of P coordinates: (P,)."""
+        ...
+
+    def set_pending(self, x: FloatArray) -> None:
+        """Reckon with configurations, shape (p, d), that are being evaluated."""
+        ...

@@ -1,0 +1,146 @@
+"""From what is known to configurations worth a trial: the annealer proposes, the score disposes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition import LogEI
+from qhpo.feasible import FeasibleSet
+from qhpo.history import History
+from qhpo.occurring import OccurringValues
+from qhpo.solvers import Solver
+from qhpo.suggest.climb import climb, climb_pairs
+from qhpo.suggest.polish import polish
+from qhpo.suggest.search import Region, Search
+from qhpo.suggest.settings import Settings
+from qhpo.suggest.starts import drawn, starts
+from qhpo.suggest.trust_region import trust_radius
+from qhpo.surrogate.base import Surrogate, SurrogateFitter
+
+__all__ = ["ranked"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_LOG_NOTHING_TO_GAIN = math.log(0.01)
+"""If less improvement than this is expected, in deviations of the transformed values, the model is
+content with what it knows, and a configuration far from that is tried, the one whose value could
+be lowest: `_OPTIMISM` deviations below its mean."""
+
+_OPTIMISM = 2.0
+"""Deviations below the mean that one value in forty is beyond."""
+
+
+def ranked(
+    feasible: FeasibleSet,
+    history: History,
+    fixed: FloatArray,
+    *,
+    fitter: SurrogateFitter,
+    solver: Solver,
+    settings: Settings,
+    n_startup: int,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Configurations worth a trial, the most promising first.
+
+    Args:
+        feasible: The search space, at least one axis, with its constraints and conditions.
+        history: At least one configuration with a value.
+        fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
+        fitter: Makes the surrogate.
+        solver: Samples the quadratic models.
+        settings: What a search is made of.
+        n_startup: Trials of the first design, which the trust region leaves out.
+        rng: Decides everything that is left to chance.
+
+    Returns:
+        Shape (q, d), NaN where inactive. None is to be avoided unless the search finds no other. Of
+        a plain set q >= 1; otherwise q may be 0, and constraints between numbers should be checked
+        once more.
+    """
+    between = _between_levels(feasible, fixed, settings, rng)
+    others = np.concatenate([history.pending, history.avoid, fixed[None, :], between])
+    surrogate = fitter.fit(feasible.space, history.coordinates, history.values, others)
+    acquisition = LogEI([surrogate])
+    acquisition.set_pending(history.pending)
+    (surrogate,) = acquisition.surrogates
+    occurring = OccurringValues(feasible.space, np.concatenate([surrogate.observed, others]))
+    region = _region(surrogate, history, occurring, fixed, settings, n_startup)
+    search = Search(acquisition, surrogate, feasible, occurring, region)
+    places, scores = _local_maxima(search, solver, between, settings, rng)
+    if not len(places):
+        return np.empty((0, len(feasible.space)))
+    order = np.argsort(-scores, kind="stable")
+    found, expected = occurring.coordinates(places[order]), float(scores[order[0]])
+    if not all(axis.is_exhaustive for axis in feasible.space.axes):
+        polished = [
+            polish(acquisition, x, region.fixed, rng, feasible) for x in found[: settings.polished]
+        ]
+        polished.sort(key=lambda pair: -pair[1])
+        expected = max(expected, polished[0][1])
+        found = np.concatenate([[x for x, _ in polished], found])
+    # Every other trial at most: fine tuning expects little too, and should go on.
+    if expected < _LOG_NOTHING_TO_GAIN and len(history.values) % 2 == 0:
+        elsewhere = occurring.coordinates(drawn(search, settings.random_candidates, rng))
+        found = np.concatenate([_optimistic(surrogate, elsewhere), found])
+    return found
+
+
+def _between_levels(
+    feasible: FeasibleSet, fixed: FloatArray, settings: Settings, rng: np.random.Generator
+) -> FloatArray:
+    """Configurations that keep linear constraints between floats, which no level need keep."""
+    if not feasible.numbers.floats.any():
+        return np.empty((0, len(feasible.space)))
+    found = feasible.draws(settings.random_candidates // 4, fixed, rng)
+    return np.array(found).reshape(-1, len(feasible.space))
+
+
+def _region(
+    surrogate: Surrogate,
+    history: History,
+    occurring: OccurringValues,
+    fixed: FloatArray,
+    settings: Settings,
+    n_startup: int,
+) -> Region:
+    n_finished = len(surrogate.observed) - len(history.pending)
+    mean = surrogate.observed_mean[:, :n_finished].mean(axis=0)
+    is_fixed = ~np.isnan(fixed)
+    centre = np.where(is_fixed, fixed, surrogate.observed[mean.argmin()])
+    radius = len(centre)
+    if radius >= settings.trust_region_axes:
+        radius = trust_radius(history.values, radius, n_startup)
+    avoid = occurring.places(history.avoid)
+    return Region(avoid, is_fixed, occurring.places(centre[None, :])[0], radius)
+
+
+def _local_maxima(
+    search: Search,
+    solver: Solver,
+    between: FloatArray,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> tuple[IntArray, FloatArray]:
+    """Places of local maxima of the score, shape (q, d), and their scores, shape (q,)."""
+    imputed = starts(search, solver, between, settings, rng)
+    if not len(imputed):
+        return imputed, np.empty(0)
+    imputed, scores = climb(search, imputed)
+    if search.moves.needs_pairs:
+        order = np.argsort(-scores, kind="stable")
+        mean = search.surrogate.quadratic("mean", search.surrogate.n_members // 2, rng)
+        more, values = climb_pairs(search, imputed[order], scores[order], mean, rng)
+        imputed, scores = np.concatenate([imputed, more]), np.concatenate([scores, values])
+    return search.active(imputed), scores
+
+
+def _optimistic(surrogate: Surrogate, x: FloatArray) -> FloatArray:
+    """The configuration that could be best, of shape (q, d): (1, d) or (0, d)."""
+    mean, variance = surrogate.predict(x)
+    optimistic = (mean - _OPTIMISM * np.sqrt(variance)).mean(axis=0)
+    return x[np.argsort(optimistic)[:1]]

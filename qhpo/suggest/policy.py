@@ -1,0 +1,145 @@
+"""The next configuration: a design first, then the search, and never one that is to be avoided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.feasible import FeasibleSet
+from qhpo.history import History
+from qhpo.solvers import Solver
+from qhpo.space import Space
+from qhpo.suggest.design import design_row, random_coordinate
+from qhpo.suggest.optimize import ranked
+from qhpo.suggest.settings import Settings
+
+__all__ = ["Suggestion", "SuggestionPolicy"]
+
+FloatArray = NDArray[np.float64]
+
+_BEST_AGAIN = 5
+"""Configurations that are repeated in turns where nothing new is left."""
+
+_RANDOM_DRAWS = 200
+"""Configurations that are repaired before a mathematical program is asked for one."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A configuration to try.
+
+    Attributes:
+        coordinates: Shape (d,), NaN where inactive.
+        is_new: Whether it is none of those to avoid.
+        is_proof: Where it is one, whether it is proven that nothing else is left, or only the
+            budget of the search spent.
+    """
+
+    coordinates: FloatArray
+    is_new: bool
+    is_proof: bool = False
+
+
+class SuggestionPolicy:
+    """Suggests configurations from histories.
+
+    Args:
+        solver: Samples the quadratic models.
+        n_startup: Trials of the first, balanced design.
+        seed: Seed of the design.
+        settings: What a search is made of.
+    """
+
+    def __init__(self, solver: Solver, n_startup: int, seed: int, settings: Settings) -> None:
+        self._solver = solver
+        self._n_startup = n_startup
+        self._seed = seed
+        self._settings = settings
+        self._fitters = {s: settings.fitter(is_scalarized=s) for s in (False, True)}
+
+    def suggest(
+        self,
+        feasible: FeasibleSet,
+        history: History,
+        fixed: FloatArray,
+        number: int,
+        rng: np.random.Generator,
+    ) -> Suggestion:
+        """The next configuration.
+
+        Args:
+            feasible: The search space with its constraints and conditions.
+            history: What is known.
+            fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            number: Number of the trial.
+            rng: Decides what is left to chance.
+
+        Raises:
+            QhpoError: If no configuration keeps the constraints; names those in conflict.
+        """
+        space = feasible.space
+        avoid = {space.key(configuration) for configuration in history.avoid}
+        for configuration in self._wanted(feasible, history, fixed, number, rng):
+            if space.key(configuration) not in avoid and feasible.satisfied(configuration):
+                return Suggestion(configuration, True)
+        left = feasible.unseen(fixed, history.avoid, rng)
+        if left.coordinates is not None:
+            return Suggestion(left.coordinates, True)
+        again = _best_again(feasible, history, fixed, number)
+        if again is None:
+            again = feasible.check(fixed, rng)
+        return Suggestion(again, False, left.is_proof)
+
+    def _wanted(
+        self,
+        feasible: FeasibleSet,
+        history: History,
+        fixed: FloatArray,
+        number: int,
+        rng: np.random.Generator,
+    ) -> Iterator[FloatArray]:
+        """Configurations in the order in which they are wanted."""
+        n_rows = max(self._n_startup, 1)
+        if len(history.values) < n_rows:
+            row = self._first_configuration(feasible.space, number, n_rows)
+            nearest = feasible.nearest(row, fixed, rng)
+            if nearest is not None:
+                yield nearest
+        else:
+            yield from ranked(
+                feasible,
+                history,
+                fixed,
+                fitter=self._fitters[history.is_scalarized],
+                solver=self._solver,
+                settings=self._settings,
+                n_startup=self._n_startup,
+                rng=rng,
+            )
+        if not feasible.is_plain:
+            yield from feasible.draws(_RANDOM_DRAWS, fixed, rng)
+
+    def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
+        if self._settings.balanced_design:
+            return design_row(space, number, n_rows, self._seed)
+        rng = np.random.default_rng([self._seed, number])
+        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+
+
+def _best_again(
+    feasible: FeasibleSet, history: History, fixed: FloatArray, number: int
+) -> FloatArray | None:
+    """One of the best configurations so far that agree with what is fixed, in turns."""
+    agrees = ((history.coordinates == fixed) | np.isnan(fixed)).all(axis=1)
+    order = np.argsort(history.values[agrees], kind="stable")
+    best: dict[object, FloatArray] = {}
+    for configuration in history.coordinates[agrees][order]:
+        if len(best) == _BEST_AGAIN:
+            break
+        if feasible.is_whole(configuration) and feasible.satisfied(configuration):
+            best[feasible.space.key(configuration)] = configuration
+    kept = list(best.values())
+    return kept[number % len(kept)] if kept else None

@@ -1,0 +1,119 @@
+"""Polish of the numbers between levels: coordinate-wise search of the score off the grid."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition import Acquisition
+from qhpo.feasible import FeasibleSet
+
+__all__ = ["polish"]
+
+FloatArray = NDArray[np.float64]
+
+_ROUNDS = 3
+"""Each has a window a quarter as wide: after three a window is a tenth of a level."""
+
+_POINTS = 12
+"""Points of a window, which the next one is narrower than the distance of two of."""
+
+_SLIDES = 6
+"""Points of a window along an equality, each of which is scored on its own."""
+
+
+def polish(
+    acquisition: Acquisition,
+    x: FloatArray,
+    fixed: NDArray[np.bool_],
+    rng: np.random.Generator,
+    feasible: FeasibleSet,
+) -> tuple[FloatArray, float]:
+    """A configuration of higher score that differs only in numbers between levels.
+
+    Each axis that has values between its levels is searched in turn, in a window that starts two
+    levels wide and shrinks from round to round.
+
+    Args:
+        acquisition: What to maximize.
+        x: The configuration to start from, shape (d,).
+        fixed: Axes that must not change, shape (d,), bool.
+        rng: Draws the points of each window, so that no value is favoured by a grid.
+        feasible: Constraints that the result keeps if the given configuration does.
+
+    Returns:
+        The configuration, shape (d,), and its score.
+    """
+    space = feasible.space
+    current = x.copy()
+    is_off_grid = np.array([not axis.is_exhaustive for axis in space.axes])
+    axes = np.flatnonzero(is_off_grid & ~fixed & ~np.isnan(current)).tolist()
+    best = float(acquisition.score(current[None, :])[0])
+    for step in range(_ROUNDS):
+        for i in axes:
+            window = 2.0 / space.n_levels[i] / 4.0**step
+            offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
+            # What a linear constraint cuts off leaves its end, where the best often lies.
+            low, high = feasible.numbers.range_of(i, current)
+            points = np.clip(current[i] + 2.0 * offsets, low, high)
+            points = np.unique(space.axes[i].snap(np.append(points, current[i])))
+            points = _allowed(feasible, current, i, points)
+            scores = acquisition.score_axis(current, i, points)
+            chosen = int(scores.argmax())
+            best = float(scores[chosen])
+            current[i] = points[chosen]
+    if feasible.numbers.coupled:
+        return _slide(acquisition, current, best, fixed, rng, feasible)
+    return current, best
+
+
+def _allowed(
+    feasible: FeasibleSet, current: FloatArray, axis: int, points: FloatArray
+) -> FloatArray:
+    """Of coordinates of one axis, those that constraints allow; the current one always."""
+    if not feasible.constraints:
+        return points
+    kept = []
+    for point in points.tolist():
+        changed = current.copy()
+        changed[axis] = point
+        if point == current[axis] or feasible.satisfied(changed):
+            kept.append(point)
+    return np.array(kept)
+
+
+def _slide(
+    acquisition: Acquisition,
+    current: FloatArray,
+    best: float,
+    fixed: NDArray[np.bool_],
+    rng: np.random.Generator,
+    feasible: FeasibleSet,
+) -> tuple[FloatArray, float]:
+    """Moves two floats at a time along the equalities that join them."""
+    numbers, space = feasible.numbers, feasible.space
+    pairs = [(i, j, r) for i, j, r in numbers.coupled if not (fixed[i] or fixed[j])]
+    for step in range(_ROUNDS if pairs else 0):
+        for k in rng.permutation(len(pairs))[: len(space)].tolist():
+            i, j, ratio = pairs[k]
+            if np.isnan(current[[i, j]]).any():
+                continue
+            offsets = (np.arange(_SLIDES) + rng.random(_SLIDES) - _SLIDES / 2) / _SLIDES
+            points = np.clip(current[i] + 4.0 / space.n_levels[i] / 4.0**step * offsets, 0.0, 1.0)
+            before = space.axes[i].value(current[i])
+            candidates = []
+            for point in points.tolist():
+                moved = current.copy()
+                moved[i] = point
+                other = space.axes[j].value(current[j])
+                other -= ratio * (space.axes[i].value(point) - before)
+                if space.axes[j].contains(other):
+                    moved[j] = space.axes[j].coordinate(other)
+                    moved = numbers.settle(moved, fixed)
+                    if feasible.satisfied(moved):
+                        candidates.append(moved)
+            for moved in candidates:
+                value = float(acquisition.score(moved[None, :])[0])
+                if value > best:
+                    current, best = moved, value
+    return current, best

@@ -1,0 +1,106 @@
+"""What a surrogate is: beliefs about the values of all configurations, given those of some.
+
+Glossary
+--------
+d, D, n, M
+    Axes; levels of all axes together; observed configurations; members of the ensemble that a
+    surrogate is, 1 where it is none.
+x
+    Configurations as coordinates, NaN where an axis is inactive.
+
+Values are those of the surrogate's own transform, smaller is better. What a member believes about a
+value is normal, and the surrogate believes its members in equal parts.
+
+BoTorch's `Model.posterior` and `Model.condition_on_observations` are the models of this protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.encoding import DenseDQM
+from qhpo.space import Space
+
+__all__ = ["Moments", "QuadraticKind", "Surrogate", "SurrogateFitter"]
+
+FloatArray = NDArray[np.float64]
+
+QuadraticKind = Literal["mean", "draw"]
+
+
+class Moments(NamedTuple):
+    """Predictive means and variances, without the noise, each of shape (M, ...)."""
+
+    mean: FloatArray
+    variance: FloatArray
+
+
+class Surrogate(Protocol):
+    """Beliefs about the values of configurations.
+
+    Attributes:
+        space: The search space.
+        n_members: M.
+        observed: Configurations whose values it was given, those believed included, shape (n, d).
+        observed_mean: What the members hold their values to be but for what no other configuration
+            shares, shape (M, n). Improvement is counted from the least of them.
+    """
+
+    space: Space
+    n_members: int
+    observed: FloatArray
+    observed_mean: FloatArray
+
+    def predict(self, x: FloatArray) -> Moments:
+        """At configurations of any values, (q, d) to (M, q)."""
+        ...
+
+    def predict_changes(self, x: FloatArray) -> Moments:
+        """At all configurations that differ in at most one axis, (S, d) to (M, S, D).
+
+        Column r sets the axis of level r to that level.
+        """
+        ...
+
+    def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
+        """At one configuration, shape (d,), with one axis set to each of P coordinates: (M, P)."""
+        ...
+
+    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+        """Main effects and pair interactions over the levels, exactly.
+
+        Args:
+            kind: Of a member's mean, or of one function drawn from what it believes.
+            member: Number of the member.
+            rng: Draws the function.
+        """
+        ...
+
+    def believing(self, x: FloatArray) -> Surrogate:
+        """The same, had configurations (p, d) been observed at their predicted means.
+
+        The kriging believer (Ginsbourger, Le Riche, Carraro 2010, "Kriging is well-suited to
+        parallelize optimization"): parallel workers spread out.
+        """
+        ...
+
+
+class SurrogateFitter(Protocol):
+    """Makes surrogates from what was observed, and may remember what helps to make the next one.
+
+    What it makes is a function of its arguments, whatever it remembers.
+    """
+
+    def fit(self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray) -> Surrogate:
+        """The surrogate given observations.
+
+        Args:
+            space: The search space.
+            x: Observed configurations in order of completion, shape (n, d).
+            values: Their values, shape (n,), smaller is better; may be infinite.
+            others: Configurations that will be asked about often, shape (q, d).
+        """
+        ...
