@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,30 +14,40 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, PartialFixedSampler
-from optuna.storages import BaseStorage
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from threadpoolctl import ThreadpoolController
 
-from qhpo.accounts import metered
-from qhpo.conditions import declared_conditions
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
-from qhpo.feasible import FeasibleSet as Domain
-from qhpo.history import HistoryReader, publish, published_params
-from qhpo.joint import JointDomain, union_search_space
-from qhpo.scalarization import random_weights
+from qhpo.feasible import FeasibleSet
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space
+from qhpo.study import (
+    Declaration,
+    HistoryReader,
+    StudyDomain,
+    StudyIdentity,
+    TrialReads,
+    Trials,
+    fail,
+    fixed_coordinates,
+    fixed_params,
+    metered,
+    publish,
+    published_params,
+    random_weights,
+)
 from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate, random_coordinate
+from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
 
 FloatArray = NDArray[np.float64]
 
 _MAX_RIVALS = 100
-"""Bound on choosing again because another process has just chosen the same."""
+"""Bound on choosing again because another process has just chosen the same: each time there is one
+configuration less that two can meet at."""
 
 _logger = logging.getLogger("qhpo")
 
@@ -106,14 +115,7 @@ class QUBOSampler(BaseSampler):
         _check_whole("n_startup_trials", n_startup_trials)
         if seed is not None:
             _check_whole("seed", seed)
-        self._declared = None if search_space is None else _checked_space(search_space)
-        self._constraints = _checked_constraints(constraints, self._declared)
-        if conditions and self._declared is None:
-            raise QhpoError(
-                "conditions need the declared search_space that they speak of; got none; without "
-                "it conditions are learnt from the trials"
-            )
-        self._conditions = declared_conditions(conditions or {}, self._declared or {})
+        self._declaration = Declaration.checked(search_space, constraints, conditions)
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
@@ -125,27 +127,30 @@ class QUBOSampler(BaseSampler):
             Budget(qpu_seconds, max_calls),
         )
         self._policy = SuggestionPolicy(self._solver, n_startup_trials, self._seed, self._settings)
-        self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
+        self._forget()
+        if self._declaration.constraints:
+            nothing = np.full(len(self._domain.feasible.space), np.nan)
+            self._domain.feasible.check(nothing, np.random.default_rng(self._seed))
+
+    def _forget(self) -> None:
+        """Everything that helps, and that a study tells again."""
+        declared = self._declaration
         self._lock = threading.RLock()
-        self._storage: weakref.ref[BaseStorage] | None = None
-        self._study_id = -1
+        self._reads = TrialReads()
+        self._study: StudyIdentity | None = None
+        self._domain = StudyDomain(
+            declared.search_space or {}, declared.constraints, declared.conditions
+        )
         self._told_exhausted: set[bool] = set()
-        if self._constraints:
-            nothing = np.full(len(self._joint.domain.space), np.nan)
-            self._joint.domain.check(nothing, np.random.default_rng(self._seed))
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        del state["_lock"]
-        # It remembers trials of a storage, and functions by identifiers of this process.
-        del state["_joint"]
-        state["_storage"] = None
-        return state
+        # These remember trials of a storage, and functions by identifiers of this process.
+        remembered = ("_lock", "_reads", "_study", "_domain")
+        return {k: v for k, v in self.__dict__.items() if k not in remembered}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._joint = JointDomain(self._declared or {}, self._constraints, self._conditions)
-        self._lock = threading.RLock()
+        self._forget()
 
     def reseed_rng(self) -> None:
         """Does nothing: each trial has random numbers of its own, made from seed and number."""
@@ -153,28 +158,26 @@ class QUBOSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        space = self._search_space(study)
+        space = self._declaration.search_space
+        if space is None:
+            with self._lock:
+                space = self._reads.for_trial(study, trial).search_space
         return {name: dist for name, dist in space.items() if not dist.single()}
-
-    def _search_space(self, study: Study) -> dict[str, BaseDistribution]:
-        if self._declared is not None:
-            return self._declared
-        return {n: d for n, d in union_search_space(study).items() if not d.single()}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         # A trial that is fixed in advance asks for nothing: this is the only place to check it.
-        fixed = _fixed_params(study, trial, self)
-        if not self._constraints or not fixed:
+        fixed = fixed_params(study, trial, self)
+        declared = self._declaration
+        if not declared.constraints or not fixed:
             return
         with self._lock:
-            space = Space(self._declared or {})
+            space = Space(declared.search_space or {})
             try:
-                frozen = _frozen(space, fixed, is_strict=True)
-                domain = Domain(space, self._constraints, self._conditions)
-                domain.check(frozen, np.random.default_rng([self._seed, trial.number]))
+                coordinates = fixed_coordinates(space, fixed, is_strict=True)
+                feasible = FeasibleSet(space, declared.constraints, declared.conditions)
+                feasible.check(coordinates, np.random.default_rng([self._seed, trial.number]))
             except QhpoError:
-                # The trial would stay "running" for ever.
-                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                fail(study, trial)
                 raise
 
     def after_trial(
@@ -184,27 +187,20 @@ class QUBOSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        if state not in (TrialState.COMPLETE, TrialState.PRUNED):
-            return
-        params = trial.params
-        if state == TrialState.PRUNED:
+        if state == TrialState.COMPLETE:
+            self._declaration.check(trial.number, trial.params)
+        elif state == TrialState.PRUNED:
             # It may not have come to asking for everything that was suggested.
-            params = published_params(trial, self._declared or {})
-        for constraint in self._constraints:
-            if not constraint.satisfied(params):
-                raise QhpoError(
-                    f"a trial must keep every constraint; trial {trial.number} breaks {constraint} "
-                    f"with {params}; the objective must ask for each parameter with its declared "
-                    "distribution, and conditions must say when it asks for which"
-                )
+            known = published_params(trial, self._declaration.search_space or {})
+            self._declaration.check(trial.number, known)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         if not search_space:
             return {}
-        with self._lock, _single_threaded(), metered(self._solver, study, trial):
-            params = self._suggest(study, trial)
+        with self._suggesting(study, trial) as trials:
+            params = self._joint_params(study, trial, trials)
         return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(
@@ -216,84 +212,82 @@ class QUBOSampler(BaseSampler):
     ) -> Any:
         axis = Axis.from_distribution(param_name, param_distribution)
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
-        if self._constraints:
-            return self._keeping_constraints(trial, axis, rng)
+        if self._declaration.constraints:
+            known = published_params(trial, self._declaration.search_space or {})
+            return self._declaration.value_beside(axis, known, rng)
         if trial.number < self._n_startup and self._settings.balanced_design:
             return axis.value(design_coordinate(axis, trial.number, self._n_startup, self._seed))
-        return axis.value(self._alone(study, trial, axis, rng))
+        if param_distribution.single():
+            return axis.value(float(axis.coordinates[0]))
+        with self._suggesting(study, trial) as trials:
+            return axis.value(self._alone(study, trial, trials, axis, rng))
 
-    def _keeping_constraints(self, trial: FrozenTrial, axis: Axis, rng: np.random.Generator) -> Any:
-        """A value for a declared parameter that was not expected to be asked for."""
-        declared = self._declared or {}
-        if declared.get(axis.name) != axis.distribution:
-            raise QhpoError(
-                "with constraints, an objective must ask for the parameters of the search space "
-                f"with their declared distributions; got {axis.name!r} with {axis.distribution}; "
-                f"declared: {declared.get(axis.name, 'nothing of that name')}"
-            )
-        known = published_params(trial, declared)
-        known.pop(axis.name, None)
-        for coordinate in rng.permutation(axis.coordinates).tolist():
-            value = axis.value(coordinate)
-            if all(c.satisfied({**known, axis.name: value}) for c in self._constraints):
-                return value
-        raise QhpoError(
-            f"the parameter {axis.name!r} was asked for although it was not expected to be active, "
-            f"and none of its values keeps all constraints beside {known}; declare when it is "
-            "active with conditions"
-        )
+    @contextmanager
+    def _suggesting(self, study: Study, trial: FrozenTrial) -> Iterator[Trials]:
+        """What a suggestion is made within: the study's trials, read once."""
+        with self._lock, single_threaded():
+            trials = self._reads.for_trial(study, trial)
+            with metered(self._solver, study, trial, trials):
+                yield trials
 
     def _alone(
-        self, study: Study, trial: FrozenTrial, axis: Axis, rng: np.random.Generator
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        trials: Trials,
+        axis: Axis,
+        rng: np.random.Generator,
     ) -> float:
         """A coordinate of a parameter that no joint model has: from a model of its own."""
-        if axis.distribution.single():
-            return float(axis.coordinates[0])
-        with self._lock, _single_threaded(), metered(self._solver, study, trial):
-            space = Space({axis.name: axis.distribution})
-            history = HistoryReader(space).read(study, trial, self._weights(study, trial))
-            if len(history.values) < max(self._n_startup, 1):
-                return random_coordinate(axis, rng)
-            nothing = np.full(1, np.nan)
-            # What else differs between trials makes the same value worth another.
-            history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
-            choice = self._policy.suggest(Domain(space), history, nothing, trial.number, rng)
-        return float(choice.coordinates[0])
+        space = Space({axis.name: axis.distribution})
+        history = HistoryReader(space).history(trials, trial, self._weights(study, trial))
+        if len(history.values) < max(self._n_startup, 1):
+            return random_coordinate(axis, rng)
+        # What else differs between trials makes the same value worth another.
+        history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
+        free = np.full(1, np.nan)
+        chosen = self._policy.suggest(FeasibleSet(space), history, free, trial.number, rng)
+        return float(chosen.coordinates[0])
 
-    def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        joint = self._updated(study)
-        space = joint.domain.space
+    def _joint_params(self, study: Study, trial: FrozenTrial, trials: Trials) -> dict[str, Any]:
+        """Parameters of a trial, published before any other suggestion can meet them."""
+        domain = self._updated(study, trials)
+        space = domain.feasible.space
         if not len(space):
             return {}  # nothing is explained: every parameter is on its own
-        fixed = _fixed_params(study, trial, self)
-        frozen = _frozen(space, fixed)
-        domain = self._with_fixed(joint.domain, fixed)
+        fixed = fixed_params(study, trial, self)
+        coordinates = fixed_coordinates(space, fixed)
+        feasible = domain.with_fixed(fixed)
         rng = np.random.default_rng([self._seed, trial.number])
         weights = self._weights(study, trial)
         params: dict[str, Any] = {}
         for _ in range(_MAX_RIVALS):
-            history = joint.reader.read(study, trial, weights)
+            history = domain.reader.history(trials, trial, weights)
             if not self._avoid_repeats:
                 history = replace(history, avoid=history.avoid[:0])
-            choice = self._policy.suggest(domain, history, frozen, trial.number, rng)
-            is_new = choice.is_new
-            if not is_new and len(space) < len(joint.search_space):
+            chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
+            is_new = chosen.is_new
+            if not is_new and len(space) < len(domain.search_space):
                 # Parameters that are suggested on their own may make the same another one.
-                history = replace(history, avoid=joint.taken_alone(study, trial))
-                choice = self._policy.suggest(domain, history, frozen, trial.number, rng)
-            chosen = choice.coordinates
-            if not choice.is_new and np.isnan(frozen).all():
-                self._tell_exhausted(choice.is_proof)
-            params = space.decode(chosen)
-            internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
-            publish(study, trial, internal)
-            if not is_new or not self._avoid_repeats:
-                break
+                history = replace(history, avoid=domain.avoid_alone(trials, trial))
+                chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
+            if not chosen.is_new and np.isnan(coordinates).all():
+                self._tell_exhausted(chosen.is_proof)
+            params = space.decode(chosen.coordinates)
+            publish(
+                study,
+                trial,
+                {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()},
+            )
             # Another process may have chosen the same at the same time, and may even be done with
             # it. Whoever publishes last sees the other's choice here and chooses again.
-            others = joint.reader.taken(study, trial)
-            if space.key(chosen) not in {space.key(c) for c in others}:
+            later = self._reads.since(study, trial)
+            if later is None or not is_new or not self._avoid_repeats:
                 break
+            avoid = {space.key(x) for x in domain.reader.avoid(later, trial)}
+            if space.key(chosen.coordinates) not in avoid:
+                break
+            trials = later
         return params
 
     def _weights(self, study: Study, trial: FrozenTrial) -> FloatArray | None:
@@ -303,127 +297,39 @@ class QUBOSampler(BaseSampler):
             return None
         return random_weights(n, np.random.default_rng([self._seed, trial.number, n, 0]))
 
+    def _updated(self, study: Study, trials: Trials) -> StudyDomain:
+        """The domain of the study's suggestions, as far as its trials tell."""
+        declared = self._declaration
+        space = trials.search_space if declared.search_space is None else declared.search_space
+        if self._study is None or not self._study.is_of(study):
+            self._study = StudyIdentity(study)
+            self._told_exhausted.clear()
+            self._domain = StudyDomain(space, declared.constraints, declared.conditions)
+        elif space != self._domain.search_space:
+            self._domain = self._domain.with_space(space)
+        self._domain.update(trials)
+        return self._domain
+
     def _tell_exhausted(self, is_proof: bool) -> None:
         """Logs, once each, that all has been tried, or that nothing else was found."""
         if is_proof in self._told_exhausted:
             return
         self._told_exhausted.add(is_proof)
-        which = "of the search space" + (" that keeps the constraints" if self._constraints else "")
+        keeping = " that keeps the constraints" if self._declaration.constraints else ""
         if is_proof:
             _logger.warning(
-                "every configuration %s has been tried; "
+                "every configuration of the search space%s has been tried; "
                 "from here on the best ones are suggested again",
-                which,
+                keeping,
             )
         else:
             _logger.warning(
-                "no configuration %s was found that has not been tried, within the budget of the "
-                "search; one of the best is suggested again",
-                which,
+                "no configuration of the search space%s was found that has not been tried, within "
+                "the budget of the search; one of the best is suggested again",
+                keeping,
             )
-
-    def _with_fixed(self, domain: Domain, fixed: Mapping[str, Any]) -> Domain:
-        """The domain where what is fixed is active, unless declared conditions say otherwise.
-
-        What was learnt may be wrong, and a constraint must not be broken because of that.
-        """
-        kept = [c for c in domain.conditions if c.child not in fixed or c in self._conditions]
-        if not self._constraints or len(kept) == len(domain.conditions):
-            return domain
-        return Domain(domain.space, self._constraints, kept)
-
-    def _updated(self, study: Study) -> JointDomain:
-        storage = None if self._storage is None else self._storage()
-        space = self._search_space(study)
-        if storage is not study._storage or self._study_id != study._study_id:
-            # Trials of different storages share their identifiers.
-            self._storage, self._study_id = weakref.ref(study._storage), study._study_id
-            self._told_exhausted.clear()
-            self._joint = JointDomain(space, self._constraints, self._conditions)
-        elif space != self._joint.search_space:
-            self._joint = self._joint.with_space(space)
-        self._joint.update(study)
-        return self._joint
-
-
-def _fixed_params(study: Study, trial: FrozenTrial, sampler: BaseSampler) -> dict[str, Any]:
-    """What is fixed for a trial in advance: enqueued, or by samplers around this one."""
-    fixed: dict[str, Any] = {}
-    around: Any = study.sampler
-    while around is not None and around is not sampler:
-        if isinstance(around, PartialFixedSampler):
-            fixed = {**around._fixed_params, **fixed}
-            around = around._base_sampler
-        else:
-            around = getattr(around, "sampler", None)
-    return {**fixed, **trial.system_attrs.get("fixed_params", {})}
-
-
-def _frozen(space: Space, fixed: Mapping[str, Any], is_strict: bool = False) -> FloatArray:
-    """Coordinates that are fixed in advance, shape (d,); NaN where free.
-
-    Raises:
-        QhpoError: If strict and a value is not in the space.
-    """
-    frozen = np.full(len(space), np.nan)
-    for i, axis in enumerate(space.axes):
-        if axis.name in fixed and (is_strict or axis.contains(fixed[axis.name])):
-            frozen[i] = axis.coordinate(fixed[axis.name])
-    unknown = set(fixed).difference(space.search_space)
-    if is_strict and unknown:
-        raise QhpoError(
-            "with constraints, only parameters of the search space can be fixed in advance; got "
-            f"{', '.join(sorted(unknown))}; the space has: {', '.join(sorted(space.search_space))}"
-        )
-    return frozen
 
 
 def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, (int, np.integer)) or value < 0:
         raise QhpoError(f"{name} must be a whole number, 0 or more; got {value!r}")
-
-
-def _checked_space(search_space: object) -> dict[str, BaseDistribution]:
-    if not isinstance(search_space, Mapping) or not all(isinstance(k, str) for k in search_space):
-        raise QhpoError(
-            "search_space must be a mapping of parameter names to Optuna distributions; "
-            f"got {search_space!r}"
-        )
-    return dict(Space(search_space).search_space)
-
-
-def _checked_constraints(
-    constraints: Iterable[Constraint], declared: Mapping[str, BaseDistribution] | None
-) -> tuple[Constraint, ...]:
-    if isinstance(constraints, Constraint) or not isinstance(constraints, Iterable):
-        raise QhpoError(f"constraints must be a list of constraints; got {constraints!r}")
-    checked = tuple(constraints)
-    for constraint in checked:
-        if not isinstance(constraint, Constraint):
-            raise QhpoError(
-                "constraints are made with qhpo.constraints, such as constraints.forbid(...); "
-                f"got {constraint!r}; wrap a function in constraints.predicate"
-            )
-        if declared is None:
-            raise QhpoError(
-                "constraints need the declared search_space, so that the first trial can keep them "
-                "too; got search_space=None; pass QUBOSampler({...}, constraints=[...])"
-            )
-        constraint.check(declared)
-    return checked
-
-
-_controller: ThreadpoolController | None = None
-
-
-def _single_threaded() -> AbstractContextManager[object]:
-    """Keeps linear algebra to one thread: the matrices here are too small to share.
-
-    Threads that wait for each other cost many times what they save, most of all while training
-    runs beside them.
-    """
-    global _controller
-    if _controller is None:
-        _controller = ThreadpoolController()
-    limiter: AbstractContextManager[object] = _controller.limit(limits=1, user_api="blas")
-    return limiter

@@ -68,7 +68,7 @@ def time_spent(trials: Sequence[FrozenTrial]) -> str:
 
 def anneals(trials: Sequence[FrozenTrial]) -> list[str]:
     """What each solver did, such as ``"neal: 84 models, up to 61 variables, 0.9 s"``."""
-    from qhpo.accounts import spent
+    from qhpo.study import spent
 
     lines = []
     for name, report in spent(trials).items():

@@ -9,6 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from qhpo.solvers import MeteredSolver, SolverReport, merge
+from qhpo.study.trials import Trials, note_for_user, reread
 
 __all__ = ["ANNEALS", "metered", "spent"]
 
@@ -28,20 +29,28 @@ def spent(trials: Iterable[FrozenTrial]) -> dict[str, SolverReport]:
 
 
 @contextmanager
-def metered(solver: MeteredSolver, study: Study, trial: FrozenTrial) -> Iterator[None]:
+def metered(
+    solver: MeteredSolver, study: Study, trial: FrozenTrial, trials: Trials
+) -> Iterator[None]:
     """Notes in the trial what the solver does within the context, and holds it to its budget.
 
     The budget is that of the study: what other processes and earlier runs have spent counts.
+
+    Args:
+        solver: The solver.
+        study: The study.
+        trial: The trial that it is asked for.
+        trials: The study's trials.
     """
-    trials = study.get_trials(deepcopy=False) if solver.budget.is_limited else []
-    solver.begin(spent(trials).get(solver.name))
+    before = spent(trials.all) if solver.budget.is_limited else {}
+    solver.begin(before.get(solver.name))
     try:
         yield
     finally:
         taken = solver.take()
         if taken:
             # A trial may come here again for a parameter that is suggested on its own.
-            known = spent([study._storage.get_trial(trial._trial_id)])
+            known = spent([reread(study, trial)])
             both = {n: merge(known.get(n), taken.get(n)) for n in {**known, **taken}}
             attribute = {n: report.as_attribute() for n, report in both.items() if report}
-            study._storage.set_trial_user_attr(trial._trial_id, ANNEALS, attribute)
+            note_for_user(study, trial, ANNEALS, attribute)

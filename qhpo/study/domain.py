@@ -4,45 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from qhpo.conditions import Condition, learn_conditions
 from qhpo.constraints import Constraint
-from qhpo.feasible import FeasibleSet as Domain
-from qhpo.history import HistoryReader
+from qhpo.feasible import FeasibleSet
 from qhpo.space import Space
+from qhpo.study.reader import HistoryReader
+from qhpo.study.trials import Trials
 
-__all__ = ["JointDomain", "union_search_space"]
+__all__ = ["StudyDomain"]
 
 FloatArray = NDArray[np.float64]
 
 _logger = logging.getLogger("qhpo")
 
 
-def union_search_space(study: Study) -> dict[str, BaseDistribution]:
-    """Every parameter that a complete or pruned trial had, with its distribution.
-
-    A parameter whose distribution differs from trial to trial is left out.
-    """
-    trials = study._get_trials(
-        deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=False
-    )
-    found: dict[str, BaseDistribution] = {}
-    changing = set()
-    for trial in trials:
-        for name, distribution in trial.distributions.items():
-            known = found.setdefault(name, distribution)
-            if known is not distribution and known != distribution:
-                changing.add(name)
-    return {name: found[name] for name in sorted(found) if name not in changing}
-
-
-class JointDomain:
+class StudyDomain:
     """The domain of a study's joint suggestions, as far as its trials tell.
 
     Args:
@@ -64,25 +47,25 @@ class JointDomain:
         self._space = Space(search_space)
         self._n_known = -1
         self._told: set[str] = set()
-        self.domain = Domain(self._space, constraints, conditions)
+        self.feasible = FeasibleSet(self._space, constraints, conditions)
         self.reader = self._everything
 
-    def with_space(self, search_space: Mapping[str, BaseDistribution]) -> JointDomain:
+    def with_space(self, search_space: Mapping[str, BaseDistribution]) -> StudyDomain:
         """The domain of the same study over other parameters."""
-        other = JointDomain(search_space, self._constraints, self._declared)
+        other = StudyDomain(search_space, self._constraints, self._declared)
         other._told = self._told
         return other
 
-    def update(self, study: Study) -> None:
+    def update(self, trials: Trials) -> None:
         """Learns conditions from trials that have finished since the last time.
 
-        ``domain`` and ``reader`` then leave out parameters that no condition explains: they are
+        ``feasible`` and ``reader`` then leave out parameters that no condition explains: they are
         suggested on their own.
 
         Args:
-            study: The study.
+            trials: The study's trials.
         """
-        known, is_complete = self._everything.finished(study)
+        known, is_complete = self._everything.complete_and_pruned(trials)
         if len(known) == self._n_known:
             return
         self._n_known = len(known)
@@ -98,26 +81,40 @@ class JointDomain:
         }.difference(alone, spoken):
             alone |= more
         joint = {n: dist for n, dist in self.search_space.items() if n not in alone}
-        if joint != self.domain.space.search_space:
+        if joint != self.feasible.space.search_space:
             space = self._space if not alone else Space(joint)
             self.reader = self._everything if not alone else HistoryReader(space)
-            self.domain = Domain(space, self._constraints, ())
+            self.feasible = FeasibleSet(space, self._constraints, ())
         kept = tuple(
             c for c in conditions if c.child in joint and all(p.parent in joint for p in c.parents)
         )
-        if kept != self.domain.conditions:
-            self.domain = Domain(self.domain.space, self._constraints, kept)
+        if kept != self.feasible.conditions:
+            self.feasible = FeasibleSet(self.feasible.space, self._constraints, kept)
 
-    def taken_alone(self, study: Study, current: FrozenTrial) -> FloatArray:
+    def with_fixed(self, fixed: Mapping[str, Any]) -> FeasibleSet:
+        """The feasible set where what is fixed is active, unless declared conditions deny it.
+
+        What was learnt may be wrong, and a constraint must not be broken because of that.
+
+        Args:
+            fixed: Values that are fixed in advance by parameter name.
+        """
+        conditions = self.feasible.conditions
+        kept = [c for c in conditions if c.child not in fixed or c in self._declared]
+        if not self._constraints or len(kept) == len(conditions):
+            return self.feasible
+        return FeasibleSet(self.feasible.space, self._constraints, kept)
+
+    def avoid_alone(self, trials: Trials, current: FrozenTrial) -> FloatArray:
         """Configurations of trials that had no parameter beside the joint ones, shape (t, d).
 
         Another trial may have the joint configuration of any other one: the rest tells them apart.
         """
-        taken = self._everything.taken(study, current)
+        avoid = self._everything.avoid(trials, current)
         is_joint = np.array(
-            [axis.name in self.domain.space.search_space for axis in self._space.axes]
+            [axis.name in self.feasible.space.search_space for axis in self._space.axes]
         )
-        found: FloatArray = taken[np.isnan(taken[:, ~is_joint]).all(axis=1)][:, is_joint]
+        found: FloatArray = avoid[np.isnan(avoid[:, ~is_joint]).all(axis=1)][:, is_joint]
         return found
 
     def _never_seen(self, known: FloatArray) -> set[str]:

@@ -1,0 +1,159 @@
+"""What a user has declared about a study: parameters, what they must keep, when they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+
+from qhpo.conditions import Condition, declared_conditions
+from qhpo.constraints import Constraint
+from qhpo.errors import QhpoError
+from qhpo.space import Axis, Space
+
+__all__ = ["Declaration", "fixed_coordinates"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Arguments of `QUBOSampler`, checked.
+
+    Attributes:
+        search_space: Optuna distributions by parameter name; None where they are learnt.
+        constraints: What every trial must keep.
+        conditions: Which parameters exist only under some values of others.
+    """
+
+    search_space: dict[str, BaseDistribution] | None
+    constraints: tuple[Constraint, ...]
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def checked(
+        cls,
+        search_space: Mapping[str, BaseDistribution] | None,
+        constraints: Iterable[Constraint],
+        conditions: Mapping[str, Mapping[str, Any]] | None,
+    ) -> Declaration:
+        """From what a user has written.
+
+        Raises:
+            QhpoError: If it is not of the form that `QUBOSampler` documents.
+        """
+        declared = None if search_space is None else _checked_space(search_space)
+        rules = _checked_constraints(constraints, declared)
+        if conditions and declared is None:
+            raise QhpoError(
+                "conditions need the declared search_space that they speak of; got none; without "
+                "it conditions are learnt from the trials"
+            )
+        return cls(declared, rules, declared_conditions(conditions or {}, declared or {}))
+
+    def check(self, number: int, params: Mapping[str, Any]) -> None:
+        """Raises an error if a trial breaks a constraint.
+
+        Args:
+            number: Number of the trial.
+            params: What it asked for.
+
+        Raises:
+            QhpoError: Naming the constraint.
+        """
+        for constraint in self.constraints:
+            if not constraint.satisfied(params):
+                raise QhpoError(
+                    f"a trial must keep every constraint; trial {number} breaks {constraint} with "
+                    f"{params}; the objective must ask for each parameter with its declared "
+                    "distribution, and conditions must say when it asks for which"
+                )
+
+    def value_beside(self, axis: Axis, known: Mapping[str, Any], rng: np.random.Generator) -> Any:
+        """A value, drawn at random, for a parameter that was not expected to be asked for.
+
+        Args:
+            axis: The parameter as it was asked for.
+            known: What the trial uses besides, as far as that is known.
+            rng: Draws the value.
+
+        Raises:
+            QhpoError: If it is not as declared, or no value keeps all constraints.
+        """
+        declared = self.search_space or {}
+        if declared.get(axis.name) != axis.distribution:
+            raise QhpoError(
+                "with constraints, an objective must ask for the parameters of the search space "
+                f"with their declared distributions; got {axis.name!r} with {axis.distribution}; "
+                f"declared: {declared.get(axis.name, 'nothing of that name')}"
+            )
+        others = {name: value for name, value in known.items() if name != axis.name}
+        for coordinate in rng.permutation(axis.coordinates).tolist():
+            value = axis.value(coordinate)
+            if all(c.satisfied({**others, axis.name: value}) for c in self.constraints):
+                return value
+        raise QhpoError(
+            f"the parameter {axis.name!r} was asked for although it was not expected to be active, "
+            f"and none of its values keeps all constraints beside {others}; declare when it is "
+            "active with conditions"
+        )
+
+
+def fixed_coordinates(
+    space: Space, fixed: Mapping[str, Any], *, is_strict: bool = False
+) -> FloatArray:
+    """Coordinates that are fixed in advance, shape (d,); NaN where free.
+
+    Args:
+        space: The search space.
+        fixed: Values by parameter name.
+        is_strict: Whether every value must be one of the space; others are left out if not.
+
+    Raises:
+        QhpoError: If strict and a value is not in the space.
+    """
+    coordinates = np.full(len(space), np.nan)
+    for i, axis in enumerate(space.axes):
+        if axis.name in fixed and (is_strict or axis.contains(fixed[axis.name])):
+            coordinates[i] = axis.coordinate(fixed[axis.name])
+    unknown = set(fixed).difference(space.search_space)
+    if is_strict and unknown:
+        raise QhpoError(
+            "with constraints, only parameters of the search space can be fixed in advance; got "
+            f"{', '.join(sorted(unknown))}; the space has: {', '.join(sorted(space.search_space))}"
+        )
+    return coordinates
+
+
+def _checked_space(search_space: object) -> dict[str, BaseDistribution]:
+    if not isinstance(search_space, Mapping) or not all(isinstance(k, str) for k in search_space):
+        raise QhpoError(
+            "search_space must be a mapping of parameter names to Optuna distributions; "
+            f"got {search_space!r}"
+        )
+    return dict(Space(search_space).search_space)
+
+
+def _checked_constraints(
+    constraints: Iterable[Constraint], declared: Mapping[str, BaseDistribution] | None
+) -> tuple[Constraint, ...]:
+    if isinstance(constraints, Constraint) or not isinstance(constraints, Iterable):
+        raise QhpoError(f"constraints must be a list of constraints; got {constraints!r}")
+    checked = tuple(constraints)
+    for constraint in checked:
+        if not isinstance(constraint, Constraint):
+            raise QhpoError(
+                "constraints are made with qhpo.constraints, such as constraints.forbid(...); "
+                f"got {constraint!r}; wrap a function in constraints.predicate"
+            )
+        if declared is None:
+            raise QhpoError(
+                "constraints need the declared search_space, so that the first trial can keep them "
+                "too; got search_space=None; pass QUBOSampler({...}, constraints=[...])"
+            )
+        constraint.check(declared)
+    return checked
