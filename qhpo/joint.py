@@ -11,11 +11,10 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.acquisition import Domain
-from qhpo.conditions import Condition, learn_conditions
 from qhpo.constraints import Constraint
+from qhpo.feasible import FeasibleSet
 from qhpo.history import HistoryReader
-from qhpo.space import Space
+from qhpo.space import Condition, Space, learn_conditions
 
 __all__ = ["JointDomain", "union_search_space"]
 
@@ -64,7 +63,7 @@ class JointDomain:
         self._space = Space(search_space)
         self._n_known = -1
         self._told: set[str] = set()
-        self.domain = Domain(self._space, constraints, conditions)
+        self.domain = FeasibleSet(self._space, constraints, conditions)
         self.reader = self._everything
 
     def with_space(self, search_space: Mapping[str, BaseDistribution]) -> JointDomain:
@@ -101,12 +100,12 @@ class JointDomain:
         if joint != self.domain.space.search_space:
             space = self._space if not alone else Space(joint)
             self.reader = self._everything if not alone else HistoryReader(space)
-            self.domain = Domain(space, self._constraints, ())
+            self.domain = FeasibleSet(space, self._constraints, ())
         kept = tuple(
             c for c in conditions if c.child in joint and all(p.parent in joint for p in c.parents)
         )
         if kept != self.domain.conditions:
-            self.domain = Domain(self.domain.space, self._constraints, kept)
+            self.domain = FeasibleSet(self.domain.space, self._constraints, kept)
 
     def taken_alone(self, study: Study, current: FrozenTrial) -> FloatArray:
         """Configurations of trials that had no parameter beside the joint ones, shape (t, d).

@@ -22,15 +22,15 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
 from qhpo.accounts import metered
-from qhpo.acquisition import Chooser, Domain, Settings, design_coordinate, random_coordinate
-from qhpo.conditions import declared_conditions
+from qhpo.acquisition import Chooser, Settings, design_coordinate
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
+from qhpo.feasible import FeasibleSet
 from qhpo.history import HistoryReader, publish, published_params
 from qhpo.joint import JointDomain, union_search_space
 from qhpo.scalarization import random_weights
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
-from qhpo.space import Axis, Space
+from qhpo.space import Axis, Space, declared_conditions
 from qhpo.surrogate.transform import TRANSFORMS
 
 __all__ = ["QUBOSampler"]
@@ -135,7 +135,7 @@ class QUBOSampler(BaseSampler):
         self._told_exhausted: set[bool] = set()
         if self._constraints:
             nothing = np.full(len(self._joint.domain.space), np.nan)
-            self._joint.domain.check(nothing, np.random.default_rng(self._seed))
+            self._joint.domain.any_configuration(nothing, np.random.default_rng(self._seed))
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -173,8 +173,8 @@ class QUBOSampler(BaseSampler):
             space = Space(self._declared or {})
             try:
                 frozen = _frozen(space, fixed, is_strict=True)
-                domain = Domain(space, self._constraints, self._conditions)
-                domain.check(frozen, np.random.default_rng([self._seed, trial.number]))
+                domain = FeasibleSet(space, self._constraints, self._conditions)
+                domain.any_configuration(frozen, np.random.default_rng([self._seed, trial.number]))
             except QhpoError:
                 # The trial would stay "running" for ever.
                 study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -256,12 +256,12 @@ class QUBOSampler(BaseSampler):
             space = Space({axis.name: axis.distribution})
             history = HistoryReader(space).read(study, trial, self._weights(study, trial))
             if len(history.values) < max(self._n_startup, 1):
-                return random_coordinate(axis, rng)
+                return axis.draw(rng)
             nothing = np.full(1, np.nan)
             # What else differs between trials makes the same value worth another.
             history = replace(history, pending=history.pending[:0], taken=history.taken[:0])
             chooser = self._chooser(study)
-            choice = chooser.choose(Domain(space), history, nothing, trial.number, rng)
+            choice = chooser.choose(FeasibleSet(space), history, nothing, trial.number, rng)
         return float(choice.coordinates[0])
 
     def _suggest(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -335,7 +335,7 @@ class QUBOSampler(BaseSampler):
                 which,
             )
 
-    def _with_fixed(self, domain: Domain, fixed: Mapping[str, Any]) -> Domain:
+    def _with_fixed(self, domain: FeasibleSet, fixed: Mapping[str, Any]) -> FeasibleSet:
         """The domain where what is fixed is active, unless declared conditions say otherwise.
 
         What was learnt may be wrong, and a constraint must not be broken because of that.
@@ -343,7 +343,7 @@ class QUBOSampler(BaseSampler):
         kept = [c for c in domain.conditions if c.child not in fixed or c in self._conditions]
         if not self._constraints or len(kept) == len(domain.conditions):
             return domain
-        return Domain(domain.space, self._constraints, kept)
+        return FeasibleSet(domain.space, self._constraints, kept)
 
     def _updated(self, study: Study) -> JointDomain:
         storage = None if self._storage is None else self._storage()

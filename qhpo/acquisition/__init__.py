@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from qhpo.acquisition.choice import Chooser
-from qhpo.acquisition.design import design_coordinate, random_coordinate
-from qhpo.acquisition.domain import Domain
+from qhpo.acquisition.design import design_coordinate
 from qhpo.acquisition.settings import Settings
 
-__all__ = ["Chooser", "Domain", "Settings", "design_coordinate", "random_coordinate"]
+__all__ = ["Chooser", "Settings", "design_coordinate"]

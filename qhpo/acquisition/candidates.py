@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.annealed import annealed_levels, with_toll
-from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.feasible_search import climb_feasible, pair_ascent, shadows
 from qhpo.acquisition.local_search import LogEI, Region, climb
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
 from qhpo.acquisition.settings import Settings
 from qhpo.encoding.tables import PairTables
+from qhpo.feasible import FeasibleSet
 from qhpo.solvers import Solver
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
@@ -108,7 +108,7 @@ class FeasibleCandidates:
     """
 
     def __init__(
-        self, score: LogEI, region: Region, settings: Settings, domain: Domain, extra: IntArray
+        self, score: LogEI, region: Region, settings: Settings, domain: FeasibleSet, extra: IntArray
     ) -> None:
         self._score, self._region, self._settings = score, region, settings
         self._domain, self._extra = domain, extra
@@ -158,7 +158,7 @@ class FeasibleCandidates:
             n //= _PAIR_STARTS
         rows = _drawn(model, region, n, rng)
         shadow = shadows(self._score, self._feasible, rows, rng)
-        return self._rows(self._feasible.draw(shadow, region.frozen, rng))
+        return self._rows(self._feasible.repaired_distinct(shadow, region.frozen, rng))
 
     def _rows(self, shadow: IntArray) -> IntArray:
         return self._score.model.bank.rows_at(self._feasible.activity.apply(shadow))

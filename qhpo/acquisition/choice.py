@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.design import design_row, random_coordinate
-from qhpo.acquisition.domain import Domain
+from qhpo.acquisition.design import design_row
 from qhpo.acquisition.proposal import Proposer
 from qhpo.acquisition.settings import Settings
+from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
@@ -58,7 +58,7 @@ class Chooser:
 
     def choose(
         self,
-        domain: Domain,
+        domain: FeasibleSet,
         history: History,
         frozen: FloatArray,
         number: int,
@@ -87,12 +87,12 @@ class Chooser:
             return Choice(left.coordinates, True)
         again = _best_again(domain, history, frozen, number)
         if again is None:
-            again = domain.check(frozen, rng)
+            again = domain.any_configuration(frozen, rng)
         return Choice(again, False, left.is_proof)
 
     def _candidates(
         self,
-        domain: Domain,
+        domain: FeasibleSet,
         history: History,
         frozen: FloatArray,
         number: int,
@@ -117,11 +117,11 @@ class Chooser:
         if self._settings.balanced_design:
             return design_row(space, number, n_rows, self._seed)
         rng = np.random.default_rng([self._seed, number])
-        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+        return np.array([axis.draw(rng) for axis in space.axes])
 
 
 def _best_again(
-    domain: Domain, history: History, frozen: FloatArray, number: int
+    domain: FeasibleSet, history: History, frozen: FloatArray, number: int
 ) -> FloatArray | None:
     """One of the best configurations so far that agree with what is fixed, in turns."""
     agrees = ((history.coordinates == frozen) | np.isnan(frozen)).all(axis=1)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.feasible import Feasible
 from qhpo.acquisition.local_search import LogEI, Region, forbid_taken
 from qhpo.encoding.tables import PairTables
+from qhpo.feasible import Moves
 
 __all__ = ["climb_feasible", "pair_ascent", "shadows"]
 
@@ -27,7 +27,7 @@ _PAIRS_AT_RANDOM = 4
 _REFUSALS = 10
 
 
-def shadows(score: LogEI, feasible: Feasible, rows: IntArray, rng: np.random.Generator) -> IntArray:
+def shadows(score: LogEI, feasible: Moves, rows: IntArray, rng: np.random.Generator) -> IntArray:
     """Shadows of candidates: inactive axes as in the best visited configuration that has them.
 
     Args:
@@ -53,7 +53,7 @@ def shadows(score: LogEI, feasible: Feasible, rows: IntArray, rng: np.random.Gen
 
 
 def climb_feasible(
-    score: LogEI, feasible: Feasible, starts: IntArray, region: Region
+    score: LogEI, feasible: Moves, starts: IntArray, region: Region
 ) -> tuple[IntArray, FloatArray]:
     """Local maxima of the score above the given configurations.
 
@@ -86,7 +86,7 @@ def climb_feasible(
 
 
 def _scores_of_changes(
-    score: LogEI, feasible: Feasible, shadow: IntArray, region: Region
+    score: LogEI, feasible: Moves, shadow: IntArray, region: Region
 ) -> FloatArray:
     """Scores of all single changes, (S, d) to (S, D); minus infinity for what must not be."""
     bank = score.model.bank
@@ -111,13 +111,11 @@ def _scores_of_changes(
     return scores
 
 
-def _accepted(
-    feasible: Feasible, shadow: IntArray, scores: FloatArray
-) -> tuple[IntArray, FloatArray]:
+def _accepted(feasible: Moves, shadow: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:
     """The best change of every configuration that what is asked one by one accepts too."""
     which = np.arange(len(shadow))
     column = scores.argmax(axis=1)
-    if feasible.rules.opaque:
+    if feasible.rules.has_black_boxes:
         for s in which.tolist():
             for _ in range(_REFUSALS):
                 changed = shadow[s].copy()
@@ -133,7 +131,7 @@ def _accepted(
 
 def pair_ascent(
     score: LogEI,
-    feasible: Feasible,
+    feasible: Moves,
     shadow: IntArray,
     best: FloatArray,
     region: Region,
@@ -188,7 +186,7 @@ def pair_ascent(
 
 
 def _chosen_pairs(
-    feasible: Feasible,
+    feasible: Moves,
     shadow: IntArray,
     columns: IntArray,
     energies: FloatArray,

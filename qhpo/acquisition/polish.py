@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.local_search import LogEI
 from qhpo.acquisition.novelty import log_novelty
+from qhpo.feasible import FeasibleSet
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import combine, linear_in_axis
 
@@ -25,7 +25,7 @@ def polish(
     coordinates: FloatArray,
     frozen: NDArray[np.bool_],
     rng: np.random.Generator,
-    domain: Domain,
+    domain: FeasibleSet,
 ) -> tuple[FloatArray, float]:
     """A configuration of higher score that differs only in numbers between levels.
 
@@ -55,7 +55,7 @@ def polish(
             window = 2.0 / space.n_levels[i] / 4.0**step
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
             # What a linear constraint cuts off leaves its end, where the best often lies.
-            low, high = domain.numbers.range_of(i, current)
+            low, high = domain.projection.range_of(i, current)
             points = np.clip(current[i] + 2.0 * offsets, low, high)
             points = np.unique(space.axes[i].snap(np.append(points, current[i])))
             points = _allowed(domain, current, i, points)
@@ -73,12 +73,12 @@ def polish(
             terms[i], own_terms[i] = rows[:, chosen], own[:, chosen]
             strain[i] = strains[:, chosen]
             same[i] = points_same[chosen]
-    if domain.numbers.coupled:
+    if domain.projection.coupled:
         return _slide(score, current, best, frozen, rng, domain)
     return current, best
 
 
-def _allowed(domain: Domain, current: FloatArray, axis: int, points: FloatArray) -> FloatArray:
+def _allowed(domain: FeasibleSet, current: FloatArray, axis: int, points: FloatArray) -> FloatArray:
     """Of coordinates of one axis, those that constraints allow; the current one always."""
     if not domain.constraints:
         return points
@@ -97,10 +97,10 @@ def _slide(
     best: float,
     frozen: NDArray[np.bool_],
     rng: np.random.Generator,
-    domain: Domain,
+    domain: FeasibleSet,
 ) -> tuple[FloatArray, float]:
     """Moves two floats at a time along the equalities that join them."""
-    numbers, space = domain.numbers, domain.space
+    numbers, space = domain.projection, domain.space
     pairs = [(i, j, r) for i, j, r in numbers.coupled if not (frozen[i] or frozen[j])]
     for step in range(_ROUNDS if pairs else 0):
         for k in rng.permutation(len(pairs))[: len(space)].tolist():

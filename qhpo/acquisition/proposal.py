@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.candidates import Candidates, FeasibleCandidates, PlainCandidates
-from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.local_search import LogEI, Region
 from qhpo.acquisition.polish import polish
 from qhpo.acquisition.settings import Settings
 from qhpo.acquisition.trust_region import trust_radius
+from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
@@ -50,7 +50,7 @@ class Proposer:
         self._fitter = EnsembleFitter(settings.priors, settings.transforms)
 
     def ranked(
-        self, domain: Domain, history: History, frozen: FloatArray, rng: np.random.Generator
+        self, domain: FeasibleSet, history: History, frozen: FloatArray, rng: np.random.Generator
     ) -> FloatArray:
         """Configurations worth a trial, the most promising first.
 
@@ -97,10 +97,10 @@ class Proposer:
         return configurations
 
     def _between_levels(
-        self, domain: Domain, frozen: FloatArray, rng: np.random.Generator
+        self, domain: FeasibleSet, frozen: FloatArray, rng: np.random.Generator
     ) -> FloatArray:
         """Configurations that keep linear constraints between floats, which no level need keep."""
-        if not domain.numbers.floats.any():
+        if not domain.projection.floats.any():
             return np.empty((0, len(domain.space)))
         drawn = domain.draws(self._settings.random_candidates // 4, frozen, rng)
         return np.array(drawn).reshape(-1, len(domain.space))

@@ -1,0 +1,9 @@
+"""What may be suggested: the machinery behind constraints and conditions."""
+
+from __future__ import annotations
+
+from qhpo.feasible.domain import FeasibleSet
+from qhpo.feasible.milp import Found
+from qhpo.feasible.moves import Moves
+
+__all__ = ["FeasibleSet", "Found", "Moves"]
