@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
-from qhpo.solvers import Solver, configurations
+from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.solvers import Solver
 
 __all__ = ["annealed_levels", "restrict", "with_toll"]
 
@@ -18,7 +17,7 @@ IntArray = NDArray[np.intp]
 
 
 def annealed_levels(
-    dqm: dimod.DiscreteQuadraticModel,
+    tables: DenseDQM,
     solver: Solver,
     centre: IntArray,
     frozen: NDArray[np.bool_],
@@ -29,7 +28,7 @@ def annealed_levels(
     """Low-energy configurations near a centre.
 
     Args:
-        dqm: Model over all axes; its energy is minimized.
+        tables: Model over all axes; its energy is minimized.
         solver: Samples the model.
         centre: Level of every axis at the trust region's centre, shape (d,).
         frozen: Axes that stay at the centre's level, shape (d,), bool.
@@ -42,17 +41,16 @@ def annealed_levels(
     """
     if frozen.all():
         return centre[None, :].copy()
-    tables = PairTables.from_dqm(dqm)
     model, free = restrict(tables, centre, frozen, radius)
-    samples = configurations(solver.sample(model, seed), model)[:n_best]
+    samples = solver.reads(model, seed).cases[:n_best]
     levels = np.tile(centre, (len(samples), 1))
     levels[:, free] = samples
     return _pull_back(tables, levels, centre, radius)
 
 
 def with_toll(
-    tables: PairTables, centre: IntArray, frozen: NDArray[np.bool_], radius: int
-) -> PairTables:
+    tables: DenseDQM, centre: IntArray, frozen: NDArray[np.bool_], radius: int
+) -> DenseDQM:
     """The model with the trust region as a linear term.
 
     Leaving the centre costs the same on every axis: the gain of the axis that ranks just behind
@@ -76,8 +74,8 @@ def with_toll(
 
 
 def restrict(
-    tables: PairTables, centre: IntArray, frozen: NDArray[np.bool_], radius: int
-) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
+    tables: DenseDQM, centre: IntArray, frozen: NDArray[np.bool_], radius: int
+) -> tuple[DenseDQM, IntArray]:
     """The model over the free axes, with the trust region's toll.
 
     Args:
@@ -87,27 +85,19 @@ def restrict(
         radius: Largest number of axes that may differ from the centre.
 
     Returns:
-        The restricted DQM and the numbers of its axes.
+        The restricted model and the numbers of its axes.
     """
     free = np.flatnonzero(~frozen)
     selected = centre + tables.starts[:-1]
     keep = ~frozen[tables.block]
     linear = with_toll(tables, centre, frozen, radius).linear
     linear = linear + tables.quadratic[:, selected[frozen]].sum(axis=1)
-    sizes = tables.sizes[free]
-    block = np.repeat(np.arange(len(free)), sizes)
-    rows, columns = np.nonzero(block[:, None] < block[None, :])
-    dqm = dimod.DiscreteQuadraticModel.from_numpy_vectors(
-        np.concatenate([[0], np.cumsum(sizes)[:-1]]),
-        linear[keep],
-        (rows, columns, tables.quadratic[np.ix_(keep, keep)][rows, columns]),
-        labels=free.tolist(),
-        offset=tables.offset,
-    )
-    return dqm, free
+    starts = np.concatenate([[0], np.cumsum(tables.sizes[free])]).astype(np.intp)
+    quadratic = tables.quadratic[np.ix_(keep, keep)]
+    return DenseDQM(starts, linear[keep], quadratic, tables.offset), free
 
 
-def _pull_back(tables: PairTables, levels: IntArray, centre: IntArray, radius: int) -> IntArray:
+def _pull_back(tables: DenseDQM, levels: IntArray, centre: IntArray, radius: int) -> IntArray:
     """Configurations beyond the radius give up the changes that gain least; in place."""
     for configuration in levels:
         changed = np.flatnonzero(configuration != centre)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from qhpo.acquisition.feasible_search import climb_feasible, pair_ascent, shadow
 from qhpo.acquisition.local_search import LogEI, Region, climb
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
 from qhpo.acquisition.settings import Settings
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import FeasibleSet
 from qhpo.solvers import Solver
 from qhpo.surrogate.anova_gp import AnovaGP
@@ -86,11 +85,17 @@ class PlainCandidates:
         centre = model.space.nearest_levels(model.bank.coordinates_of(region.centre))
         levels = [np.empty((0, len(model.space)), dtype=np.intp)]
         many = 0 if solver.is_costly else _MANY_LEVELS
-        for dqm in _quadratic_models(model, self._settings, many, rng):
+        for tables in _quadratic_models(model, self._settings, many, rng):
             seed = int(rng.integers(2**31))
             levels.append(
                 annealed_levels(
-                    dqm, solver, centre, region.frozen, region.radius, self._settings.reads, seed
+                    tables,
+                    solver,
+                    centre,
+                    region.frozen,
+                    region.radius,
+                    self._settings.reads,
+                    seed,
                 )
             )
         return _rows_of_levels(model, np.concatenate(levels), centre, region.centre)
@@ -171,7 +176,7 @@ class FeasibleCandidates:
         kept[kept] = [feasible.accepts(one) for one in shadow[kept]]
         return self._rows(shadow[kept])
 
-    def _annealed(self, solver: Solver, rng: np.random.Generator) -> tuple[IntArray, PairTables]:
+    def _annealed(self, solver: Solver, rng: np.random.Generator) -> tuple[IntArray, DenseDQM]:
         """Row numbers of annealed configurations, and the energies of a mean to rank pairs with."""
         model, region, levels = self._score.model, self._region, self._domain.levels
         shadow = shadows(self._score, self._feasible, region.centre[None, :], rng)
@@ -179,8 +184,8 @@ class FeasibleCandidates:
         weights = PenaltyWeights()
         found = [np.empty((0, len(model.space)), dtype=np.intp)]
         many = 0 if solver.is_costly else _MANY_PENALIZED_LEVELS
-        for dqm in _quadratic_models(model, self._settings, many, rng):
-            tables = with_toll(PairTables.from_dqm(dqm), centre, region.frozen, region.radius)
+        for energies in _quadratic_models(model, self._settings, many, rng):
+            tables = with_toll(energies, centre, region.frozen, region.radius)
             found.append(
                 constrained_samples(
                     tables,
@@ -197,12 +202,12 @@ class FeasibleCandidates:
         rows = _rows_of_levels(model, annealed, centre, region.centre)
         inactive = levels.activity.apply(annealed) < 0
         rows = np.where(inactive, model.bank.rows.shape[1] - 1, rows)
-        return rows, PairTables.from_dqm(posterior_mean(model, len(model.members) // 2))
+        return rows, posterior_mean(model, len(model.members) // 2)
 
 
 def _quadratic_models(
     model: AnovaGP, settings: Settings, many_levels: int, rng: np.random.Generator
-) -> list[dimod.DiscreteQuadraticModel]:
+) -> list[DenseDQM]:
     """First two orders of the mean of every member, and of draws; one each of many levels."""
     members = range(len(model.members))
     most = 1 if model.space.starts[-1] > many_levels else None

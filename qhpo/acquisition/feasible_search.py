@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition.local_search import LogEI, Region, forbid_taken
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
 
 __all__ = ["climb_feasible", "pair_ascent", "shadows"]
@@ -135,7 +135,7 @@ def pair_ascent(
     shadow: IntArray,
     best: FloatArray,
     region: Region,
-    tables: PairTables,
+    tables: DenseDQM,
     rng: np.random.Generator,
 ) -> tuple[IntArray, FloatArray]:
     """Higher maxima of the score than some configurations, by pairs of changes.

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
 from qhpo.forms.penalty import PenaltyBuilder
-from qhpo.solvers import Solver, configurations
+from qhpo.solvers import Solver
 
 __all__ = ["PenaltyWeights", "constrained_samples"]
 
@@ -53,7 +52,7 @@ class PenaltyWeights:
 
 
 def constrained_samples(
-    tables: PairTables,
+    tables: DenseDQM,
     solver: Solver,
     feasible: Moves,
     centre: IntArray,
@@ -83,8 +82,8 @@ def constrained_samples(
     if not weights.multipliers:
         weights.multipliers.update(_relaxed_multipliers(tables, feasible, centre, frozen))
     for attempt in range(_ROUNDS):
-        dqm, axes = _penalized(tables, feasible, centre, frozen, weights)
-        samples = configurations(solver.sample(dqm, int(rng.integers(2**31))), dqm)[:n_best]
+        model, axes = _penalized(tables, feasible, centre, frozen, weights)
+        samples = solver.reads(model, int(rng.integers(2**31))).cases[:n_best]
         shadow = np.tile(centre, (len(samples), 1))
         chosen = samples[:, : len(axes)]
         # A case behind the levels means inactive: the shadow keeps the centre's level.
@@ -109,7 +108,7 @@ def _raise(weights: PenaltyWeights, feasible: Moves, places: IntArray) -> None:
 
 
 def _relaxed_multipliers(
-    tables: PairTables, feasible: Moves, centre: IntArray, frozen: BoolArray
+    tables: DenseDQM, feasible: Moves, centre: IntArray, frozen: BoolArray
 ) -> dict[int, float]:
     """Multipliers of the sums that would need a large slack, by number of the form.
 
@@ -143,12 +142,12 @@ def _relaxed_multipliers(
 
 
 def _penalized(
-    tables: PairTables,
+    tables: DenseDQM,
     feasible: Moves,
     centre: IntArray,
     frozen: BoolArray,
     weights: PenaltyWeights,
-) -> tuple[dimod.DiscreteQuadraticModel, IntArray]:
+) -> tuple[DenseDQM, IntArray]:
     """The energies with penalties over the free axes, and the numbers of these axes."""
     scale = tables.field_scale
     builder = PenaltyBuilder(feasible.space.starts, feasible.activity.children)
@@ -163,17 +162,14 @@ def _penalized(
     is_fixed = np.append(frozen, np.zeros(int(variable.max()) + 1 - len(frozen), dtype=bool))
     order = np.argsort(variable, kind="stable")
     order = order[~is_fixed[variable[order]]]
-    labels, starts = np.unique(variable[order], return_index=True)
-    linear, quadratic = linear[order], quadratic[np.ix_(order, order)]
-    rows, columns = np.nonzero(np.triu(quadratic))
-    dqm = dimod.DiscreteQuadraticModel.from_numpy_vectors(
+    starts = np.append(np.unique(variable[order], return_index=True)[1], len(order))
+    model = DenseDQM(
         starts,
-        linear,
-        (rows, columns, quadratic[rows, columns]),
-        labels=labels.tolist(),
-        offset=tables.offset + builder.offset,
+        linear[order],
+        quadratic[np.ix_(order, order)],
+        tables.offset + builder.offset,
     )
-    return dqm, np.flatnonzero(~frozen)
+    return model, np.flatnonzero(~frozen)
 
 
 def _add_forms(

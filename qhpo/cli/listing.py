@@ -14,7 +14,7 @@ from qhpo.cli.report import facts, output, table
 from qhpo.errors import QhpoError
 
 if TYPE_CHECKING:
-    import dimod
+    from qhpo.encoding import DenseDQM
 
 __all__ = ["problems", "solvers"]
 
@@ -75,7 +75,7 @@ def solvers(check: str | None) -> None:
 
 def _check(name: str) -> None:
     """Prints what a solver makes of a small model."""
-    from qhpo.solvers import SolverReport, find_solver, make_solver
+    from qhpo.solvers import find_solver, make_solver
 
     cost = find_solver(name).cost
     solver = make_solver(name)
@@ -83,42 +83,44 @@ def _check(name: str) -> None:
     if cost:
         console.print(Text(f"this is one call of {name}: {cost}"), soft_wrap=True)
     model = _small_model()
-    best = make_solver("exact").sample(model, seed=0).first.energy
+    best = make_solver("exact").reads(model, seed=0).energies[0]
     try:
-        samples = solver.sample(model, seed=0)
-        found = samples.first.energy
+        reads = solver.reads(model, seed=0)
+        found = reads.energies[0]
     except Exception as error:
         # Errors of qhpo are sentences of their own.
         text = str(error) if isinstance(error, QhpoError) else f"{type(error).__name__}: {error}"
         raise QhpoError(f"the solver {name} cannot be used: {text}") from error
-    report = SolverReport.of(samples)
+    report = reads.report
     rows = [("energy", f"{found:.4f}"), ("exact optimum", f"{best:.4f}")]
-    if report is not None:
-        rows.append(("valid reads", f"{report.valid_reads} of {report.reads}"))
-        if report.chain_breaks is not None:
-            rows.append(("chain breaks", f"{report.chain_breaks:.1%}"))
-        rows.append(("seconds", f"{report.seconds:.2f}"))
-        rows.append(("QPU seconds", f"{report.qpu_seconds:.3f}"))
+    rows.append(("valid reads", f"{report.valid_reads} of {report.reads}"))
+    if report.chain_breaks is not None:
+        rows.append(("chain breaks", f"{report.chain_breaks:.1%}"))
+    rows.append(("seconds", f"{report.seconds:.2f}"))
+    rows.append(("QPU seconds", f"{report.qpu_seconds:.3f}"))
     facts(console, rows)
 
 
-def _small_model() -> dimod.DiscreteQuadraticModel:
+def _small_model() -> DenseDQM:
     """Random biases between all cases of four variables of three.
 
     At most 12 bits, so that every solver takes it: simulators of gate-model machines too.
     """
-    import dimod
     import numpy as np
 
+    from qhpo.encoding import DenseDQM
+
     rng = np.random.default_rng(0)
-    model = dimod.DiscreteQuadraticModel()
+    starts = np.arange(0, 15, 3)
+    linear, quadratic = np.empty(12), np.zeros((12, 12))
     for i in range(4):
-        model.add_variable(3)
-        model.set_linear(i, rng.standard_normal(3))
+        own = slice(3 * i, 3 * i + 3)
+        linear[own] = rng.standard_normal(3)
         for j in range(i):
-            biases = rng.standard_normal((3, 3))
-            model.set_quadratic(i, j, dict(np.ndenumerate(biases)))
-    return model
+            other = slice(3 * j, 3 * j + 3)
+            quadratic[own, other] = rng.standard_normal((3, 3))
+            quadratic[other, own] = quadratic[own, other].T
+    return DenseDQM(starts, linear, quadratic, 0.0)
 
 
 def _install(missing: Iterable[str], extra: str) -> str:

@@ -1,17 +1,17 @@
-"""Encodings of a DiscreteQuadraticModel for binary samplers, and samples back to levels."""
+"""Discrete quadratic models as dense arrays, encoded for binary samplers, and samples back."""
 
 from __future__ import annotations
 
 from qhpo.encoding.base import Encoding
 from qhpo.encoding.catalogue import ENCODINGS, SIZED_ENCODINGS, count_bits, encode, reduced_to
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.reduction import Reduced, eliminate
-from qhpo.encoding.tables import PairTables
 
 __all__ = [
     "ENCODINGS",
     "SIZED_ENCODINGS",
+    "DenseDQM",
     "Encoding",
-    "PairTables",
     "Reduced",
     "count_bits",
     "eliminate",

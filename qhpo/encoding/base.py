@@ -8,7 +8,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["Encoding"]
 
@@ -23,7 +23,7 @@ class Encoding(Protocol):
             assignment equals the DQM's.
     """
 
-    tables: PairTables
+    tables: DenseDQM
     penalty: float
     bqm: dimod.BinaryQuadraticModel
 

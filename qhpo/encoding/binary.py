@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from qhpo.encoding.dense import dense_bqm
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["BinaryEncoding"]
 
@@ -72,7 +72,7 @@ class BinaryEncoding:
             assignment equals the DQM's.
     """
 
-    def __init__(self, tables: PairTables, penalty: float | None = None) -> None:
+    def __init__(self, tables: DenseDQM, penalty: float | None = None) -> None:
         self.tables = tables
         self._choose_bits()
         linear, quadratic, offset = self._rest()

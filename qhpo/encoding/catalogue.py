@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from qhpo.encoding.base import Encoding
 from qhpo.encoding.binary import BinaryEncoding
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.domain_wall import DomainWallEncoding
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.encoding.reduction import Reduced, within
-from qhpo.encoding.tables import PairTables
 from qhpo.errors import QhpoError
 
 __all__ = ["ENCODINGS", "SIZED_ENCODINGS", "count_bits", "encode", "reduced_to"]
@@ -34,7 +34,7 @@ class _Kind:
             the biases.
     """
 
-    make: Callable[[PairTables, float | None], Encoding]
+    make: Callable[[DenseDQM, float | None], Encoding]
     penalty: float
     count_bits: CountBits | None
 
@@ -55,7 +55,7 @@ SIZED_ENCODINGS = tuple(name for name, kind in _KINDS.items() if kind.count_bits
 """Names of the encodings that `reduced_to` can bring to a size."""
 
 
-def encode(tables: PairTables, name: str, penalty: float | None = None) -> Encoding:
+def encode(tables: DenseDQM, name: str, penalty: float | None = None) -> Encoding:
     """The encoding of that name.
 
     Args:
@@ -68,7 +68,7 @@ def encode(tables: PairTables, name: str, penalty: float | None = None) -> Encod
     return kind.make(tables, scale * tables.field_scale)
 
 
-def count_bits(tables: PairTables, name: str) -> int:
+def count_bits(tables: DenseDQM, name: str) -> int:
     """Bits that the encoding of a model will take.
 
     Args:
@@ -81,7 +81,7 @@ def count_bits(tables: PairTables, name: str) -> int:
     return _counter(name)(tables.sizes)
 
 
-def reduced_to(tables: PairTables, name: str, n_bits: int, seed: int) -> Reduced:
+def reduced_to(tables: DenseDQM, name: str, n_bits: int, seed: int) -> Reduced:
     """The sub-problem of at most so many bits around the best of a few descents.
 
     Args:

@@ -14,8 +14,8 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.repair import one_hot_cases
-from qhpo.encoding.tables import PairTables
 
 __all__ = ["cases_of_cqm_samples", "to_cqm"]
 
@@ -49,7 +49,7 @@ def cases_of_cqm_samples(
     order = [columns[v, case] for v in _labels(dqm.variables) for case in range(dqm.num_cases(v))]
     # Solvers of constrained models return floats.
     bits = np.rint(np.asarray(samples.record.sample)[:, order]).astype(np.int8)
-    return one_hot_cases(PairTables.from_dqm(dqm), bits)
+    return one_hot_cases(DenseDQM.from_dqm(dqm), bits)
 
 
 def _labels(variables: object) -> Iterable[Hashable]:

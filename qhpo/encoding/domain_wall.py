@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from qhpo.encoding.dense import dense_bqm
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.repair import repaired
-from qhpo.encoding.tables import PairTables
 
 __all__ = ["DomainWallEncoding"]
 
@@ -54,7 +54,7 @@ class DomainWallEncoding:
             order. The energy of a valid assignment equals the DQM's.
     """
 
-    def __init__(self, tables: PairTables, penalty: float | None = None) -> None:
+    def __init__(self, tables: DenseDQM, penalty: float | None = None) -> None:
         self.tables = tables
         self._first = tables.starts[:-1]
         # The case x_k that bit s_k adds to; it takes from the case before.

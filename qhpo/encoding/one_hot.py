@@ -19,8 +19,8 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.repair import one_hot_cases, ones
-from qhpo.encoding.tables import PairTables
 
 __all__ = ["OneHotEncoding"]
 
@@ -43,7 +43,7 @@ class OneHotEncoding:
             equals the DQM's.
     """
 
-    def __init__(self, tables: PairTables, penalty: float | None = None) -> None:
+    def __init__(self, tables: DenseDQM, penalty: float | None = None) -> None:
         self.tables = tables
         sufficient, shift = self._balance()
         self.penalty = sufficient if penalty is None else penalty

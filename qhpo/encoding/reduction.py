@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import QhpoError
 
 __all__ = ["Reduced", "eliminate", "within"]
@@ -53,13 +53,13 @@ class Reduced:
             that is not left, and the first kept case of the others.
     """
 
-    tables: PairTables
+    tables: DenseDQM
     variables: IntArray
     cases: IntArray
     fixed: IntArray
 
     @classmethod
-    def to(cls, tables: PairTables, kept: NDArray[np.bool_]) -> Reduced:
+    def to(cls, tables: DenseDQM, kept: NDArray[np.bool_]) -> Reduced:
         """The model on the kept cases, at least one of every variable, shape (D,)."""
         starts = tables.starts[:-1]
         sizes = np.add.reduceat(kept.astype(np.intp), starts)
@@ -70,7 +70,7 @@ class Reduced:
         # A pair of fixed cases is in the fields of both.
         offset = tables.offset + 0.5 * float((tables.linear + fields)[only].sum())
         return cls(
-            PairTables(
+            DenseDQM(
                 np.concatenate([[0], np.cumsum(sizes[sizes > 1])]).astype(np.intp),
                 fields[left],
                 tables.quadratic[np.ix_(left, left)],
@@ -88,7 +88,7 @@ class Reduced:
         return whole
 
 
-def eliminate(tables: PairTables) -> Reduced:
+def eliminate(tables: DenseDQM) -> Reduced:
     """The model without the cases that another case of the same variable beats everywhere.
 
     Case r goes if a case t of its variable has (Goldstein, the criterion for single residues)
@@ -109,7 +109,7 @@ def eliminate(tables: PairTables) -> Reduced:
     return Reduced.to(tables, _unbeaten(tables))
 
 
-def _unbeaten(tables: PairTables) -> NDArray[np.bool_]:
+def _unbeaten(tables: DenseDQM) -> NDArray[np.bool_]:
     """Which cases dead-end elimination leaves, shape (D,)."""
     largest = np.abs(tables.quadratic).max(initial=np.abs(tables.linear).max(initial=0.0))
     tolerance = _TOLERANCE * tables.n_variables * float(largest)
@@ -135,7 +135,7 @@ def _unbeaten(tables: PairTables) -> NDArray[np.bool_]:
 
 
 def within(
-    tables: PairTables,
+    tables: DenseDQM,
     incumbent: IntArray,
     n_bits: int,
     count_bits: Callable[[IntArray], int],
@@ -186,7 +186,7 @@ def within(
     return Reduced.to(tables, kept)
 
 
-def _ranked(tables: PairTables, incumbent: IntArray, seed: int) -> IntArray:
+def _ranked(tables: DenseDQM, incumbent: IntArray, seed: int) -> IntArray:
     """All cases, those that matter most first, shape (D,)."""
     rng = np.random.default_rng(seed)
     random = rng.integers(tables.sizes, size=(_DESCENTS, tables.n_variables))

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["one_hot_cases", "ones", "repaired"]
 
 
-def one_hot_cases(tables: PairTables, samples: NDArray[np.int8]) -> NDArray[np.intp]:
+def one_hot_cases(tables: DenseDQM, samples: NDArray[np.int8]) -> NDArray[np.intp]:
     """Cases of one-hot samples; a block with none or several ones is repaired.
 
     Such a block takes the case of lowest local field, among its ones if it has any, given the
@@ -30,14 +30,14 @@ def one_hot_cases(tables: PairTables, samples: NDArray[np.int8]) -> NDArray[np.i
     return repaired(tables, suggested, counts == 1)
 
 
-def ones(tables: PairTables, samples: NDArray[np.int8]) -> NDArray[np.intp]:
+def ones(tables: DenseDQM, samples: NDArray[np.int8]) -> NDArray[np.intp]:
     """Ones in every block of one-hot samples, shape (q, D) -> (q, d)."""
     counts: NDArray[np.intp] = np.add.reduceat(samples.astype(np.intp), tables.starts[:-1], axis=1)
     return counts
 
 
 def repaired(
-    tables: PairTables, suggested: NDArray[np.bool_], trusted: NDArray[np.bool_]
+    tables: DenseDQM, suggested: NDArray[np.bool_], trusted: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """The case of lowest local field of every variable, among those that a sample suggests.
 

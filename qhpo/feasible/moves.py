@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.constraints import Constraint
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible.rules import Rules
 from qhpo.space import Activity, Condition, Space
 
@@ -242,7 +242,7 @@ class Moves:
 
     def descend(
         self,
-        tables: PairTables,
+        tables: DenseDQM,
         imputed: IntArray,
         fixed: BoolArray,
         rng: np.random.Generator,
@@ -282,7 +282,7 @@ class Moves:
             imputed[refused] = start[refused]
         return imputed
 
-    def _energy_changes(self, tables: PairTables, imputed: IntArray) -> FloatArray:
+    def _energy_changes(self, tables: DenseDQM, imputed: IntArray) -> FloatArray:
         """What every single change adds to the energy, (S, d) to (S, D)."""
         places = self.activity.apply(imputed)
         fields = self._fields(tables, places)
@@ -296,7 +296,7 @@ class Moves:
                 changes[:, column] = self._energies(tables, self.activity.apply(after)) - energies
         return changes
 
-    def _fields(self, tables: PairTables, places: IntArray) -> FloatArray:
+    def _fields(self, tables: DenseDQM, places: IntArray) -> FloatArray:
         """Energy of every level given the other active axes, (S, d) to (S, D)."""
         selected = self._selected(places)
         fields: FloatArray = tables.linear + selected @ tables.quadratic
@@ -309,7 +309,7 @@ class Moves:
         selected[which, places[which, axis] + self.space.starts[axis]] = 1.0
         return selected
 
-    def _energies(self, tables: PairTables, places: IntArray) -> FloatArray:
+    def _energies(self, tables: DenseDQM, places: IntArray) -> FloatArray:
         """Energies of configurations, (q, d) to (q,)."""
         selected = self._selected(places)
         fields = tables.linear + 0.5 * (selected @ tables.quadratic)
@@ -317,7 +317,7 @@ class Moves:
         return energies
 
     def pair_energy_changes(
-        self, tables: PairTables, imputed: IntArray, columns: IntArray
+        self, tables: DenseDQM, imputed: IntArray, columns: IntArray
     ) -> FloatArray:
         """What every two changes of active axes add to the energy, (S, d), (S, B) to (S, B, B)."""
         changes = np.take_along_axis(self._energy_changes(tables, imputed), columns, axis=1)
@@ -332,7 +332,7 @@ class Moves:
 
     def _pair_step(
         self,
-        tables: PairTables,
+        tables: DenseDQM,
         imputed: IntArray,
         which: IntArray,
         fixed: BoolArray,

@@ -29,7 +29,7 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["PenaltyBuilder"]
 
@@ -162,10 +162,10 @@ class PenaltyBuilder:
             self.add_pairs(own, cases, differs)
         return own
 
-    def tables(self) -> PairTables:
+    def tables(self) -> DenseDQM:
         """The model."""
         starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.intp)
-        return PairTables(starts, self.linear, self.quadratic, self.offset)
+        return DenseDQM(starts, self.linear, self.quadratic, self.offset)
 
     def to_dqm(self, labels: Sequence[str]) -> dimod.DiscreteQuadraticModel:
         """The model, its auxiliary variables labelled ``"aux:0"`` and so on.

@@ -10,8 +10,7 @@ from scipy.sparse import coo_array
 __all__ = ["MAX_ROWS", "Program"]
 
 MAX_ROWS = 20_000
-"""Most rows that one form may bring. A larger one is checked on what is found: what breaks it is cut
-off."""
+"""Most rows that one form may bring. What a larger one forbids is checked and cut off."""
 
 
 class Program:

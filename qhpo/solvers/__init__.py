@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from qhpo.solvers.base import Solver, SolverInfo
+from qhpo.solvers.base import Reads, Solver, SolverInfo
 from qhpo.solvers.binary import BinarySolver
 from qhpo.solvers.metered import Budget, MeteredSolver
 from qhpo.solvers.registry import describe_solvers, find_solver, make_solver, solver_names
 from qhpo.solvers.report import SolverReport, merge
-from qhpo.solvers.samples import configurations
 
 __all__ = [
     "BinarySolver",
     "Budget",
     "MeteredSolver",
+    "Reads",
     "Solver",
     "SolverInfo",
     "SolverReport",
-    "configurations",
     "describe_solvers",
     "find_solver",
     "make_solver",

@@ -15,9 +15,9 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding import Encoding, PairTables, count_bits, eliminate, encode, reduced_to
+from qhpo.encoding import DenseDQM, Encoding, count_bits, eliminate, encode, reduced_to
+from qhpo.solvers.base import Reads
 from qhpo.solvers.report import SolverReport
-from qhpo.solvers.samples import sample_set
 
 __all__ = ["BinarySolver", "Parameters", "dense_reads", "qpu_seconds", "wrap_sampler"]
 
@@ -68,10 +68,9 @@ class BinarySolver:
         self._encoding, self._penalty = encoding, penalty
         self._max_bits = max_bits
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`: the reads, repaired and polished."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`: the reads, repaired and polished."""
         begin = time.perf_counter()
-        tables = PairTables.from_dqm(dqm)
         # All local minima are left: nothing that polish could lead to is lost.
         reduced = eliminate(tables)
         if self._max_bits is not None and len(reduced.variables):
@@ -98,7 +97,7 @@ class BinarySolver:
             seconds=time.perf_counter() - begin,
             qpu_seconds=qpu_seconds(reads.info),
         )
-        return sample_set(dqm, tables, cases, report, counts)
+        return Reads.of(tables, cases, report, counts)
 
 
 def wrap_sampler(sampler: dimod.Sampler, encoding: str | None = None) -> BinarySolver:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 
-import dimod
 import numpy as np
 
-from qhpo.encoding.tables import PairTables
-from qhpo.solvers.base import SolverInfo
+from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.solvers.base import Reads, SolverInfo
 from qhpo.solvers.report import SolverReport
-from qhpo.solvers.samples import sample_set
 
 __all__ = ["DESCENT", "DescentSolver"]
 
@@ -26,17 +24,16 @@ class DescentSolver:
     name = "descent"
     is_costly = False
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`: the local minima."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`: the local minima."""
         begin = time.perf_counter()
-        tables = PairTables.from_dqm(dqm)
         sizes = tables.sizes
         one = tables.n_variables * len(tables.linear)
         starts = min(_MAX_STARTS, max(_MIN_STARTS, _START_OPERATIONS // one))
         rng = np.random.default_rng(seed)
         cases = tables.descend(rng.integers(sizes, size=(starts, len(sizes))))
         report = SolverReport.of_discrete(self.name, tables, starts, begin)
-        return sample_set(dqm, tables, cases, report)
+        return Reads.of(tables, cases, report)
 
 
 DESCENT = SolverInfo("descent", "random restarts and coordinate descent, a baseline", DescentSolver)

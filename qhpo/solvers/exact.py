@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import time
 
-import dimod
 import numpy as np
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.base import Reads, SolverInfo
 from qhpo.solvers.report import SolverReport
-from qhpo.solvers.samples import sample_set
 
 __all__ = ["EXACT", "MAX_CONFIGURATIONS", "ExactSolver"]
 
@@ -29,14 +27,13 @@ class ExactSolver:
     name = "exact"
     is_costly = False
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`; the seed is ignored.
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`; the seed is ignored.
 
         Raises:
             SolverError: If there are more than `MAX_CONFIGURATIONS` configurations.
         """
         begin = time.perf_counter()
-        tables = PairTables.from_dqm(dqm)
         sizes = tables.sizes.tolist()
         total = math.prod(sizes)
         if total > MAX_CONFIGURATIONS:
@@ -52,7 +49,7 @@ class ExactSolver:
             order = np.argsort(tables.energies(both), kind="stable")
             best = both[order[:_KEPT]]
         report = SolverReport.of_discrete(self.name, tables, len(best), begin)
-        return sample_set(dqm, tables, best, report)
+        return Reads.of(tables, best, report)
 
 
 EXACT = SolverInfo(

@@ -21,13 +21,12 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding import ENCODINGS, Encoding, PairTables, eliminate
+from qhpo.encoding import ENCODINGS, DenseDQM, Encoding, eliminate
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
-from qhpo.solvers.base import Solver, SolverInfo
+from qhpo.solvers.base import Reads, Solver, SolverInfo
 from qhpo.solvers.binary import BinarySolver, qpu_seconds
 from qhpo.solvers.options import check_number
 from qhpo.solvers.report import SolverReport
-from qhpo.solvers.samples import sample_set
 from qhpo.solvers.service import LABEL, Connection, connect
 
 __all__ = ["LEAP_BQM", "LEAP_CQM", "LEAP_DQM", "LEAP_NL", "HybridSampler", "HybridSolver"]
@@ -82,7 +81,7 @@ class _Answer:
     info: Mapping[str, Any]
 
 
-_Ask = Callable[[Any, PairTables, Mapping[str, Any]], _Answer]
+_Ask = Callable[[Any, DenseDQM, Mapping[str, Any]], _Answer]
 """Samples tables with a sampler of dwave-system and the keyword arguments of its call."""
 
 
@@ -104,10 +103,9 @@ class HybridSolver:
         self.name = name
         self._ask, self._connection, self._options = ask, connection, dict(options)
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`; the seed is ignored."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`; the seed is ignored."""
         begin = time.perf_counter()
-        tables = PairTables.from_dqm(dqm)
         reduced = eliminate(tables)
         is_open = len(reduced.variables) > 0
         if is_open:
@@ -122,10 +120,10 @@ class HybridSolver:
             valid_reads=int(answer.counts[answer.valid].sum()),
             qpu_seconds=qpu_seconds(answer.info),
         )
-        return sample_set(dqm, tables, cases, report, answer.counts)
+        return Reads.of(tables, cases, report, answer.counts)
 
 
-def _ask_cqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+def _ask_cqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
     dqm = tables.to_dqm()
     reads = sampler.sample_cqm(to_cqm(dqm), **options)
     return _Answer(
@@ -136,14 +134,14 @@ def _ask_cqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _A
     )
 
 
-def _ask_dqm(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+def _ask_dqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
     reads = sampler.sample_dqm(tables.to_dqm(), **options)
     cases = np.empty((len(reads), tables.n_variables), dtype=np.intp)
     cases[:, list(reads.variables)] = reads.record.sample
     return _Answer(cases, reads.record.num_occurrences, np.ones(len(cases), np.bool_), reads.info)
 
 
-def _ask_nl(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _Answer:
+def _ask_nl(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
     model = nonlinear_model(tables)
     answer = sampler.sample(model, **options).result()
     (decision,) = answer.model.iter_decisions()
@@ -155,7 +153,7 @@ def _ask_nl(sampler: Any, tables: PairTables, options: Mapping[str, Any]) -> _An
     return _Answer(cases, every, every.astype(np.bool_), answer.info)
 
 
-def nonlinear_model(tables: PairTables) -> Any:
+def nonlinear_model(tables: DenseDQM) -> Any:
     """The model as a ``dwave.optimization.Model`` of a single decision, one integer per variable.
 
     The integers index constant tables: h by variable and case, shape (d, L), and J by pair of

@@ -6,10 +6,9 @@ import logging
 import math
 from dataclasses import dataclass, replace
 
-import dimod
-
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers.base import Solver
+from qhpo.solvers.base import Reads, Solver
 from qhpo.solvers.report import SolverReport, merge
 
 __all__ = ["Budget", "MeteredSolver"]
@@ -100,15 +99,15 @@ class MeteredSolver:
         taken, self._taken = self._taken, {}
         return taken
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`; never fails where the fallback does not."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`; never fails where the fallback does not."""
         if not self._reason:
             self._reason = self.budget.spent_by(merge(self._spent, self._taken.get(self.name)))
             if self._reason:
                 self._tell(self._reason, self._reason)
         if not self._reason:
             try:
-                samples = self._solver.sample(dqm, seed)
+                reads = self._solver.reads(tables, seed)
             except Exception as error:
                 self._failures += 1
                 self._add(self.name, SolverReport(self.name, 0, 0, 0, 0, 0, failed=1))
@@ -116,20 +115,14 @@ class MeteredSolver:
                 more = "" if self._failures < _MAX_FAILURES else "; it is not asked again"
                 self._tell(self._reason + more, type(error).__name__ + more)
             else:
-                report = SolverReport.of(samples)
                 # A model that was solved without a call says nothing about the service.
-                if report is None or report.calls:
+                if reads.report.calls:
                     self._failures = 0
-                self._note(self.name, samples, "")
-                return samples
-        samples = self._fallback.sample(dqm, seed)
-        self._note(self._fallback.name, samples, self._reason)
-        return samples
-
-    def _note(self, name: str, samples: dimod.SampleSet, reason: str) -> None:
-        report = SolverReport.of(samples)
-        if report is not None:
-            self._add(name, replace(report, fallback=reason))
+                self._add(self.name, reads.report)
+                return reads
+        reads = self._fallback.reads(tables, seed)
+        self._add(self._fallback.name, replace(reads.report, fallback=self._reason))
+        return reads
 
     def _add(self, name: str, report: SolverReport) -> None:
         both = merge(self._taken.get(name), report)

@@ -17,7 +17,7 @@ f
 beta
     Inverse temperature, in the inverse unit of the energies.
 s
-    `PairTables.field_scale`, the standard deviation of a local field.
+    `DenseDQM.field_scale`, the standard deviation of a local field.
 E
     Standard exponential random numbers, shape (D, q), new ones in each sweep.
 
@@ -31,16 +31,14 @@ from __future__ import annotations
 import itertools
 import time
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.reduction import eliminate
-from qhpo.encoding.tables import PairTables
-from qhpo.solvers.base import SolverInfo
+from qhpo.solvers.base import Reads, SolverInfo
 from qhpo.solvers.binary import dense_reads
 from qhpo.solvers.report import SolverReport
-from qhpo.solvers.samples import sample_set
 
 __all__ = ["POTTS", "PottsSolver", "anneal"]
 
@@ -54,7 +52,7 @@ _HOT, _COLD = 1.0, 20.0
 """First and last beta, in units of 1 / s."""
 
 
-def anneal(tables: PairTables, reads: int, betas: FloatArray, seed: int) -> IntArray:
+def anneal(tables: DenseDQM, reads: int, betas: FloatArray, seed: int) -> IntArray:
     """Configurations after one sweep at each temperature, from uniformly random ones.
 
     Args:
@@ -100,17 +98,16 @@ class PottsSolver:
     name = "potts"
     is_costly = False
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`: the reads, polished by coordinate descent."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`: the reads, polished by coordinate descent."""
         begin = time.perf_counter()
-        tables = PairTables.from_dqm(dqm)
         # All local minima are left: nothing that polish could lead to is lost.
         reduced = eliminate(tables)
-        cases = tables.descend(reduced.expand(self.reads(reduced.tables, seed)))
+        cases = tables.descend(reduced.expand(self.unpolished(reduced.tables, seed)))
         report = SolverReport.of_discrete(self.name, reduced.tables, len(cases), begin)
-        return sample_set(dqm, tables, cases, report)
+        return Reads.of(tables, cases, report)
 
-    def reads(self, tables: PairTables, seed: int) -> IntArray:
+    def unpolished(self, tables: DenseDQM, seed: int) -> IntArray:
         """What the anneal of a model ends at, not polished: case indices, shape (q, d)."""
         n_cases = len(tables.linear)
         if not n_cases:  # the only local minimum is left

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 
 __all__ = ["REPORT", "SolverReport", "merge"]
 
@@ -66,7 +65,7 @@ class SolverReport:
         return cls(**attribute)
 
     @classmethod
-    def of_discrete(cls, solver: str, tables: PairTables, reads: int, begin: float) -> SolverReport:
+    def of_discrete(cls, solver: str, tables: DenseDQM, reads: int, begin: float) -> SolverReport:
         """Of a call that sampled the discrete model itself, where every read is valid.
 
         Args:
@@ -84,12 +83,6 @@ class SolverReport:
             valid_reads=reads,
             seconds=time.perf_counter() - begin,
         )
-
-    @classmethod
-    def of(cls, samples: dimod.SampleSet) -> SolverReport | None:
-        """The report that a sample set carries; None if its solver made none."""
-        report = samples.info.get(REPORT)
-        return report if isinstance(report, cls) else None
 
 
 def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport | None:

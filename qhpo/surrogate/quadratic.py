@@ -1,4 +1,4 @@
-"""The first two orders of a posterior as a DiscreteQuadraticModel.
+"""The first two orders of a posterior as a discrete quadratic model (DQM).
 
 Glossary
 --------
@@ -24,10 +24,10 @@ observations therefore have exactly the joint covariance of the model.
 
 from __future__ import annotations
 
-import dimod
 import numpy as np
 from numpy.typing import NDArray
 
+from qhpo.encoding import DenseDQM
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.kernel import CONSTANT
 
@@ -36,16 +36,14 @@ __all__ = ["PriorFeatures", "posterior_draw", "posterior_mean"]
 FloatArray = NDArray[np.float64]
 
 
-def posterior_mean(model: AnovaGP, member: int) -> dimod.DiscreteQuadraticModel:
+def posterior_mean(model: AnovaGP, member: int) -> DenseDQM:
     """First two orders of a member's posterior mean."""
     rows = model.level_rows(member)
     weights = model.alpha[member]
-    return _as_dqm(model, *_first_two_orders(model, member, rows, weights))
+    return DenseDQM.from_upper(model.space.starts, *_first_two_orders(model, member, rows, weights))
 
 
-def posterior_draw(
-    model: AnovaGP, member: int, rng: np.random.Generator
-) -> dimod.DiscreteQuadraticModel:
+def posterior_draw(model: AnovaGP, member: int, rng: np.random.Generator) -> DenseDQM:
     """First two orders of a function drawn from a member's posterior."""
     return PriorFeatures(model, member).draw(rng)
 
@@ -56,22 +54,6 @@ def _first_two_orders(
     linear = rows @ weights
     quadratic = model.members[member].pair * ((rows * weights) @ rows.T)
     return linear, quadratic, CONSTANT * float(weights.sum())
-
-
-def _as_dqm(
-    model: AnovaGP, linear: FloatArray, quadratic: FloatArray, offset: float
-) -> dimod.DiscreteQuadraticModel:
-    space = model.space
-    block = np.repeat(np.arange(len(space)), space.n_levels)
-    rows, columns = np.nonzero(block[:, None] < block[None, :])
-    dqm: dimod.DiscreteQuadraticModel = dimod.DiscreteQuadraticModel.from_numpy_vectors(
-        space.starts[:-1],
-        linear,
-        (rows, columns, quadratic[rows, columns]),
-        labels=[axis.name for axis in space.axes],
-        offset=offset,
-    )
-    return dqm
 
 
 class PriorFeatures:
@@ -122,7 +104,7 @@ class PriorFeatures:
         covariance: FloatArray = e1 + self._model.members[self._member].pair * e2
         return covariance
 
-    def draw(self, rng: np.random.Generator) -> dimod.DiscreteQuadraticModel:
+    def draw(self, rng: np.random.Generator) -> DenseDQM:
         """One draw from the posterior; its energies are the draw's first two orders."""
         model, member = self._model, self._member
         n_features = self._observed.shape[1]
@@ -143,4 +125,4 @@ class PriorFeatures:
         )
         linear += self._levels @ first
         quadratic += self._levels @ (upper + upper.T) @ self._levels.T
-        return _as_dqm(model, linear, quadratic, offset + constant)
+        return DenseDQM.from_upper(model.space.starts, linear, quadratic, offset + constant)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dimod
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
 from qhpo.accounts import ANNEALS, metered, spent
-from qhpo.solvers import Budget, MeteredSolver, SolverReport
+from qhpo.encoding import DenseDQM
+from qhpo.solvers import Budget, MeteredSolver, Reads, SolverReport
 
 NO_MODEL: Any = None  # the solver here does not look at it
 
@@ -28,14 +29,12 @@ class Steady:
         self.asked = 0
         self._chain_breaks = chain_breaks
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
         report = SolverReport(self.name, 1, 6, 9, 10, 8, energy=-1.0, qpu_seconds=0.25)
         if self._chain_breaks:
             report = replace(report, chain_breaks=self._chain_breaks[self.asked])
         self.asked += 1
-        samples = dimod.SampleSet.from_samples([[0]], "INTEGER", [0.0])
-        samples.info["qhpo"] = report
-        return samples
+        return Reads(np.zeros((1, 1), np.intp), np.zeros(1), np.ones(1, np.intp), report)
 
 
 def _solver(solver: Steady, **limits: Any) -> MeteredSolver:
@@ -49,7 +48,7 @@ def _ask(study: optuna.Study) -> FrozenTrial:
 def _suggest(solver: MeteredSolver, study: optuna.Study, trial: FrozenTrial, n: int) -> None:
     with metered(solver, study, trial):
         for seed in range(n):
-            solver.sample(NO_MODEL, seed)
+            solver.reads(NO_MODEL, seed)
 
 
 def _attribute(study: optuna.Study, number: int) -> dict[str, Any]:
@@ -113,7 +112,7 @@ def test_what_was_done_before_an_error_is_noted(study: optuna.Study) -> None:
 
     def stop() -> None:
         with metered(solver, study, trial):
-            solver.sample(NO_MODEL, 0)
+            solver.reads(NO_MODEL, 0)
             raise RuntimeError("elsewhere")
 
     with pytest.raises(RuntimeError, match="elsewhere"):

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
-from qhpo.solvers import Solver, configurations, find_solver, make_solver
+from qhpo.solvers import Solver, find_solver, make_solver
 from qhpo_problems.formulations.exchange import descend, exchange, with_count
 from qhpo_problems.formulations.model import BinaryModel
 
@@ -193,8 +193,7 @@ def _improved(
     if model.count in (0, model.n_bits):  # nothing is free
         return start
     sampled = model if model.count is None else _near_count(model, start)
-    dqm = sampled.to_dqm()
-    reads = configurations(solver.sample(dqm, int(rng.integers(2**31))), dqm)[:_POLISHED]
+    reads = solver.reads(sampled.to_dense(), int(rng.integers(2**31))).cases[:_POLISHED]
     if model.count is not None:
         reads = np.array([exchange(model, with_count(model, x, model.count)) for x in reads])
     candidates = np.concatenate([start[None, :], reads])

@@ -26,7 +26,7 @@ import dimod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qhpo.encoding import PairTables
+from qhpo.encoding import DenseDQM
 from qhpo.errors import QhpoError
 
 __all__ = ["BinaryModel"]
@@ -171,13 +171,12 @@ class BinaryModel:
             cqm.add_constraint(terms, sense="==", rhs=self.count, label="count")
         return cqm
 
-    def to_dqm(self) -> dimod.DiscreteQuadraticModel:
+    def to_dense(self) -> DenseDQM:
         """As a DQM over variables 0..n-1 of two cases each, without the rule on ones."""
         n = self.n_bits
         linear = np.zeros(2 * n)
         linear[1::2] = self.biases
         quadratic = np.zeros((2 * n, 2 * n))
         quadratic[1::2, 1::2] = self.couplings
-        return PairTables(
-            np.arange(0, 2 * n + 1, 2, dtype=np.intp), linear, quadratic, self.offset
-        ).to_dqm()
+        starts = np.arange(0, 2 * n + 1, 2, dtype=np.intp)
+        return DenseDQM.from_upper(starts, linear, quadratic, self.offset)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qhpo.acquisition.annealed import annealed_levels, restrict
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.solvers import describe_solvers, make_solver
 
 SIZES = (3, 2, 4, 1, 3)
@@ -24,13 +24,8 @@ radii = st.integers(0, D)
 
 
 @pytest.fixture(scope="module")
-def dqm(random_dqm: Any) -> dimod.DiscreteQuadraticModel:
-    return random_dqm(SIZES, seed=3)
-
-
-@pytest.fixture(scope="module")
-def tables(dqm: dimod.DiscreteQuadraticModel) -> PairTables:
-    return PairTables.from_dqm(dqm)
+def tables(random_dqm: Any) -> DenseDQM:
+    return DenseDQM.from_dqm(random_dqm(SIZES, seed=3))
 
 
 EVERY = np.array(list(itertools.product(*map(range, SIZES))))
@@ -39,17 +34,16 @@ EVERY = np.array(list(itertools.product(*map(range, SIZES))))
 class TestRestrict:
     @given(centres, masks, radii)
     def test_energies_are_the_models_plus_a_toll_per_change(
-        self, tables: PairTables, centre: np.ndarray, frozen: np.ndarray, radius: int
+        self, tables: DenseDQM, centre: np.ndarray, frozen: np.ndarray, radius: int
     ) -> None:
         if frozen.all():
             return
         model, free = restrict(tables, centre, frozen, radius)
         np.testing.assert_array_equal(free, np.flatnonzero(~frozen))
-        assert list(model.variables) == free.tolist()
-        assert [model.num_cases(v) for v in model.variables] == [SIZES[i] for i in free]
+        assert model.sizes.tolist() == [SIZES[i] for i in free]
         inside = EVERY[(EVERY[:, frozen] == centre[frozen]).all(axis=1)]
         distance = (inside != centre).sum(axis=1)
-        restricted = np.asarray(model.energies((inside[:, free], free.tolist())))
+        restricted = model.energies(inside[:, free])
         at_centre = restricted[distance == 0][0]
         energies = tables.energies(inside)
         extra = (restricted - at_centre) - (energies - energies[distance == 0][0])
@@ -63,12 +57,12 @@ class TestRestrict:
 
     @given(centres, masks, st.integers(0, D - 1))
     def test_about_radius_axes_are_worth_the_toll(
-        self, tables: PairTables, centre: np.ndarray, frozen: np.ndarray, radius: int
+        self, tables: DenseDQM, centre: np.ndarray, frozen: np.ndarray, radius: int
     ) -> None:
         if radius >= (~frozen).sum():
             return
         model, free = restrict(tables, centre, frozen, radius)
-        fields = PairTables.from_dqm(model).local_fields(centre[free][None, :])[0]
+        fields = model.local_fields(centre[free][None, :])[0]
         starts = np.concatenate([[0], np.cumsum([SIZES[i] for i in free])])
         worth = 0
         for here, (start, stop) in zip(
@@ -84,7 +78,7 @@ class TestCandidates:
     @given(centres, masks, radii, st.integers(0, 2**31 - 1), st.integers(1, 4))
     def test_stay_inside(
         self,
-        dqm: dimod.DiscreteQuadraticModel,
+        tables: DenseDQM,
         name: str,
         centre: np.ndarray,
         frozen: np.ndarray,
@@ -93,7 +87,7 @@ class TestCandidates:
         n_best: int,
     ) -> None:
         before = centre.copy()
-        levels = annealed_levels(dqm, make_solver(name), centre, frozen, radius, n_best, seed)
+        levels = annealed_levels(tables, make_solver(name), centre, frozen, radius, n_best, seed)
         np.testing.assert_array_equal(centre, before)
         assert levels.ndim == 2
         assert levels.shape[1] == D
@@ -106,19 +100,16 @@ class TestCandidates:
     @given(centres, masks)
     def test_without_a_trust_region_the_exact_solver_finds_the_best(
         self,
-        dqm: dimod.DiscreteQuadraticModel,
-        tables: PairTables,
+        tables: DenseDQM,
         centre: np.ndarray,
         frozen: np.ndarray,
     ) -> None:
-        levels = annealed_levels(dqm, make_solver("exact"), centre, frozen, D, 1, 0)
+        levels = annealed_levels(tables, make_solver("exact"), centre, frozen, D, 1, 0)
         inside = EVERY[(EVERY[:, frozen] == centre[frozen]).all(axis=1)]
         assert tables.energies(levels)[0] == pytest.approx(tables.energies(inside).min())
 
-    def test_a_solver_without_an_answer_gives_no_candidates(
-        self, dqm: dimod.DiscreteQuadraticModel
-    ) -> None:
+    def test_a_solver_without_an_answer_gives_no_candidates(self, tables: DenseDQM) -> None:
         nothing = make_solver(dimod.NullSampler())
         centre = np.zeros(D, dtype=int)
-        levels = annealed_levels(dqm, nothing, centre, np.zeros(D, dtype=bool), D, 4, 0)
+        levels = annealed_levels(tables, nothing, centre, np.zeros(D, dtype=bool), D, 4, 0)
         assert levels.shape == (0, D)

@@ -16,9 +16,9 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from qhpo import constraints as c
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
-from qhpo.solvers import make_solver
+from qhpo.solvers import Reads, make_solver
 from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (
     EXACT_STEPS,
@@ -67,7 +67,7 @@ def _holds(problem: Problem, imputed: IntArray) -> BoolArray:
     )
 
 
-def _energies(problem: Problem, tables: PairTables, imputed: IntArray) -> FloatArray:
+def _energies(problem: Problem, tables: DenseDQM, imputed: IntArray) -> FloatArray:
     """What is inactive adds nothing."""
     space, _, conditions = problem
     energies = []
@@ -85,7 +85,7 @@ def _energies(problem: Problem, tables: PairTables, imputed: IntArray) -> FloatA
 
 def _sample(
     problem: Problem,
-    tables: PairTables,
+    tables: DenseDQM,
     solver: str,
     seed: int,
     weights: PenaltyWeights,
@@ -103,8 +103,8 @@ def _sample(
     return samples, centre
 
 
-def _tables(random_dqm: RandomDQM, space: Space, seed: int) -> PairTables:
-    return PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+def _tables(random_dqm: RandomDQM, space: Space, seed: int) -> DenseDQM:
+    return DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
 
 
 @pytest.mark.parametrize(("solver", "n_examples"), [("exact", 40), ("neal", 15)])
@@ -203,7 +203,7 @@ def test_the_ground_state_of_a_chain_of_conditions_is_the_optimum(
 
 
 def _ground_state(
-    problem: Problem, tables: PairTables, centre: IntArray, frozen: BoolArray
+    problem: Problem, tables: DenseDQM, centre: IntArray, frozen: BoolArray
 ) -> tuple[IntArray, float, PenaltyWeights]:
     """Shadow and energy of what is lowest in the first model that is sampled, and the weights."""
     space = problem[0]
@@ -212,24 +212,24 @@ def _ground_state(
     class Recorder:
         """Solves exactly, and keeps what it finds."""
 
-        def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-            found.append(make_solver("exact").sample(dqm, seed))
+        def reads(self, tables: DenseDQM, seed: int) -> Reads:
+            found.append(make_solver("exact").reads(tables, seed))
             return found[-1]
 
     weights = PenaltyWeights(penalty=1e3)
     rng = np.random.default_rng(0)
     constrained_samples(tables, Recorder(), _moves(problem), centre, frozen, weights, 16, rng)
-    first = found[0].record.sample[found[0].record.energy.argmin()]
+    first = found[0].cases[0]
     state = centre.copy()
     # A case behind the levels stands for an inactive axis; auxiliary variables come last.
     cases = first[: (~frozen).sum()]
     state[~frozen] = np.where(cases >= space.n_levels[~frozen], centre[~frozen], cases)
-    return state, float(found[0].record.energy.min()), weights
+    return state, float(found[0].energies[0]), weights
 
 
 class TestWeights:
     SPACE = Space({n: IntDistribution(0, 3) for n in "abc"})
-    GREEDY = PairTables(SPACE.starts, np.tile([0.0, -1, -2, -3], 3), np.zeros((12, 12)), 0.0)
+    GREEDY = DenseDQM(SPACE.starts, np.tile([0.0, -1, -2, -3], 3), np.zeros((12, 12)), 0.0)
 
     def problem(self, *constraints: c.Constraint) -> Problem:
         rules = [Rule(constraint, constraint.satisfied) for constraint in constraints]
@@ -257,7 +257,7 @@ class TestWeights:
         problem = self.problem(c.linear({"a": 20, "b": 23, "c": 29}, sense, bound))
         tables = self.GREEDY
         if sense == ">=":
-            tables = PairTables(tables.starts, -tables.linear, tables.quadratic, 0.0)
+            tables = DenseDQM(tables.starts, -tables.linear, tables.quadratic, 0.0)
         weights = PenaltyWeights()
         samples, _ = _sample(problem, tables, "exact", 0, weights, n_best=1)
         assert list(weights.multipliers) == [0]
@@ -279,7 +279,7 @@ class TestWeights:
         ]
         worth = rng.uniform(100, 1000, size=n)
         linear = np.ravel(np.stack([np.zeros(n), -worth], axis=1))
-        tables = PairTables(space.starts, linear, np.zeros((2 * n, 2 * n)), 0.0)
+        tables = DenseDQM(space.starts, linear, np.zeros((2 * n, 2 * n)), 0.0)
         found = PenaltyWeights()
         constrained_samples(
             tables,
@@ -315,7 +315,7 @@ class TestWeights:
 
 def test_frozen_altogether_is_the_centre_or_nothing() -> None:
     space = Space({n: IntDistribution(0, 1) for n in "ab"})
-    tables = PairTables(space.starts, np.zeros(4), np.zeros((4, 4)), 0.0)
+    tables = DenseDQM(space.starts, np.zeros(4), np.zeros((4, 4)), 0.0)
     for value, expected in ((0, [[0, 0]]), (1, [])):
         samples = constrained_samples(
             tables,
@@ -335,7 +335,7 @@ def test_children_are_switched_by_what_their_values_are_worth() -> None:
     conditions = declared_conditions({"child": {"on": True}}, space.search_space)
     for worth, expected in ((-2.0, [1, 1]), (-0.5, [0, 0])):
         # Being on costs 1, what child = 1 may be worth.
-        tables = PairTables(space.starts, np.array([0.0, worth, 0.0, 1.0]), np.zeros((4, 4)), 0.0)
+        tables = DenseDQM(space.starts, np.array([0.0, worth, 0.0, 1.0]), np.zeros((4, 4)), 0.0)
         samples = constrained_samples(
             tables,
             make_solver("exact"),

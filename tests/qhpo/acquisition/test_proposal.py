@@ -118,9 +118,9 @@ def test_the_solver_proposes(observe: Any) -> None:
         is_costly = False
         calls = 0
 
-        def sample(self, dqm: Any, seed: int) -> Any:
+        def reads(self, tables: Any, seed: int) -> Any:
             self.calls += 1
-            return make_solver("exact").sample(dqm, seed)
+            return make_solver("exact").reads(tables, seed)
 
     space = Space({name: CategoricalDistribution(list("abc")) for name in "pqrst"})
     solver = Counting()

@@ -10,7 +10,7 @@ from dwave.system.testing import MockDWaveSampler
 
 from qhpo.cli import main
 from qhpo.cli.listing import _small_model
-from qhpo.encoding import PairTables, eliminate
+from qhpo.encoding import eliminate
 from qhpo.errors import SolverError
 from qhpo.solvers import describe_solvers, find_solver
 
@@ -164,11 +164,11 @@ class TestCheck:
 
     def test_the_model_is_not_trivial(self) -> None:
         # Variables that do not depend on each other would not test a solver.
-        model = _small_model()
+        tables = _small_model()
+        model = tables.to_dqm()
         assert model.num_variables() == 4
         assert model.num_cases() == 12
         assert model.num_variable_interactions() == 6
-        tables = PairTables.from_dqm(model)
         # Nor would a model that elimination solves, wholly or in part.
         assert eliminate(tables).tables.sizes.tolist() == [3, 3, 3, 3]
         alone = np.array([[model.get_linear(v).argmin() for v in model.variables]])

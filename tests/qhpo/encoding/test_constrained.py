@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
-from qhpo.encoding.tables import PairTables
 from tests.qhpo.encoding.strategies import (
     RESOLUTION,
     all_cases,
@@ -65,7 +65,7 @@ def test_any_sample_decodes_as_one_hot_in_any_order_of_variables(
     dqm: dimod.DiscreteQuadraticModel, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     n_cases = len(tables.linear)
     bits = rng.integers(2, size=(8, n_cases), dtype=np.int8)
     # Solvers come close to whole numbers.

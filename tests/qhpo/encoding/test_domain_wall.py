@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.domain_wall import DomainWallEncoding
-from qhpo.encoding.tables import PairTables
 from tests.qhpo.encoding.strategies import (
     all_bits,
     bqm_energies,
@@ -55,7 +55,7 @@ def _repaired(string: str) -> list[str]:
 def test_a_wrong_wall_costs_the_penalty(
     dqm: dimod.DiscreteQuadraticModel, penalty: float, seed: int
 ) -> None:
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     encoding = DomainWallEncoding(tables, penalty)
     shape = (8, encoding.bqm.num_variables)
     samples = np.random.default_rng(seed).integers(2, size=shape, dtype=np.int8)
@@ -75,7 +75,7 @@ def test_a_wrong_wall_costs_the_penalty(
 def test_removing_a_wrong_wall_improves_under_the_sufficient_penalty(
     dqm: dimod.DiscreteQuadraticModel,
 ) -> None:
-    encoding = DomainWallEncoding(PairTables.from_dqm(dqm))
+    encoding = DomainWallEncoding(DenseDQM.from_dqm(dqm))
     bits = all_bits(encoding.bqm.num_variables)
     energies = dict(zip(map(tuple, bits.tolist()), bqm_energies(encoding, bits), strict=True))
     for sample in bits[~encoding.is_valid(bits)]:
@@ -93,7 +93,7 @@ def test_the_sufficient_penalty_is_tight_for_one_variable() -> None:
     dqm = dimod.DiscreteQuadraticModel()
     dqm.add_variable(3)
     dqm.set_linear(0, [0.0, 2.0, 0.0])
-    assert DomainWallEncoding(PairTables.from_dqm(dqm)).penalty == pytest.approx(2.0, abs=1e-5)
+    assert DomainWallEncoding(DenseDQM.from_dqm(dqm)).penalty == pytest.approx(2.0, abs=1e-5)
 
 
 def test_the_sufficient_penalty_is_tight_for_two_variables() -> None:
@@ -102,7 +102,7 @@ def test_the_sufficient_penalty_is_tight_for_two_variables() -> None:
     dqm.add_variable(3)
     dqm.add_variable(2)
     dqm.set_quadratic_case(0, 1, 1, 0, 2.0)
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     assert DomainWallEncoding(tables).penalty == pytest.approx(2.0, abs=1e-5)
     encoding = DomainWallEncoding(tables, 1.9)
     bits = all_bits(3)
@@ -115,7 +115,7 @@ def _dense(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
     rng = np.random.default_rng(n)
     upper = np.triu(rng.normal(size=(n, n)) * (block[:, None] != block[None, :]))
     starts = np.cumsum([0, *sizes])
-    return PairTables(starts, rng.normal(size=n), upper + upper.T, 0.0).to_dqm()
+    return DenseDQM(starts, rng.normal(size=n), upper + upper.T, 0.0).to_dqm()
 
 
 @settings(max_examples=60)
@@ -125,7 +125,7 @@ def _dense(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
 def test_a_broken_variable_takes_its_best_wall_given_the_valid_ones(
     dqm: dimod.DiscreteQuadraticModel, seed: int
 ) -> None:
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     encoding = DomainWallEncoding(tables)
     shape = (20, encoding.bqm.num_variables)
     samples = np.random.default_rng(seed).integers(2, size=shape, dtype=np.int8)
@@ -145,7 +145,7 @@ def test_repairs_by_the_pair_with_a_valid_variable() -> None:
     dqm.add_variable(4, label="b")
     dqm.set_linear("b", [0.0, -1.0, -2.0, -3.0])
     dqm.set_quadratic_case("a", 1, "b", 0, -9.0)
-    encoding = DomainWallEncoding(PairTables.from_dqm(dqm))
+    encoding = DomainWallEncoding(DenseDQM.from_dqm(dqm))
     reads = np.array(
         [
             [0, 0, 1, 0],  # b has walls at 0 and 2, a=0: the lower bias

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
-from qhpo.encoding.tables import PairTables
 from tests.qhpo.encoding.strategies import bqm_energies, models
 
 
@@ -20,7 +20,7 @@ class TestViolations:
     def test_a_violation_costs_the_penalty(
         self, dqm: dimod.DiscreteQuadraticModel, penalty: float, seed: int
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         encoding = OneHotEncoding(tables, penalty)
         sizes = np.diff(tables.starts)
         # Blocks of 1 + v and of 1 - v ones: what balances the bounds, linear in v, cancels.
@@ -37,7 +37,7 @@ class TestViolations:
     @given(models(max_cases=8))
     def test_no_invalid_assignment_is_a_trap(self, dqm: dimod.DiscreteQuadraticModel) -> None:
         # Under the sufficient penalty some single flip improves it.
-        encoding = OneHotEncoding(PairTables.from_dqm(dqm))
+        encoding = OneHotEncoding(DenseDQM.from_dqm(dqm))
         starts = encoding.tables.starts[:-1]
         n = len(encoding.tables.linear)
         samples = np.array(list(itertools.product([0, 1], repeat=n)), dtype=np.int8)
@@ -54,7 +54,7 @@ class TestViolations:
 class TestDecoding:
     @given(models(), st.integers(0, 2**32 - 1))
     def test_repairs_any_read(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> None:
-        encoding = OneHotEncoding(PairTables.from_dqm(dqm))
+        encoding = OneHotEncoding(DenseDQM.from_dqm(dqm))
         starts = encoding.tables.starts
         shape = (30, int(starts[-1]))
         samples = np.random.default_rng(seed).integers(2, size=shape, dtype=np.int8)
@@ -73,7 +73,7 @@ class TestDecoding:
     def test_a_broken_block_takes_its_best_case_given_the_valid_blocks(
         self, dqm: dimod.DiscreteQuadraticModel, seed: int
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         n = len(tables.linear)
         samples = np.random.default_rng(seed).integers(2, size=(6, n), dtype=np.int8)
         for sample, cases in zip(samples, OneHotEncoding(tables).decode(samples), strict=True):
@@ -90,7 +90,7 @@ class TestDecoding:
             dqm.add_variable(size, label=label)
         dqm.set_linear("b", [0.0, -1.0, -2.0])
         dqm.set_quadratic_case("a", 1, "b", 0, -5.0)
-        encoding = OneHotEncoding(PairTables.from_dqm(dqm))
+        encoding = OneHotEncoding(DenseDQM.from_dqm(dqm))
         reads = np.array(
             [
                 [1, 0, 0, 0, 0],  # nothing chosen for b, a=0: the lowest bias

@@ -13,10 +13,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.domain_wall import DomainWallEncoding
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.encoding.reduction import Reduced, eliminate, within
-from qhpo.encoding.tables import PairTables
 from qhpo.errors import QhpoError
 from tests.qhpo.encoding.strategies import (
     RESOLUTION,
@@ -36,7 +36,7 @@ both_encodings = pytest.mark.parametrize(
 )
 
 
-def _configurations(tables: PairTables) -> IntArray:
+def _configurations(tables: DenseDQM) -> IntArray:
     every = list(itertools.product(*map(range, tables.sizes.tolist())))
     return np.array(every, dtype=np.intp).reshape(len(every), tables.n_variables)
 
@@ -60,7 +60,7 @@ def _local_minima(dqm: dimod.DiscreteQuadraticModel) -> set[tuple[int, ...]]:
     return _as_set(cases[lowest.ravel()])
 
 
-def _kept(draw: Any, tables: PairTables) -> NDArray[np.bool_]:
+def _kept(draw: Any, tables: DenseDQM) -> NDArray[np.bool_]:
     """Some cases, at least one of every variable."""
     n = len(tables.linear)
     kept = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
@@ -75,7 +75,7 @@ class TestReduced:
     def test_has_the_configurations_of_the_kept_cases_at_their_energies(
         self, dqm: dimod.DiscreteQuadraticModel, data: st.DataObject
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         kept = _kept(data.draw, tables)
         reduced = Reduced.to(tables, kept)
         cases = _configurations(reduced.tables)
@@ -91,7 +91,7 @@ class TestReduced:
         np.testing.assert_array_equal(reduced.variables, np.flatnonzero(counts > 1))
 
     def test_a_fixed_model_has_one_configuration(self) -> None:
-        tables = PairTables.from_dqm(uniform([2, 3, 2], -1.5))
+        tables = DenseDQM.from_dqm(uniform([2, 3, 2], -1.5))
         kept = np.array([0, 1, 0, 0, 1, 1, 0], dtype=bool)
         reduced = Reduced.to(tables, kept)
         assert reduced.tables.n_variables == 0
@@ -105,7 +105,7 @@ class TestElimination:
     @example(uniform([3, 2, 3], None))
     @example(uniform([1, 2], 2.0))
     def test_keeps_all_optima_and_local_minima(self, dqm: dimod.DiscreteQuadraticModel) -> None:
-        left = _as_set(_expanded(eliminate(PairTables.from_dqm(dqm))))
+        left = _as_set(_expanded(eliminate(DenseDQM.from_dqm(dqm))))
         assert optima_of(dqm) <= left
         assert _local_minima(dqm) <= left
 
@@ -114,7 +114,7 @@ class TestElimination:
     def test_leaves_no_case_that_another_one_beats_everywhere(
         self, dqm: dimod.DiscreteQuadraticModel
     ) -> None:
-        reduced = eliminate(PairTables.from_dqm(dqm))
+        reduced = eliminate(DenseDQM.from_dqm(dqm))
         tables = reduced.tables
         assume(tables.n_variables > 0)
         fields = tables.local_fields(_configurations(tables))
@@ -128,8 +128,8 @@ class TestElimination:
     def test_does_not_depend_on_the_unit_of_energy(
         self, dqm: dimod.DiscreteQuadraticModel, unit: float
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
-        other = PairTables(tables.starts, unit * tables.linear, unit * tables.quadratic, 0.0)
+        tables = DenseDQM.from_dqm(dqm)
+        other = DenseDQM(tables.starts, unit * tables.linear, unit * tables.quadratic, 0.0)
         one, two = eliminate(tables), eliminate(other)
         np.testing.assert_array_equal(one.variables, two.variables)
         np.testing.assert_array_equal(one.cases, two.cases)
@@ -137,7 +137,7 @@ class TestElimination:
     def test_ties_stay(self) -> None:
         dqm = uniform([3, 3], None)
         dqm.set_linear(0, [0.1 + 0.2, 0.3, 1.0])
-        reduced = eliminate(PairTables.from_dqm(dqm))
+        reduced = eliminate(DenseDQM.from_dqm(dqm))
         np.testing.assert_array_equal(reduced.tables.sizes, [2, 3])
 
     def test_goes_on_until_no_more_go(self) -> None:
@@ -151,7 +151,7 @@ class TestElimination:
         dqm.set_quadratic_case("a", 1, "b", 1, -5.0)
         dqm.set_linear("c", [0.0, 1.0])
         dqm.set_quadratic_case("b", 1, "c", 1, -3.0)
-        reduced = eliminate(PairTables.from_dqm(dqm))
+        reduced = eliminate(DenseDQM.from_dqm(dqm))
         assert reduced.tables.n_variables == 0
         np.testing.assert_array_equal(reduced.fixed, [0, 0, 0])
 
@@ -167,7 +167,7 @@ class TestWithin:
         n_bits: int,
         seed: int,
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         incumbent = np.random.default_rng(seed).integers(tables.sizes)
         reduced = within(tables, incumbent, n_bits, encoding.count_bits, seed)
         said = encoding.count_bits(reduced.tables.sizes)
@@ -199,7 +199,7 @@ class TestWithin:
         dqm: dimod.DiscreteQuadraticModel,
         seed: int,
     ) -> None:
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         incumbent = tables.descend(np.random.default_rng(seed).integers(tables.sizes)[None, :])[0]
         exact = eliminate(tables)
         n_bits = encoding.count_bits(exact.tables.sizes)
@@ -212,7 +212,7 @@ class TestWithin:
         self, encoding: type[OneHotEncoding | DomainWallEncoding], random_dqm: Any
     ) -> None:
         for seed in range(3):
-            tables = PairTables.from_dqm(random_dqm([4] * 8, seed))
+            tables = DenseDQM.from_dqm(random_dqm([4] * 8, seed))
             start = np.random.default_rng(seed).integers(4, size=(1, 8))
             incumbent = tables.descend(start)[0]
             n_bits = encoding.count_bits(tables.sizes) // 2
@@ -226,24 +226,24 @@ class TestWithin:
         # The third bit is too little for another variable, and of no use to the first.
         dqm = uniform([3, 2], None)
         dqm.set_linear(0, [0.0, 0.0, 9.0])
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         reduced = within(tables, np.array([0, 0]), 3, OneHotEncoding.count_bits, 0)
         np.testing.assert_array_equal(reduced.tables.sizes, [2])
 
     def test_is_repeatable(self, random_dqm: Any) -> None:
-        tables = PairTables.from_dqm(random_dqm([4] * 8))
+        tables = DenseDQM.from_dqm(random_dqm([4] * 8))
         incumbent = np.zeros(8, dtype=np.intp)
         one, two = (within(tables, incumbent, 12, OneHotEncoding.count_bits, 5) for _ in range(2))
         np.testing.assert_array_equal(one.variables, two.variables)
         np.testing.assert_array_equal(one.cases, two.cases)
 
     def test_nothing_fits_into_no_bits(self, random_dqm: Any) -> None:
-        tables = PairTables.from_dqm(random_dqm([3, 3]))
+        tables = DenseDQM.from_dqm(random_dqm([3, 3]))
         reduced = within(tables, np.array([1, 2]), 0, DomainWallEncoding.count_bits, 0)
         assert reduced.tables.n_variables == 0
         np.testing.assert_array_equal(reduced.fixed, [1, 2])
 
     def test_refuses_fewer_bits_than_none(self, random_dqm: Any) -> None:
-        tables = PairTables.from_dqm(random_dqm([3, 3]))
+        tables = DenseDQM.from_dqm(random_dqm([3, 3]))
         with pytest.raises(QhpoError, match="got n_bits=-1"):
             within(tables, np.array([1, 2]), -1, OneHotEncoding.count_bits, 0)

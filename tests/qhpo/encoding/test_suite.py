@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from qhpo.encoding.base import Encoding
 from qhpo.encoding.binary import BinaryEncoding
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.domain_wall import DomainWallEncoding
 from qhpo.encoding.one_hot import OneHotEncoding
-from qhpo.encoding.tables import PairTables
 from tests.qhpo.encoding.strategies import (
     RESOLUTION,
     all_bits,
@@ -47,7 +47,7 @@ CHECKERED = checkered([5, 4], 10.0)
 
 
 def _encode(make: Make, dqm: dimod.DiscreteQuadraticModel, penalty: float | None) -> Encoding:
-    return make(PairTables.from_dqm(dqm), penalty)
+    return make(DenseDQM.from_dqm(dqm), penalty)
 
 
 def _n_bits(encoding: Encoding) -> int:
@@ -128,7 +128,7 @@ class TestModel:
 @every_encoding
 def test_a_model_without_variables_is_its_offset(make: Make) -> None:
     # Which is what a reduction leaves when it fixes everything.
-    tables = PairTables(np.zeros(1, dtype=np.intp), np.empty(0), np.empty((0, 0)), 2.5)
+    tables = DenseDQM(np.zeros(1, dtype=np.intp), np.empty(0), np.empty((0, 0)), 2.5)
     encoding = make(tables)
     assert encoding.bqm.num_variables == 0
     assert encoding.bqm.offset == 2.5
@@ -181,7 +181,7 @@ class TestDecoding:
 def test_the_number_of_bits_is_known_before(
     make: type[OneHotEncoding | DomainWallEncoding], dqm: dimod.DiscreteQuadraticModel
 ) -> None:
-    encoding = make(PairTables.from_dqm(dqm))
+    encoding = make(DenseDQM.from_dqm(dqm))
     assert make.count_bits(np.array(sizes_of(dqm))) == encoding.bqm.num_variables
     # Each valid assignment is another configuration.
     bits = all_bits(encoding.bqm.num_variables)

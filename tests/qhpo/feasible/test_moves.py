@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from qhpo import constraints as c
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
 from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (
@@ -59,7 +59,7 @@ def _holds(problem: Problem, imputed: IntArray) -> list[bool]:
     ]
 
 
-def _energy(problem: Problem, tables: PairTables, imputed: IntArray) -> float:
+def _energy(problem: Problem, tables: DenseDQM, imputed: IntArray) -> float:
     """Of one configuration; what is inactive adds nothing."""
     space, _, conditions = problem
     active = active_params(conditions, space.decode(space.at_levels(imputed[None, :])[0]))
@@ -190,7 +190,7 @@ def test_descent_stays_feasible_and_ends_where_nothing_allowed_lowers_the_energy
     space, rules, _ = problem
     moves = _moves(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     fixed = _fixed(space, rng)
     start, ok = moves.repair(_some(space, 6, rng), fixed, rng)
     start = start[ok]
@@ -228,7 +228,7 @@ def test_descent_keeps_what_is_asked_one_by_one(
     space = problem[0]
     moves = _moves(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     fixed = np.zeros(len(space), dtype=bool)
     start = moves.repaired_distinct(_some(space, 6, rng), fixed, rng)
     end = moves.descend(tables, start, fixed, rng)
@@ -245,7 +245,7 @@ def test_pairs_are_priced_as_if_they_were_made(
     space = problem[0]
     moves = _moves(problem)
     rng = np.random.default_rng(seed)
-    tables = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
+    tables = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=seed % 1000))
     imputed = _some(space, 4, rng)
     columns, after = moves.after_pair(imputed, np.zeros(len(space), dtype=bool), rng)
     changes = moves.pair_energy_changes(tables, imputed, columns)
@@ -265,7 +265,7 @@ class TestExamples:
         assert moves.needs_pairs
         rng = np.random.default_rng(0)
         nothing = np.zeros(4, dtype=bool)
-        tables = PairTables.from_dqm(random_dqm([4] * 4))
+        tables = DenseDQM.from_dqm(random_dqm([4] * 4))
         start = np.array(list(itertools.permutations(range(4))))
         end = moves.descend(tables, start, nothing, rng)
         assert (np.sort(end, axis=1) == np.arange(4)).all()
@@ -301,7 +301,7 @@ class TestExamples:
         conditions = declared_conditions({"child": {"on": True}}, space.search_space)
         levels = [axis.coordinates for axis in space.axes]
         moves = Moves(space, [c.forbid(child=[0, 1])], conditions, levels)
-        tables = PairTables(space.starts, np.array([0.0, 0, 0, -5, 0, -1]), np.zeros((6, 6)), 0.0)
+        tables = DenseDQM(space.starts, np.array([0.0, 0, 0, -5, 0, -1]), np.zeros((6, 6)), 0.0)
         rng = np.random.default_rng(0)
         nothing = np.zeros(2, dtype=bool)
         off = np.array([[2, 0], [1, 0]])

@@ -21,8 +21,8 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
-from qhpo.encoding.tables import PairTables
 from qhpo.errors import QhpoError
 from qhpo.forms.compiler import Compiler
 from qhpo.forms.penalty import PenaltyBuilder
@@ -60,7 +60,7 @@ def _least_over_auxiliaries(builder: PenaltyBuilder, d: int) -> FloatArray:
     starts = np.concatenate([[0], np.cumsum(sizes)])
     quadratic = builder.quadratic
     places = every_place(sizes[:d])
-    tables = PairTables(
+    tables = DenseDQM(
         starts[: d + 1].astype(np.intp),
         builder.linear[: starts[d]],
         quadratic[: starts[d], : starts[d]],
@@ -141,7 +141,7 @@ def test_the_model_has_the_energies_of_the_builder(problem: tuple[Space, list[Ru
     d, n = len(space), len(builder.sizes)
     assert list(dqm.variables) == [*labels, *(f"aux:{i}" for i in range(n - d))]
     assert [dqm.num_cases(v) for v in dqm.variables] == builder.sizes
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     np.testing.assert_allclose(tables.linear, builder.linear)
     np.testing.assert_allclose(tables.quadratic, builder.quadratic)
     assert tables.offset == pytest.approx(builder.offset)
@@ -158,7 +158,7 @@ def test_ground_states_of_the_encoded_model_are_the_feasible_optima(
     builder = _penalty(space, rules)
     d, n_levels = len(space), int(space.n_levels.sum())
     assume(len(builder.linear) <= 17)
-    model = PairTables.from_dqm(random_dqm(space.n_levels.tolist(), seed=len(builder.linear)))
+    model = DenseDQM.from_dqm(random_dqm(space.n_levels.tolist(), seed=len(builder.linear)))
     places = every_place(space.n_levels.tolist())
     energies = model.energies(places)
     penalty = 1.0 + float(np.ptp(energies))
@@ -167,7 +167,7 @@ def test_ground_states_of_the_encoded_model_are_the_feasible_optima(
     linear = penalty * builder.linear
     linear[:n_levels] += model.linear
     starts = np.concatenate([[0], np.cumsum(builder.sizes)]).astype(np.intp)
-    tables = PairTables(starts, linear, quadratic, penalty * builder.offset + model.offset)
+    tables = DenseDQM(starts, linear, quadratic, penalty * builder.offset + model.offset)
     encoding = OneHotEncoding(tables)
 
     states = dimod.ExactSolver().sample(encoding.bqm)

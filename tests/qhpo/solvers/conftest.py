@@ -11,7 +11,7 @@ import dimod
 import numpy as np
 import pytest
 
-from qhpo.encoding import PairTables, eliminate
+from qhpo.encoding import DenseDQM, eliminate
 
 FrustratedDQM = Callable[..., dimod.DiscreteQuadraticModel]
 
@@ -47,7 +47,7 @@ def frustrated_dqm() -> FrustratedDQM:
             linear = 0.2 * rng.standard_normal(len(block))
             upper = np.triu(rng.standard_normal((len(block), len(block))))
             upper[block[:, None] == block] = 0.0
-            tables = PairTables(starts, linear, upper + upper.T, float(rng.standard_normal()))
+            tables = DenseDQM(starts, linear, upper + upper.T, float(rng.standard_normal()))
             if len(eliminate(tables).tables.linear) == sum(size for size in sizes if size > 1):
                 return tables.to_dqm([f"v{i:02}" for i in range(len(sizes))])
 

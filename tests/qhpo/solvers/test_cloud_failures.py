@@ -25,7 +25,8 @@ from dwave.system.testing import MockDWaveSampler
 from minorminer.busclique import busgraph_cache
 
 from qhpo import QUBOSampler
-from qhpo.solvers import make_solver
+from qhpo.encoding import DenseDQM
+from qhpo.solvers import Reads, make_solver
 
 SECONDS = 8550.28e-6
 """QPU access time that the mock reports for every call."""
@@ -221,9 +222,9 @@ class Counting:
         self.asked = 0
         self._solver = make_solver("neal")
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
         self.asked += 1
-        return self._solver.sample(dqm, seed)
+        return self._solver.reads(tables, seed)
 
 
 @pytest.mark.parametrize("is_costly", [True, False])

@@ -20,10 +20,11 @@ import pytest
 from dimod.testing import assert_sampleset_energies_dqm
 from dwave.cloud.testing import mocks
 
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers import Solver, SolverReport, find_solver, make_solver
+from qhpo.solvers import Solver, find_solver, make_solver
 from qhpo.solvers.leap import nonlinear_model
+from tests.qhpo.solvers.answers import report_of, sample_set
 
 KINDS = ("bqm", "cqm", "dqm", "nl")
 
@@ -139,7 +140,7 @@ def test_the_answer_is_returned_with_its_energy(
 ) -> None:
     dqm = small_models[model]
     service.answer = lambda sent: best(kind, sent)
-    samples = make_solver(f"leap-{kind}").sample(dqm, 0)
+    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
     assert service.calls == 1
     assert list(samples.variables) == list(dqm.variables)
     assert_sampleset_energies_dqm(samples, dqm, precision=7)
@@ -152,7 +153,7 @@ def test_what_is_sent_has_the_energies_of_the_model(
 ) -> None:
     dqm = frustrated_dqm([3, 2, 4], seed=1)
     service.answer = lambda sent: best(kind, sent)
-    make_solver(f"leap-{kind}").sample(dqm, 0)
+    sample_set(make_solver(f"leap-{kind}"), dqm, 0)
     sent = service.model
     rng = np.random.default_rng(0)
     for cases in rng.integers([3, 2, 4], size=(20, 3)):
@@ -184,7 +185,7 @@ def test_the_label_and_the_time_limit_are_sent(
     service: Service, kind: str, time_limit: float | None, frustrated_dqm: Any
 ) -> None:
     service.answer = lambda sent: best(kind, sent)
-    make_solver(f"leap-{kind}", time_limit=time_limit).sample(frustrated_dqm([3, 2]), 0)
+    sample_set(make_solver(f"leap-{kind}", time_limit=time_limit), frustrated_dqm([3, 2]), 0)
     assert service.parameters["label"] == "qhpo"
     # The least that the fake service takes: 1 s, but D-Wave's samplers put DQM and NL at 5.
     least = {"bqm": 1.0, "cqm": 1.0, "dqm": 5.0, "nl": 5.0}[kind]
@@ -194,8 +195,7 @@ def test_the_label_and_the_time_limit_are_sent(
 
 def test_the_report_says_what_was_used(service: Service, kind: str, frustrated_dqm: Any) -> None:
     service.answer = lambda sent: best(kind, sent)
-    report = SolverReport.of(make_solver(f"leap-{kind}").sample(frustrated_dqm([3, 2]), 0))
-    assert report is not None
+    report = report_of(sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([3, 2]), 0))
     assert (report.solver, report.calls) == (f"leap-{kind}", 1)
     assert (report.reads, report.valid_reads) == (1, 1)
     assert report.qpu_seconds == pytest.approx(0.041)
@@ -205,7 +205,7 @@ def test_the_report_says_what_was_used(service: Service, kind: str, frustrated_d
 
 def test_a_model_without_a_choice_is_not_sent(service: Service, kind: str, random_dqm: Any) -> None:
     dqm = random_dqm([1, 1, 1])
-    samples = make_solver(f"leap-{kind}").sample(dqm, 0)
+    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
     assert service.calls == 0
     assert samples.record.sample.tolist() == [[0, 0, 0]]
     assert samples.first.energy == pytest.approx(energy(dqm, [0, 0, 0]))
@@ -217,9 +217,8 @@ def test_a_model_that_elimination_solves_is_not_sent_as_bits(
     service: Service, kind: str, model: str, small_models: Any
 ) -> None:
     dqm = small_models[model]
-    samples = make_solver("leap-bqm").sample(dqm, 0)
-    report = SolverReport.of(samples)
-    assert report is not None
+    samples = sample_set(make_solver("leap-bqm"), dqm, 0)
+    report = report_of(samples)
     assert service.calls == report.calls == report.variables == 0
     assert report.qpu_seconds == 0.0
     lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
@@ -245,9 +244,8 @@ def test_infeasible_samples_are_repaired_and_counted(
         return dimod.SampleSet.from_samples_cqm(samples, sent, num_occurrences=[1, 1, 2])
 
     service.answer = answer
-    samples = make_solver(f"leap-{kind}").sample(dqm, 0)
-    report = SolverReport.of(samples)
-    assert report is not None
+    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
+    report = report_of(samples)
     assert (report.reads, report.valid_reads) == ((2, 1) if kind == "bqm" else (4, 2))
     assert samples.record.num_occurrences.sum() == report.reads
     assert_sampleset_energies_dqm(samples, dqm, precision=7)
@@ -260,8 +258,8 @@ def test_the_answer_is_polished(service: Service, kind: str, random_dqm: Any) ->
     service.answer = lambda sent: dimod.SampleSet.from_samples(
         ([list(worst)[::-1]], [2, 1, 0]), vartype="DISCRETE", energy=[0.0]
     )
-    samples = make_solver("leap-dqm").sample(dqm, 0)
-    tables = PairTables.from_dqm(dqm)
+    samples = sample_set(make_solver("leap-dqm"), dqm, 0)
+    tables = DenseDQM.from_dqm(dqm)
     expected = tables.descend(np.array([worst]))
     assert samples.record.sample.tolist() == expected.tolist()
 
@@ -269,7 +267,7 @@ def test_the_answer_is_polished(service: Service, kind: str, random_dqm: Any) ->
 def test_all_states_of_the_nonlinear_solver_are_read(credentials: str, random_dqm: Any) -> None:
     dqm = random_dqm([4, 3, 5], seed=4)
     fake = Service("nl")
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     minima = np.unique(tables.descend(np.array(list(np.ndindex(4, 3, 5)))), axis=0)
     assert len(minima) > 1
 
@@ -283,14 +281,14 @@ def test_all_states_of_the_nonlinear_solver_are_read(credentials: str, random_dq
     fake.answer = answer
     with mock.patch("dwave.system.samplers.leap_hybrid_sampler.Client") as client:
         client.from_config.return_value.get_solver.return_value = fake
-        samples = make_solver("leap-nl").sample(dqm, 0)
+        samples = sample_set(make_solver("leap-nl"), dqm, 0)
     assert sorted(samples.record.sample.tolist()) == minima.tolist()
 
 
 @pytest.mark.parametrize("sizes", [[3], [2, 5], [1, 4, 1, 2], [3] * 7])
 def test_the_nonlinear_model_is_small_and_exact(sizes: list[int], random_dqm: Any) -> None:
     dqm = random_dqm(sizes, seed=len(sizes))
-    model = nonlinear_model(PairTables.from_dqm(dqm))
+    model = nonlinear_model(DenseDQM.from_dqm(dqm))
     assert model.num_nodes() <= 16
     assert model.num_constraints() == 0
     (x,) = model.iter_decisions()
@@ -306,7 +304,7 @@ def test_a_service_that_takes_other_problems_is_an_error(
 ) -> None:
     service.supported_problem_types = ["other"]
     with pytest.raises(ValueError, match=f"does not support the '{kind}'"):
-        make_solver(f"leap-{kind}").sample(frustrated_dqm([2, 2]), 0)
+        sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([2, 2]), 0)
 
 
 def test_a_failure_of_the_service_comes_through(
@@ -314,7 +312,7 @@ def test_a_failure_of_the_service_comes_through(
 ) -> None:
     service.failure = ConnectionError("the line is cut")
     with pytest.raises(ConnectionError, match="the line is cut"):
-        make_solver(f"leap-{kind}").sample(frustrated_dqm([2, 2]), 0)
+        sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([2, 2]), 0)
 
 
 def test_too_short_a_time_limit_is_an_error_of_the_service(
@@ -323,7 +321,7 @@ def test_too_short_a_time_limit_is_an_error_of_the_service(
     if kind == "nl":  # it only guarantees no such time
         pytest.skip("the nonlinear sampler takes any time limit")
     with pytest.raises(ValueError, match=r"(?i)time limit.*(at least|minimum)|minimum time limit"):
-        make_solver(f"leap-{kind}", time_limit=0.01).sample(frustrated_dqm([2, 2]), 0)
+        sample_set(make_solver(f"leap-{kind}", time_limit=0.01), frustrated_dqm([2, 2]), 0)
     assert service.calls == 0
 
 
@@ -348,7 +346,7 @@ def test_the_service_is_contacted_once(service: Service, kind: str, frustrated_d
     path = "dwave.system.samplers.leap_hybrid_sampler.Client.from_config"
     with mock.patch(path, return_value=mock.Mock(get_solver=lambda: service)) as connect:
         for seed in range(3):
-            solver.sample(frustrated_dqm([2, 2]), seed)
+            sample_set(solver, frustrated_dqm([2, 2]), seed)
     assert connect.call_count == 1
     assert service.calls == 3
 
@@ -359,10 +357,10 @@ def test_a_copy_has_neither_the_connection_nor_the_token(
     service.answer = lambda sent: best(kind, sent)
     solver = make_solver(f"leap-{kind}")
     dqm = frustrated_dqm([2, 3])
-    one = solver.sample(dqm, 0)
+    one = sample_set(solver, dqm, 0)
     pickled = pickle.dumps(solver)
     assert credentials.encode() not in pickled
-    other = pickle.loads(pickled).sample(dqm, 0)
+    other = sample_set(pickle.loads(pickled), dqm, 0)
     assert one.record.sample.tolist() == other.record.sample.tolist()
 
 

@@ -11,6 +11,7 @@ import pytest
 from qhpo.errors import SolverError
 from qhpo.solvers import make_solver
 from qhpo.solvers.tree import MAX_TREEWIDTH
+from tests.qhpo.solvers.answers import sample_set
 
 OPENJIJ = ("openjij-sa", "openjij-sqa")
 
@@ -44,7 +45,7 @@ def _lowest_of_chain(dqm: dimod.DiscreteQuadraticModel) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_tree_decomposition_is_exact_on_long_chains(seed: int) -> None:
     dqm = _chain(60, 3, seed)
-    samples = make_solver("tree-decomposition").sample(dqm, seed)
+    samples = sample_set(make_solver("tree-decomposition"), dqm, seed)
     assert samples.first.energy == pytest.approx(_lowest_of_chain(dqm))
     report = samples.info["qhpo"]
     assert report.valid_reads == report.reads
@@ -56,14 +57,14 @@ def test_tree_decomposition_samples_a_low_temperature() -> None:
     dqm.add_variable(2, label="a")
     dqm.add_variable(2, label="b")
     dqm.set_quadratic("a", "b", {(0, 0): 5.0, (1, 1): 5.0})
-    samples = make_solver("tree-decomposition").sample(dqm, 1)
+    samples = sample_set(make_solver("tree-decomposition"), dqm, 1)
     assert {tuple(row) for row in samples.record.sample.tolist()} == {(0, 1), (1, 0)}
 
 
 @pytest.mark.parametrize("n_variables", [8, 80])
 def test_tree_decomposition_refuses_dense_models(random_dqm: Any, n_variables: int) -> None:
     with pytest.raises(SolverError, match="treewidth") as error:
-        make_solver("tree-decomposition").sample(random_dqm([5] * n_variables), 0)
+        sample_set(make_solver("tree-decomposition"), random_dqm([5] * n_variables), 0)
     message = str(error.value)
     assert f"at most {MAX_TREEWIDTH}" in message
     assert f"{4 * n_variables} bits" in message
@@ -85,7 +86,7 @@ def test_tree_decomposition_refuses_sparse_graphs_of_large_treewidth() -> None:
             for a, b in np.ndindex(2, 2) if exists else ():
                 dqm.set_quadratic_case(place - step, a, place, b, bias if a == b else -bias)
     with pytest.raises(SolverError, match=f"got {side * side} bits with a treewidth"):
-        make_solver("tree-decomposition").sample(dqm, 0)
+        sample_set(make_solver("tree-decomposition"), dqm, 0)
 
 
 @pytest.mark.parametrize("name", OPENJIJ)
@@ -95,7 +96,7 @@ def test_reads_of_openjij_differ(random_dqm: Any, name: str) -> None:
     dqm = dimod.DiscreteQuadraticModel()
     for _ in range(12):
         dqm.add_variable(3)
-    samples = make_solver(name).sample(dqm, 0)
+    samples = sample_set(make_solver(name), dqm, 0)
     assert len(samples) > 1
 
 
@@ -103,7 +104,7 @@ def test_reads_of_openjij_differ(random_dqm: Any, name: str) -> None:
 def test_openjij_leaves_numpys_global_random_numbers_alone(random_dqm: Any, name: str) -> None:
     pytest.importorskip("openjij")
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    make_solver(name).sample(random_dqm([3, 3, 2]), 5)
+    sample_set(make_solver(name), random_dqm([3, 3, 2]), 5)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
@@ -113,7 +114,7 @@ def test_seeds_lead_to_different_reads(random_dqm: Any, name: str) -> None:
         pytest.importorskip("openjij")
     dqm = random_dqm([4] * 15, seed=5)
     solver = make_solver(name)
-    found = [solver.sample(dqm, seed).record.sample for seed in range(6)]
+    found = [sample_set(solver, dqm, seed).record.sample for seed in range(6)]
     assert any(not np.array_equal(found[0], other) for other in found[1:])
 
 
@@ -124,7 +125,7 @@ def test_low_energies_of_models_too_large_to_enumerate(random_dqm: Any, name: st
     if name in OPENJIJ:
         pytest.importorskip("openjij")
     dqm = random_dqm([4] * 20, seed=1)
-    found = make_solver(name).sample(dqm, 0).first.energy
+    found = sample_set(make_solver(name), dqm, 0).first.energy
     drawn = np.random.default_rng(0).integers(4, size=(20_000, 20))
     lucky = np.asarray(dqm.energies((drawn, list(dqm.variables))))
     assert found < lucky.min() - lucky.std()

@@ -7,11 +7,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import dimod
+import numpy as np
 import pytest
 
+from qhpo.encoding import DenseDQM
 from qhpo.errors import QhpoError, SolverError
-from qhpo.solvers import Budget, MeteredSolver, Solver, SolverReport, merge
+from qhpo.solvers import Budget, MeteredSolver, Reads, Solver, SolverReport, merge
 
 
 class Scripted:
@@ -38,7 +39,7 @@ class Scripted:
         self.calls, self.qpu_seconds = calls, qpu_seconds
         self._failures = failures
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
         number, self.asked = self.asked, self.asked + 1
         failure = self._failures[number] if number < len(self._failures) else None
         if failure is not None:
@@ -46,9 +47,7 @@ class Scripted:
         report = SolverReport(
             self.name, self.calls, 2, 1, reads=1, valid_reads=1, qpu_seconds=self.qpu_seconds
         )
-        samples = dimod.SampleSet.from_samples([[0]], "INTEGER", [0.0])
-        samples.info["qhpo"] = report
-        return samples
+        return Reads(np.zeros((1, 1), np.intp), np.zeros(1), np.ones(1, np.intp), report)
 
 
 NO_MODEL: Any = None  # the solvers here do not look at it
@@ -62,7 +61,7 @@ def _suggest(solver: MeteredSolver, n_models: int = 1, spent: SolverReport | Non
     """What one suggestion does, by name of the solver."""
     solver.begin(spent)
     for seed in range(n_models):
-        solver.sample(NO_MODEL, seed)
+        solver.reads(NO_MODEL, seed)
     return solver.take()
 
 
@@ -177,7 +176,7 @@ class TestSpending:
         solver = _metered(Scripted("cloud"))
         assert _suggest(solver, 2)["cloud"].calls == 2
         assert solver.take() == {}
-        solver.sample(NO_MODEL, 0)
+        solver.reads(NO_MODEL, 0)
         solver.begin(None)
         assert solver.take() == {}
 
@@ -222,10 +221,10 @@ class TestFailures:
         class Unreachable(Scripted):
             """Of two models of a suggestion the first is solved by elimination."""
 
-            def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
+            def reads(self, tables: DenseDQM, seed: int) -> Reads:
                 if seed == 0:
-                    return Scripted("cloud", calls=0, qpu_seconds=0.0).sample(dqm, seed)
-                return super().sample(dqm, seed)
+                    return Scripted("cloud", calls=0, qpu_seconds=0.0).reads(tables, seed)
+                return super().reads(tables, seed)
 
         cloud = Unreachable("cloud", *[ConnectionError("no route")] * 9)
         solver = _metered(cloud)
@@ -267,7 +266,7 @@ class TestFailures:
     def test_the_answer_is_that_of_whoever_answers(self) -> None:
         solver = _metered(Scripted("cloud", None, ValueError("no")))
         solver.begin(None)
-        names = [solver.sample(NO_MODEL, 0).info["qhpo"].solver for _ in range(2)]
+        names = [solver.reads(NO_MODEL, 0).report.solver for _ in range(2)]
         assert names == ["cloud", "other"]
 
     @pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit()])
@@ -275,23 +274,11 @@ class TestFailures:
         solver = _metered(Scripted("cloud", stop))
         solver.begin(None)
         with pytest.raises(type(stop)):
-            solver.sample(NO_MODEL, 0)
+            solver.reads(NO_MODEL, 0)
 
     def test_a_failure_of_the_fallback_is_not_hidden(self) -> None:
         other = Scripted("other", ValueError("neither"))
         solver = MeteredSolver(Scripted("cloud", ValueError("not here")), other, Budget())
         solver.begin(None)
         with pytest.raises(ValueError, match="neither"):
-            solver.sample(NO_MODEL, 0)
-
-    def test_answers_without_a_report_are_passed_on(self) -> None:
-        class Silent(Scripted):
-            def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-                samples = super().sample(dqm, seed)
-                samples.info.clear()
-                return samples
-
-        solver = _metered(Silent("cloud"))
-        solver.begin(None)
-        assert len(solver.sample(NO_MODEL, 0)) == 1
-        assert solver.take() == {}
+            solver.reads(NO_MODEL, 0)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from qhpo.encoding import PairTables
+from qhpo.encoding import DenseDQM
 from qhpo.solvers import make_solver
 from qhpo.solvers.potts import anneal
+from tests.qhpo.solvers.answers import sample_set
 
 
 @pytest.mark.parametrize("sizes", [[3, 2, 2], [2, 1, 4]])
@@ -19,7 +20,7 @@ def test_at_a_fixed_temperature_reads_follow_the_boltzmann_distribution(
     random_dqm: Any, sizes: list[int]
 ) -> None:
     dqm = random_dqm(sizes, seed=3)
-    tables = PairTables.from_dqm(dqm)
+    tables = DenseDQM.from_dqm(dqm)
     everything = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
     beta = 0.8 / tables.field_scale
     weights = np.exp(-beta * (tables.energies(everything) - tables.energies(everything).min()))
@@ -36,14 +37,14 @@ def test_at_a_fixed_temperature_reads_follow_the_boltzmann_distribution(
 
 
 def test_reads_are_independent(random_dqm: Any) -> None:
-    tables = PairTables.from_dqm(random_dqm([3] * 8, seed=1))
+    tables = DenseDQM.from_dqm(random_dqm([3] * 8, seed=1))
     cases = anneal(tables, 64, np.full(5, 0.1 / tables.field_scale), seed=0)
     assert len(np.unique(cases, axis=0)) > 60
 
 
 @pytest.mark.parametrize("beta", [1e-9, 1e9])
 def test_extreme_temperatures_give_configurations(random_dqm: Any, beta: float) -> None:
-    tables = PairTables.from_dqm(random_dqm([4, 1, 3, 2], seed=2))
+    tables = DenseDQM.from_dqm(random_dqm([4, 1, 3, 2], seed=2))
     cases = anneal(tables, 16, np.full(8, beta), seed=0)
     assert cases.shape == (16, 4)
     assert (cases >= 0).all()
@@ -57,7 +58,7 @@ def test_it_gets_lower_than_random_descents(random_dqm: Any) -> None:
     below = []
     for seed in range(8):
         dqm: dimod.DiscreteQuadraticModel = random_dqm([6] * 30, seed=seed)
-        annealed, found = potts.sample(dqm, seed), descent.sample(dqm, seed)
+        annealed, found = sample_set(potts, dqm, seed), sample_set(descent, dqm, seed)
         below.append(annealed.first.energy - found.first.energy)
     assert np.mean(below) < 0
     assert np.median(below) <= 0
@@ -65,7 +66,7 @@ def test_it_gets_lower_than_random_descents(random_dqm: Any) -> None:
 
 def test_all_reads_are_valid_and_reported(frustrated_dqm: Any) -> None:
     dqm = frustrated_dqm([3, 1, 4], seed=1)
-    samples = make_solver("potts").sample(dqm, 0)
+    samples = sample_set(make_solver("potts"), dqm, 0)
     report = samples.info["qhpo"]
     assert report.reads == report.valid_reads == samples.record.num_occurrences.sum()
     assert (report.variables, report.couplers) == (2, 3 * 4)  # of those with a choice
@@ -73,7 +74,7 @@ def test_all_reads_are_valid_and_reported(frustrated_dqm: Any) -> None:
 
 @pytest.mark.parametrize("name", ["potts", "neal"])
 def test_a_model_that_elimination_solves_is_no_call(name: str, random_dqm: Any) -> None:
-    samples = make_solver(name).sample(random_dqm([4], seed=1), 0)
+    samples = sample_set(make_solver(name), random_dqm([4], seed=1), 0)
     report = samples.info["qhpo"]
     assert (report.calls, report.variables, report.couplers) == (0, 0, 0)
     assert report.valid_reads == report.reads == 1

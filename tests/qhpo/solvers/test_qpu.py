@@ -20,11 +20,12 @@ from minorminer.busclique import busgraph_cache
 
 from qhpo import QUBOSampler
 from qhpo.encoding import encode
-from qhpo.encoding.tables import PairTables
+from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers import SolverReport, find_solver, make_solver
+from qhpo.solvers import find_solver, make_solver
 from qhpo.solvers.qpu import CliqueSampler
 from qhpo.solvers.service import connect
+from tests.qhpo.solvers.answers import report_of, sample_set
 
 PEGASUS, ZEPHYR = ("pegasus", [4]), ("zephyr", [3, 4])
 
@@ -93,12 +94,6 @@ def switch_on(credentials: str) -> Iterator[Switch]:
         yield switch
 
 
-def report_of(samples: dimod.SampleSet) -> SolverReport:
-    report = SolverReport.of(samples)
-    assert report is not None
-    return report
-
-
 @pytest.mark.parametrize("encoding", ["domain-wall", "one-hot"])
 @pytest.mark.parametrize("graph", [PEGASUS, ZEPHYR], ids=lambda graph: graph[0])
 class TestSamples:
@@ -122,7 +117,7 @@ class TestSamples:
     ) -> None:
         machine = switch_on(graph)
         dqm = small_models[model]
-        samples = make_solver("qpu", encoding=encoding, num_reads=20).sample(dqm, 0)
+        samples = sample_set(make_solver("qpu", encoding=encoding, num_reads=20), dqm, 0)
         assert list(samples.variables) == list(dqm.variables)
         is_sent = model not in SOLVED
         assert len(machine.annealer.asked) == report_of(samples).calls == int(is_sent)
@@ -137,7 +132,7 @@ class TestSamples:
     ) -> None:
         switch_on(graph)
         solver = make_solver("qpu", encoding=encoding, num_reads=30)
-        report = report_of(solver.sample(frustrated_dqm([3, 4, 2]), 0))
+        report = report_of(sample_set(solver, frustrated_dqm([3, 4, 2]), 0))
         assert (report.solver, report.calls, report.reads) == ("qpu", 1, 30)
         assert report.variables == {"domain-wall": 6, "one-hot": 9}[encoding]
         assert 1 <= report.valid_reads <= 30
@@ -148,7 +143,7 @@ class TestSamples:
 
 def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_dqm: Any) -> None:
     machine = switch_on()
-    samples = make_solver("qpu").sample(random_dqm([1, 1]), 0)
+    samples = sample_set(make_solver("qpu"), random_dqm([1, 1]), 0)
     assert samples.record.sample.tolist() == [[0, 0]]
     assert not machine.annealer.asked
     report = report_of(samples)
@@ -157,7 +152,7 @@ def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_dqm: Any
 
 def test_a_model_without_a_choice_contacts_nobody(switch_on: Switch, random_dqm: Any) -> None:
     machine = switch_on()
-    make_solver("qpu").sample(random_dqm([1, 1]), 0)
+    sample_set(make_solver("qpu"), random_dqm([1, 1]), 0)
     assert not machine.made
 
 
@@ -165,7 +160,7 @@ def test_domain_walls_keep_more_reads_valid(switch_on: Switch, frustrated_dqm: A
     switch_on(ZEPHYR)
     dqm = frustrated_dqm([4] * 6, seed=3)
     walls, ones = (
-        report_of(make_solver("qpu", encoding=name).sample(dqm, 0)).valid_reads
+        report_of(sample_set(make_solver("qpu", encoding=name), dqm, 0)).valid_reads
         for name in ("domain-wall", "one-hot")
     )
     assert walls > ones
@@ -177,7 +172,7 @@ def test_broken_chains_are_reported(switch_on: Switch, frustrated_dqm: Any) -> N
     shares = []
     for hot in (False, True):
         switch_on(hot=hot)
-        samples = make_solver("qpu").sample(dqm, 0)
+        samples = sample_set(make_solver("qpu"), dqm, 0)
         assert_sampleset_energies_dqm(samples, dqm, precision=7)
         shares.append(report_of(samples).chain_breaks)
     assert shares[0] < 0.1 < shares[1]
@@ -186,7 +181,7 @@ def test_broken_chains_are_reported(switch_on: Switch, frustrated_dqm: Any) -> N
 class TestWhatIsSent:
     def test_defaults(self, switch_on: Switch, frustrated_dqm: Any) -> None:
         machine = switch_on()
-        make_solver("qpu").sample(frustrated_dqm([3, 3]), 0)
+        sample_set(make_solver("qpu"), frustrated_dqm([3, 3]), 0)
         assert machine.annealer.asked == [{"num_reads": 100, "label": "qhpo"}]
         (config,) = machine.made
         assert config == {"profile": None, "defaults": {"polling_timeout": 300.0}}
@@ -195,7 +190,7 @@ class TestWhatIsSent:
         no_credentials.write_text("[here]\ntoken = A\n[there]\ntoken = B\n")
         machine = switch_on()
         solver = make_solver("qpu", num_reads=7, annealing_time=0.5, profile="there")
-        solver.sample(frustrated_dqm([3, 3]), 0)
+        sample_set(solver, frustrated_dqm([3, 3]), 0)
         assert machine.annealer.asked == [{"num_reads": 7, "label": "qhpo", "annealing_time": 0.5}]
         assert machine.made[0]["profile"] == "there"
 
@@ -204,12 +199,12 @@ class TestWhatIsSent:
     ) -> None:
         machine = switch_on()
         dqm = frustrated_dqm([3, 3, 3], seed=5)
-        make_solver("qpu").sample(dqm, 0)
+        sample_set(make_solver("qpu"), dqm, 0)
         graph = MockDWaveSampler(topology_type="pegasus", topology_shape=[4]).to_networkx_graph()
         chains = busgraph_cache(graph).find_clique_embedding(6)
         qubits = {qubit for chain in chains.values() for qubit in chain}
         assert qubits == set(machine.annealer.models[0].variables)
-        bqm = encode(PairTables.from_dqm(dqm), "domain-wall").bqm
+        bqm = encode(DenseDQM.from_dqm(dqm), "domain-wall").bqm
         strength = uniform_torque_compensation(bqm.change_vartype("SPIN", inplace=False))
         sent = machine.annealer.models[0].change_vartype("SPIN", inplace=False)
         long = next(chain for chain in chains.values() if len(chain) > 1)
@@ -228,10 +223,10 @@ class TestEmbedding:
             ) as embedded,
         ):
             for seed in range(4):
-                solver.sample(frustrated_dqm([3, 3], seed), seed)
+                sample_set(solver, frustrated_dqm([3, 3], seed), seed)
             assert (cliques.call_count, embedded.call_count) == (1, 1)
-            solver.sample(frustrated_dqm([3, 4]), 0)
-            solver.sample(frustrated_dqm([3, 3]), 0)
+            sample_set(solver, frustrated_dqm([3, 4]), 0)
+            sample_set(solver, frustrated_dqm([3, 3]), 0)
             assert (cliques.call_count, embedded.call_count) == (1, 2)
         assert len(machine.made) == 1
 
@@ -240,8 +235,8 @@ class TestEmbedding:
     ) -> None:
         machine = switch_on()
         solver = make_solver("qpu", num_reads=1)
-        solver.sample(frustrated_dqm([3] * 15), 0)
-        solver.sample(frustrated_dqm([2] * 4), 0)
+        sample_set(solver, frustrated_dqm([3] * 15), 0)
+        sample_set(solver, frustrated_dqm([2] * 4), 0)
         large, small = (len(model.variables) for model in machine.annealer.models)
         assert large / 30 > 2 * small / 4
 
@@ -252,7 +247,7 @@ class TestEmbedding:
         broken = list(range(4, 200, 17))
         machine = switch_on(graph, broken_nodes=broken)
         dqm = frustrated_dqm([3] * 6, seed=6)
-        samples = make_solver("qpu").sample(dqm, 0)
+        samples = sample_set(make_solver("qpu"), dqm, 0)
         assert_sampleset_energies_dqm(samples, dqm, precision=7)
         assert not set(broken) & set(machine.annealer.models[0].variables)
 
@@ -263,13 +258,13 @@ class TestEmbedding:
         solver = make_solver("qpu", num_reads=1)
 
         def binary(n: int) -> dimod.DiscreteQuadraticModel:
-            tables = PairTables(
+            tables = DenseDQM(
                 np.arange(0, 2 * n + 1, 2), np.zeros(2 * n), np.zeros((2 * n, 2 * n)), 0.0
             )
             return tables.to_dqm()
 
         for n in (largest, largest + 1):
-            samples = solver.sample(binary(n), 0)
+            samples = sample_set(solver, binary(n), 0)
             assert len(samples.variables) == n
             assert report_of(samples).variables == largest
         assert len(machine.annealer.asked) == 2
@@ -288,7 +283,7 @@ class TestEmbedding:
         machine = switch_on(graph)
         largest = {"pegasus": 36, "zephyr": 40}[graph[0]]
         dqm = frustrated_dqm([5] * 14, seed=11)
-        samples = make_solver("qpu", encoding=encoding).sample(dqm, 0)
+        samples = sample_set(make_solver("qpu", encoding=encoding), dqm, 0)
         # A second case of a variable is two bits of one-hot, which may be one too many.
         unused = largest - report_of(samples).variables
         assert 0 <= unused <= {"domain-wall": 0, "one-hot": 1}[encoding]
@@ -300,7 +295,7 @@ class TestEmbedding:
         assert list(samples.variables) == list(dqm.variables)
         assert_sampleset_energies_dqm(samples, dqm, precision=7)
         assert samples.record.num_occurrences.sum() == 100
-        tables = PairTables.from_dqm(dqm)
+        tables = DenseDQM.from_dqm(dqm)
         cases = np.asarray(samples.record.sample)
         np.testing.assert_array_equal(tables.descend(cases), cases)
         # Nothing is lost to as many descents of the whole model.
@@ -314,7 +309,7 @@ class TestSpinReversal:
         machine = switch_on()
         dqm = frustrated_dqm([3, 4, 2], seed=7)
         solver = make_solver("qpu", spin_reversal_transforms=3, num_reads=10)
-        samples = solver.sample(dqm, 0)
+        samples = sample_set(solver, dqm, 0)
         assert [asked["num_reads"] for asked in machine.annealer.asked] == [10, 10, 10]
         report = report_of(samples)
         assert (report.calls, report.reads) == (1, 30)
@@ -326,8 +321,8 @@ class TestSpinReversal:
         # Reads that were not would be uniformly random bits, of which hardly any is valid.
         switch_on()
         dqm = frustrated_dqm([4] * 5, seed=8)
-        plain = report_of(make_solver("qpu").sample(dqm, 0))
-        flipped = report_of(make_solver("qpu", spin_reversal_transforms=2).sample(dqm, 0))
+        plain = report_of(sample_set(make_solver("qpu"), dqm, 0))
+        flipped = report_of(sample_set(make_solver("qpu", spin_reversal_transforms=2), dqm, 0))
         assert flipped.valid_reads / flipped.reads > 0.6 * plain.valid_reads / plain.reads > 0.3
 
     def test_transforms_differ_and_follow_the_seed(
@@ -337,7 +332,7 @@ class TestSpinReversal:
 
         def sent(seed: int) -> list[dict[Any, float]]:
             machine = switch_on()
-            make_solver("qpu", spin_reversal_transforms=2, num_reads=1).sample(dqm, seed)
+            sample_set(make_solver("qpu", spin_reversal_transforms=2, num_reads=1), dqm, seed)
             models = [m.change_vartype("SPIN", inplace=False) for m in machine.annealer.models]
             return [{v: round(bias, 9) for v, bias in model.linear.items()} for model in models]
 
@@ -387,7 +382,7 @@ class TestCredentials:
             mock.patch("dwave.system.DWaveSampler", side_effect=cause),
             pytest.raises(SolverError, match=r"ConnectionError: GET .*\*\*\*") as error,
         ):
-            make_solver("qpu").sample(frustrated_dqm([2, 2]), 0)
+            sample_set(make_solver("qpu"), frustrated_dqm([2, 2]), 0)
         assert credentials not in str(error.value)
         assert error.value.__context__ is None
 
@@ -404,7 +399,7 @@ class TestCredentials:
             mock.patch("dwave.system.DWaveSampler", fail),
             pytest.raises(SolverError, match="ConnectionError: no answer") as error,
         ):
-            make_solver("qpu").sample(frustrated_dqm([2, 2]), 0)
+            sample_set(make_solver("qpu"), frustrated_dqm([2, 2]), 0)
         assert error.value.__cause__ is None
         assert error.value.__context__ is None
 
@@ -413,10 +408,10 @@ class TestCredentials:
     ) -> None:
         machine = switch_on()
         solver = make_solver("qpu", num_reads=5)
-        solver.sample(frustrated_dqm([2, 3]), 0)
+        sample_set(solver, frustrated_dqm([2, 3]), 0)
         pickled = pickle.dumps(solver)
         assert credentials.encode() not in pickled
-        pickle.loads(pickled).sample(frustrated_dqm([2, 3]), 0)
+        sample_set(pickle.loads(pickled), frustrated_dqm([2, 3]), 0)
         assert len(machine.made) == 2
 
 
@@ -480,7 +475,7 @@ def test_a_study_on_a_mock(switch_on: Switch) -> None:
 def test_graphs_of_real_size(switch_on: Switch, graph: Any, random_dqm: Any) -> None:
     switch_on(graph)
     dqm = random_dqm([5] * 12, seed=10)
-    samples = make_solver("qpu").sample(dqm, 0)
+    samples = sample_set(make_solver("qpu"), dqm, 0)
     assert_sampleset_energies_dqm(samples, dqm, precision=7)
-    neal = make_solver("neal").sample(dqm, 0)
+    neal = sample_set(make_solver("neal"), dqm, 0)
     assert samples.first.energy <= neal.first.energy + 0.05 * abs(neal.first.energy)

@@ -11,6 +11,7 @@ from qhpo.encoding import ENCODINGS, SIZED_ENCODINGS
 from qhpo.errors import MissingExtraError, QhpoError, SolverError
 from qhpo.solvers import SolverInfo, describe_solvers, make_solver, registry, solver_names
 from qhpo.solvers.exact import ExactSolver
+from tests.qhpo.solvers.answers import sample_set
 
 
 def test_the_default_and_the_exact_solver_are_registered() -> None:
@@ -131,5 +132,5 @@ def test_the_encoding_decides_what_a_sampler_is_given(encoding: str, frustrated_
             return super().sample(bqm, **parameters)
 
     sampler = Sampler()
-    make_solver(sampler, encoding=encoding).sample(frustrated_dqm([3, 4]), 0)
+    sample_set(make_solver(sampler, encoding=encoding), frustrated_dqm([3, 4]), 0)
     assert sampler.bits == {"one-hot": 7, "domain-wall": 5, "binary": 6}[encoding]

@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 
-import dimod
 import numpy as np
 import pytest
 
@@ -144,12 +143,3 @@ def test_the_lowest_energy_is_taken() -> None:
     assert report.energy == -7.0
     assert replace(report, energy=ONE.energy) == ONE
     assert ONE.with_energy(np.empty(0)).energy == math.inf
-
-
-@pytest.mark.parametrize("info", [{}, {"qhpo": None}, {"qhpo": {"calls": 1}}])
-def test_a_sample_set_of_another_solver_has_no_report(info: dict[str, object]) -> None:
-    samples = dimod.SampleSet.from_samples([[0]], "BINARY", [0.0])
-    samples.info.update(info)
-    assert SolverReport.of(samples) is None
-    samples.info["qhpo"] = ONE
-    assert SolverReport.of(samples) is ONE

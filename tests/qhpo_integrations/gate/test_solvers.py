@@ -9,9 +9,10 @@ import dimod
 import numpy as np
 import pytest
 
-from qhpo.encoding import PairTables, eliminate
+from qhpo.encoding import DenseDQM, eliminate
 from qhpo.errors import SolverError
-from qhpo.solvers import SolverReport, make_solver
+from qhpo.solvers import make_solver
+from tests.qhpo.solvers.answers import report_of, sample_set
 
 
 def frustrated(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
@@ -22,7 +23,7 @@ def frustrated(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
         block = np.repeat(np.arange(len(sizes)), sizes)
         biases = np.triu(rng.standard_normal((starts[-1], starts[-1])), 1)
         biases[block[:, None] == block[None, :]] = 0.0
-        tables = PairTables(starts, np.zeros(starts[-1]), biases + biases.T, 0.0)
+        tables = DenseDQM(starts, np.zeros(starts[-1]), biases + biases.T, 0.0)
         if eliminate(tables).tables.sizes.tolist() == sizes:
             return tables.to_dqm()
     raise AssertionError("no such model was drawn")
@@ -43,11 +44,10 @@ class Counting(cirq.Simulator):
 @pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
 def test_every_read_is_valid_and_the_optimum_is_among_them(framework: str) -> None:
     dqm = frustrated([3, 3, 2])
-    samples = make_solver(f"qaoa-{framework}", layers=2).sample(dqm, 0)
+    samples = sample_set(make_solver(f"qaoa-{framework}", layers=2), dqm, 0)
     lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
     assert samples.first.energy == pytest.approx(lowest)
-    report = SolverReport.of(samples)
-    assert report is not None
+    report = report_of(samples)
     assert (report.variables, report.reads, report.valid_reads) == (8, 256, 256)
 
 
@@ -56,7 +56,7 @@ def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None
     dqm = frustrated([3, 3, 3])
     device = Counting()
     solver = make_solver("qaoa-cirq", max_qubits=max_qubits, layers=1, sampler=device)
-    samples = solver.sample(dqm, 0)
+    samples = sample_set(solver, dqm, 0)
     assert set(device.qubits) == {used}
     for sample, energy in samples.data(["sample", "energy"]):
         assert energy == pytest.approx(dqm.energy(sample))
@@ -65,8 +65,7 @@ def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None
 @pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
 def test_the_mixer_can_be_chosen(framework: str) -> None:
     dqm = frustrated([3, 3, 2])
-    report = SolverReport.of(make_solver(f"qaoa-{framework}", mixer="x").sample(dqm, 0))
-    assert report is not None
+    report = report_of(sample_set(make_solver(f"qaoa-{framework}", mixer="x"), dqm, 0))
     assert 0 < report.valid_reads < report.reads == 256
     with pytest.raises(SolverError, match="mixer must be one of: xy, x; got 'ring'"):
         make_solver(f"qaoa-{framework}", mixer="ring")

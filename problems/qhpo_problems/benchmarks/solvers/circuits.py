@@ -13,7 +13,7 @@ from types import MappingProxyType
 import cirq
 import numpy as np
 
-from qhpo.encoding import PairTables, eliminate
+from qhpo.encoding import DenseDQM, eliminate
 from qhpo.solvers import make_solver
 from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
 from qhpo_problems.benchmarks.solvers import encodings, measure
@@ -41,7 +41,7 @@ _CIRCUITS: Mapping[str, tuple[str, int]] = MappingProxyType(
 _UNIFORM = "uniform"
 
 
-def frustrated_tables(sizes: tuple[int, ...], seed: int) -> PairTables:
+def frustrated_tables(sizes: tuple[int, ...], seed: int) -> DenseDQM:
     """A random model of which elimination leaves every case, so that the circuit gets all of it.
 
     Args:
@@ -76,7 +76,7 @@ def measure_circuits(table: str, method: str, seed: int) -> list[dict[str, float
         sampler=cirq.Simulator(seed=seed),
     )
     tapped = Tapped(solver)
-    tapped.sample(tables.to_dqm(), seed)
+    tapped.reads(tables, seed)
     info = tapped.info
     return [
         {
@@ -89,7 +89,7 @@ def measure_circuits(table: str, method: str, seed: int) -> list[dict[str, float
     ]
 
 
-def _uniform(tables: PairTables, seed: int) -> dict[str, float]:
+def _uniform(tables: DenseDQM, seed: int) -> dict[str, float]:
     """The same of configurations that are drawn without a circuit."""
     sizes = tables.sizes.tolist()
     every = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)

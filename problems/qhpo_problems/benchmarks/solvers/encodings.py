@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qhpo.encoding import ENCODINGS, PairTables, encode
+from qhpo.encoding import ENCODINGS, DenseDQM, encode
 from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
 
 __all__ = ["COMPARISON", "dense_tables", "measure_encodings"]
@@ -24,7 +24,7 @@ _REPEATS = 9
 
 def dense_tables(
     sizes: Sequence[int], rng: np.random.Generator, *, linear: float = 1.0
-) -> PairTables:
+) -> DenseDQM:
     """A model whose biases are independent standard normal numbers.
 
     Args:
@@ -36,7 +36,7 @@ def dense_tables(
     block = np.repeat(np.arange(len(sizes)), sizes)
     biases = np.triu(rng.standard_normal((len(block), len(block))))
     biases[block[:, None] == block] = 0.0
-    return PairTables(starts, linear * rng.standard_normal(len(block)), biases + biases.T, 0.0)
+    return DenseDQM(starts, linear * rng.standard_normal(len(block)), biases + biases.T, 0.0)
 
 
 def measure_encodings(table: str, method: str, seed: int) -> list[dict[str, float]]:

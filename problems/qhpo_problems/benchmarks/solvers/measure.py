@@ -10,10 +10,10 @@ from typing import Any
 import dimod
 import numpy as np
 
-from qhpo.encoding import Encoding, PairTables
+from qhpo.encoding import DenseDQM, Encoding
 from qhpo.encoding.reduction import eliminate
 from qhpo.errors import SolverError
-from qhpo.solvers import Solver, SolverReport
+from qhpo.solvers import Reads, Solver
 from qhpo.solvers.binary import BinarySolver
 from qhpo.solvers.potts import PottsSolver
 
@@ -53,24 +53,24 @@ class Tapped:
             self._tap = _Tap(solver._sampler, solver._parameters)
             solver._sampler, solver._parameters = self._tap, self._tap.parameters_of
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        """See `Solver.sample`."""
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`."""
         if self._tap is not None:
             self._tap.encoding = self._tap.reads = None
-        return self._solver.sample(dqm, seed)
+        return self._solver.reads(tables, seed)
 
     @property
     def info(self) -> Mapping[str, Any]:
         """What a binary solver's sampler said about the reads of the last call."""
         return {} if self._tap is None or self._tap.reads is None else self._tap.reads.info
 
-    def raw_energy(self, tables: PairTables, samples: dimod.SampleSet, seed: int) -> float | None:
-        """Lowest energy of the valid reads that became these samples; None if there were none."""
+    def raw_energy(self, tables: DenseDQM, polished: Reads, seed: int) -> float | None:
+        """Lowest energy of the valid reads before they were polished; None if there were none."""
         if isinstance(self._solver, PottsSolver):
             left = eliminate(tables).tables
-            return float(left.energies(self._solver.reads(left, seed)).min())
+            return float(left.energies(self._solver.unpolished(left, seed)).min())
         if self._tap is None or self._tap.encoding is None or self._tap.reads is None:
-            return float(samples.first.energy)
+            return float(polished.energies[0])
         encoding, reads = self._tap.encoding, self._tap.reads
         reads = reads.change_vartype(dimod.BINARY, inplace=False)
         order = [reads.variables.index(v) for v in range(len(reads.variables))]
@@ -109,7 +109,7 @@ class _Tap(dimod.Sampler):
         return self.reads
 
 
-def measure(solver: Tapped, tables: PairTables, seed: int) -> Outcome:
+def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Outcome:
     """What a solver makes of a model.
 
     Args:
@@ -117,14 +117,12 @@ def measure(solver: Tapped, tables: PairTables, seed: int) -> Outcome:
         tables: The model.
         seed: Of the solver.
     """
-    dqm = tables.to_dqm()
     begin = time.thread_time()
     try:
-        samples = solver.sample(dqm, seed)
+        reads = solver.reads(tables, seed)
     except SolverError:
         return Outcome(None, None, None, time.thread_time() - begin)
     seconds = time.thread_time() - begin
-    report = SolverReport.of(samples)
-    valid = 1.0 if report is None else report.valid_reads / report.reads
-    raw = solver.raw_energy(tables, samples, seed)
-    return Outcome(float(samples.first.energy), raw, valid, seconds)
+    valid = reads.report.valid_reads / reads.report.reads
+    raw = solver.raw_energy(tables, reads, seed)
+    return Outcome(float(reads.energies[0]), raw, valid, seconds)

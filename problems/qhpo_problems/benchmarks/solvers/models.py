@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dimod
 import numpy as np
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo.encoding import PairTables
+from qhpo.encoding import DenseDQM
 from qhpo.encoding.reduction import eliminate
 from qhpo.errors import QhpoError
-from qhpo.solvers import make_solver
+from qhpo.solvers import Reads, make_solver
 from qhpo.solvers.exact import MAX_CONFIGURATIONS
 from qhpo.solvers.potts import anneal
 from qhpo_problems.benchmarks.solvers.studies import Study
@@ -40,7 +39,7 @@ class Model:
         is_proven: Whether there is no lower one.
     """
 
-    tables: PairTables
+    tables: DenseDQM
     trials: int
     lowest: float
     is_proven: bool
@@ -54,11 +53,11 @@ class _Recorder:
     def __init__(self) -> None:
         self._solver = make_solver("neal")
         self.name = self._solver.name
-        self.models: list[PairTables] = []
+        self.models: list[DenseDQM] = []
 
-    def sample(self, dqm: dimod.DiscreteQuadraticModel, seed: int) -> dimod.SampleSet:
-        self.models.append(PairTables.from_dqm(dqm))
-        return self._solver.sample(dqm, seed)
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        self.models.append(tables)
+        return self._solver.reads(tables, seed)
 
 
 def checkpoints_of(study: Study, trials: int | None) -> tuple[int, ...]:
@@ -105,7 +104,7 @@ def take_models(study: Study, checkpoints: tuple[int, ...], seed: int) -> list[M
     return found
 
 
-def lowest_energy(tables: PairTables, seed: int) -> tuple[float, bool]:
+def lowest_energy(tables: DenseDQM, seed: int) -> tuple[float, bool]:
     """The lowest energy of a model, and whether it is proven.
 
     Cases that can be no part of an optimum are left out. If few enough configurations remain, all
@@ -120,7 +119,7 @@ def lowest_energy(tables: PairTables, seed: int) -> tuple[float, bool]:
     if not len(sizes):
         return reduced.offset, True
     if math.prod(sizes.tolist()) <= MAX_CONFIGURATIONS:
-        return float(make_solver("exact").sample(reduced.to_dqm(), seed).first.energy), True
+        return float(make_solver("exact").reads(reduced, seed).energies[0]), True
     scale = reduced.field_scale
     betas = np.geomspace(_LONG_HOT / scale, _LONG_COLD / scale, _LONG_SWEEPS)
     drawn = np.random.default_rng(seed).integers(sizes, size=(_LONG_STARTS, len(sizes)))
@@ -164,7 +163,7 @@ def load_models(path: Path) -> list[Model]:
                     arrays[f"{i}.{name}"] for name in ("starts", "linear", "quadratic", "rest")
                 )
                 offset, trials, lowest, is_proven = rest.tolist()
-                tables = PairTables(starts, linear, quadratic, offset)
+                tables = DenseDQM(starts, linear, quadratic, offset)
                 models.append(Model(tables, int(trials), lowest, bool(is_proven)))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise QhpoError(

@@ -10,12 +10,12 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 
-from qhpo.encoding import PairTables
+from qhpo.encoding import DenseDQM
 from qhpo_problems.benchmarks.constrained import Declaration
 from qhpo_problems.benchmarks.solvers import SolverRun
 from qhpo_problems.benchmarks.solvers.studies import Study
 
-MakeTables = Callable[..., PairTables]
+MakeTables = Callable[..., DenseDQM]
 MakeRun = Callable[..., SolverRun]
 
 
@@ -35,13 +35,13 @@ def tiny() -> Study:
 def make_tables() -> MakeTables:
     """Dense Gaussian biases."""
 
-    def make(sizes: Sequence[int], seed: int = 0) -> PairTables:
+    def make(sizes: Sequence[int], seed: int = 0) -> DenseDQM:
         rng = np.random.default_rng(seed)
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
         block = np.repeat(np.arange(len(sizes)), sizes)
         quadratic = np.triu(rng.normal(size=(len(block), len(block))))
         quadratic[block[:, None] == block] = 0.0
-        return PairTables(starts, rng.normal(size=len(block)), quadratic + quadratic.T, 0.5)
+        return DenseDQM(starts, rng.normal(size=len(block)), quadratic + quadratic.T, 0.5)
 
     return make
 

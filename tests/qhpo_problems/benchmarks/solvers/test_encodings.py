@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qhpo.encoding import ENCODINGS, PairTables
+from qhpo.encoding import ENCODINGS, DenseDQM
 from qhpo_problems.benchmarks.solvers import encodings
 from qhpo_problems.benchmarks.solvers.encodings import dense_tables, measure_encodings
 
@@ -51,7 +51,7 @@ def test_the_time_is_the_median_and_nothing_is_known_before(
     known: list[set[str]] = []
     plain = encodings.encode
 
-    def spy(tables: PairTables, name: str) -> Any:
+    def spy(tables: DenseDQM, name: str) -> Any:
         known.append(set(vars(tables)) - {"starts", "linear", "quadratic", "offset"})
         return plain(tables, name)
 

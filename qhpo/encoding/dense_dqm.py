@@ -1,4 +1,6 @@
-"""The biases of a DiscreteQuadraticModel as dense arrays, which all encodings are made from.
+"""A DiscreteQuadraticModel as dense arrays: what models are made as, encoded from and solved as.
+
+A `dimod.DiscreteQuadraticModel` is made of them only where dimod needs one.
 
 Glossary
 --------
@@ -25,15 +27,15 @@ import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PairTables"]
+__all__ = ["DenseDQM"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class PairTables:
-    """The biases of a DQM as dense arrays.
+class DenseDQM:
+    """A DQM as dense arrays; its variables are numbered.
 
     Attributes:
         starts: First case of every variable and the total, shape (d + 1,).
@@ -48,7 +50,25 @@ class PairTables:
     offset: float
 
     @classmethod
-    def from_dqm(cls, dqm: dimod.DiscreteQuadraticModel) -> PairTables:
+    def from_upper(
+        cls, starts: IntArray, linear: FloatArray, quadratic: FloatArray, offset: float
+    ) -> DenseDQM:
+        """The model of the biases above the blocks of a matrix; the rest of it is not read.
+
+        Args:
+            starts: See `DenseDQM`.
+            linear: See `DenseDQM`.
+            quadratic: Shape (D, D). Where it is symmetric only up to rounding, what is made of it
+                is exactly so.
+            offset: Constant energy.
+        """
+        sizes = np.diff(starts)
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        upper = np.where(block[:, None] < block, quadratic, 0.0)
+        return cls(starts, linear, upper + upper.T, float(offset))
+
+    @classmethod
+    def from_dqm(cls, dqm: dimod.DiscreteQuadraticModel) -> DenseDQM:
         """The biases of a DQM, its variables in their order."""
         vectors = dqm.to_numpy_vectors(return_offset=True)
         n_cases = len(vectors.linear_biases)
