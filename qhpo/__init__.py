@@ -15,8 +15,8 @@ from qhpo.errors import MissingExtraError, QhpoError, SolverError
 
 if TYPE_CHECKING:
     from qhpo import constraints
+    from qhpo.constraints.structures import Permutation, Subset
     from qhpo.sampler import QUBOSampler
-    from qhpo.structures import Permutation, Subset
 
 __all__ = [
     "MissingExtraError",
@@ -32,8 +32,8 @@ __all__ = [
 # The command line shows its help without paying for the sampler's imports.
 _LAZY = {
     "QUBOSampler": "qhpo.sampler",
-    "Permutation": "qhpo.structures",
-    "Subset": "qhpo.structures",
+    "Permutation": "qhpo.constraints.structures",
+    "Subset": "qhpo.constraints.structures",
 }
 
 

@@ -130,7 +130,7 @@ class QUBOSampler(BaseSampler):
         self._forget()
         if self._declaration.constraints:
             nothing = np.full(len(self._domain.feasible.space), np.nan)
-            self._domain.feasible.check(nothing, np.random.default_rng(self._seed))
+            self._domain.feasible.any_configuration(nothing, np.random.default_rng(self._seed))
 
     def _forget(self) -> None:
         """Everything that helps, and that a study tells again."""
@@ -175,7 +175,9 @@ class QUBOSampler(BaseSampler):
             try:
                 coordinates = fixed_coordinates(space, fixed, is_strict=True)
                 feasible = FeasibleSet(space, declared.constraints, declared.conditions)
-                feasible.check(coordinates, np.random.default_rng([self._seed, trial.number]))
+                feasible.any_configuration(
+                    coordinates, np.random.default_rng([self._seed, trial.number])
+                )
             except QhpoError:
                 fail(study, trial)
                 raise

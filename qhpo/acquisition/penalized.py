@@ -14,23 +14,15 @@ keep the constraints.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from qhpo.acquisition.feasible import Feasible
-from qhpo.constraints.compiled import Conflicts, SumForm, TableForm
-from qhpo.constraints.penalty import (
-    PenaltyBuilder,
-    WholeSum,
-    add_sum,
-    allowed_tuples,
-    axis_slices,
-)
 from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.feasible import Moves
+from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.solvers import Solver
 
 __all__ = ["PenaltyWeights", "constrained_samples"]
@@ -39,8 +31,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
-_MAX_SLACK = 8
-_MAX_TUPLES = 64
 _ROUNDS = 3
 _GROWTH = 3.0
 
@@ -64,7 +54,7 @@ class PenaltyWeights:
 def constrained_samples(
     tables: DenseDQM,
     solver: Solver,
-    feasible: Feasible,
+    feasible: Moves,
     centre: IntArray,
     frozen: BoolArray,
     weights: PenaltyWeights,
@@ -88,7 +78,7 @@ def constrained_samples(
     """
     shadow = centre[None, :]
     if frozen.all():
-        return feasible.draw(shadow, frozen, rng)
+        return feasible.repaired_distinct(shadow, frozen, rng)
     if not weights.multipliers:
         weights.multipliers.update(_relaxed_multipliers(tables, feasible, centre, frozen))
     for attempt in range(_ROUNDS):
@@ -103,25 +93,22 @@ def constrained_samples(
             break
         if attempt < _ROUNDS - 1:
             _raise(weights, feasible, feasible.activity.apply(shadow))
-    repaired = feasible.draw(shadow, frozen, rng)
+    repaired = feasible.repaired_distinct(shadow, frozen, rng)
     return feasible.descend(tables, repaired, frozen, rng)
 
 
-def _raise(weights: PenaltyWeights, feasible: Feasible, places: IntArray) -> None:
+def _raise(weights: PenaltyWeights, feasible: Moves, places: IntArray) -> None:
     """More weight for what the reads broke; in place."""
     weights.penalty *= _GROWTH
     for k, before in weights.multipliers.items():
-        form = feasible.rules.forms[k]
-        if isinstance(form, SumForm):
-            totals = form.totals(places)
-            direction = float((totals > form.upper).mean() - (totals < form.lower).mean())
-            if direction:
-                step = max(abs(before) * (_GROWTH - 1.0), 0.5)
-                weights.multipliers[k] = before + float(np.sign(direction)) * step
+        excess = feasible.rules.forms[k].excess(places)
+        if excess:
+            step = max(abs(before) * (_GROWTH - 1.0), 0.5)
+            weights.multipliers[k] = before + float(np.sign(excess)) * step
 
 
 def _relaxed_multipliers(
-    tables: DenseDQM, feasible: Feasible, centre: IntArray, frozen: BoolArray
+    tables: DenseDQM, feasible: Moves, centre: IntArray, frozen: BoolArray
 ) -> dict[int, float]:
     """Multipliers of the sums that would need a large slack, by number of the form.
 
@@ -131,22 +118,14 @@ def _relaxed_multipliers(
     """
     places = feasible.activity.apply(centre[None, :])
     builder = PenaltyBuilder(feasible.space.starts, feasible.activity.children)
-    forms = {
-        k: form
-        for k, form in enumerate(feasible.rules.forms)
-        if isinstance(form, SumForm)
-        and not isinstance(form, Conflicts)
-        and not _has_small_slack(builder, feasible.whole_sums.get(k))
-    }
+    forms = {k: f for k, f in enumerate(feasible.rules.forms) if not f.is_light(builder)}
     rows, bounds, owners = [], [], []
     free = np.flatnonzero(~frozen[feasible.block])
     for k, form in forms.items():
-        totals, differences = form.differences(places)
-        for sign, bound in ((1.0, form.upper), (-1.0, -form.lower)):
-            if math.isfinite(bound):
-                rows.append(sign * differences[0, free] / form.scale)
-                bounds.append((bound - sign * totals[0]) / form.scale)
-                owners.append((k, sign))
+        for sign, differences, room in form.linear_rows(places):
+            rows.append(differences[free])
+            bounds.append(room)
+            owners.append((k, sign))
     multipliers = dict.fromkeys(forms, 0.0)
     if not rows:
         return multipliers
@@ -164,7 +143,7 @@ def _relaxed_multipliers(
 
 def _penalized(
     tables: DenseDQM,
-    feasible: Feasible,
+    feasible: Moves,
     centre: IntArray,
     frozen: BoolArray,
     weights: PenaltyWeights,
@@ -194,34 +173,17 @@ def _penalized(
 
 
 def _add_forms(
-    builder: PenaltyBuilder, feasible: Feasible, weights: PenaltyWeights, scale: float
+    builder: PenaltyBuilder, feasible: Moves, weights: PenaltyWeights, scale: float
 ) -> None:
-    axes = axis_slices(feasible.rules)
-    penalty = weights.penalty * scale
     for k, form in enumerate(feasible.rules.forms):
-        if isinstance(form, Conflicts):
-            add_sum(builder, axes, form, penalty)
-        elif isinstance(form, TableForm):
-            allowed = allowed_tuples(axes, form)
-            if len(allowed) <= _MAX_TUPLES:
-                builder.add_tuples([axes[i] for i in form.axes], allowed, penalty)
-        elif isinstance(form, SumForm):
-            if k in weights.multipliers:
-                add_sum(builder, axes, form, weights.multipliers[k] * scale / form.scale)
-            else:
-                contributions, _, lower, upper = feasible.whole_sums[k]
-                builder.add_bounded(contributions, lower, upper, penalty)
-
-
-def _has_small_slack(builder: PenaltyBuilder, whole: WholeSum | None) -> bool:
-    if whole is None:
-        return False
-    least, most = builder.range_of(whole[0])
-    return min(whole[3], most) - max(whole[2], least) <= _MAX_SLACK
+        if k in weights.multipliers:
+            form.add_multiple(builder, weights.multipliers[k] * scale)
+        else:
+            form.add_penalty(builder, weights.penalty * scale)
 
 
 def _with_inactive_cases(
-    builder: PenaltyBuilder, feasible: Feasible, penalty: float
+    builder: PenaltyBuilder, feasible: Moves, penalty: float
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """One more case per child, which is on if and only if the child is inactive.
 

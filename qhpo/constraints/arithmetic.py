@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from qhpo.constraints.base import Constraint, Form, Sum, is_finite_number
+from qhpo.constraints.base import Constraint, LinearRow, Statement, Sum, is_finite_number
 from qhpo.errors import QhpoError
 
 __all__ = ["Linear", "Quadratic", "Sense", "linear", "quadratic"]
@@ -57,9 +57,13 @@ class Linear(Constraint):
         return True
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         terms = tuple((name, partial(_scaled, a)) for name, a in self.coefficients)
         return (Sum(terms, (), *_bounds(self.sense, self.bound)),)
+
+    @property
+    def linear_row(self) -> LinearRow:
+        return LinearRow(self.coefficients, *_bounds(self.sense, self.bound))
 
 
 def linear(coefficients: Mapping[str, float], sense: Sense, bound: float) -> Linear:
@@ -109,7 +113,7 @@ class Quadratic(Constraint):
         return True
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         terms, products = [], []
         for key, a in self.coefficients:
             if isinstance(key, str):

@@ -1,15 +1,19 @@
-"""What a constraint is, and the two forms that every kind of constraint is made of.
+"""What a constraint is, and the statements that every kind of constraint is made of.
 
 Glossary
 --------
 params
     A configuration as Optuna writes it: a value for every active parameter. A parameter that a
     configuration does not have breaks nothing: sums leave it out, relations hold.
+statement
+    What must hold, in one of three forms.
 Sum
     lower <= sum_i f_i(x_i) + sum_{i<j} g_ij(x_i, x_j) <= upper. Counts, linear and quadratic
     constraints and forbidden tuples are sums.
 Relation
     A predicate of a few named parameters, a truth table once they have levels.
+Predicate
+    A predicate of whole configurations: a black box.
 """
 
 from __future__ import annotations
@@ -24,17 +28,38 @@ from typing import Any
 import dimod
 from optuna.distributions import BaseDistribution
 
-from qhpo.conditions import can_take
 from qhpo.errors import QhpoError
+from qhpo.forms.compiler import Compiler
+from qhpo.space import Space, can_take
 
-__all__ = ["Constraint", "Form", "Predicate", "Relation", "Sum", "is_finite_number"]
+__all__ = [
+    "Constraint",
+    "LinearRow",
+    "Predicate",
+    "Relation",
+    "Statement",
+    "Sum",
+    "is_finite_number",
+]
 
 _EQUALITY_TOLERANCE = 1e-9
 """Numbers are equal if they differ by no more than this, relative to their size (at least 1)."""
 
 
+class Statement(ABC):
+    """Something that must hold."""
+
+    @abstractmethod
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether it holds for a configuration."""
+
+    @abstractmethod
+    def compile(self, compiler: Compiler) -> None:
+        """Adds it to what is compiled."""
+
+
 @dataclass(frozen=True)
-class Sum:
+class Sum(Statement):
     """lower <= the sum of terms and products <= upper.
 
     Attributes:
@@ -72,9 +97,14 @@ class Sum:
         total = self.total(params)
         return self.lower - self.tolerance <= total <= self.upper + self.tolerance
 
+    def compile(self, compiler: Compiler) -> None:
+        """See `Statement.compile`."""
+        if not compiler.add_sum(self.terms, self.products, self.lower, self.upper, self.tolerance):
+            compiler.add_black_box(self)
+
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(Statement):
     """A predicate of some parameters.
 
     Attributes:
@@ -91,9 +121,14 @@ class Relation:
             return True
         return bool(self.accepts(*(params[name] for name in self.names)))
 
+    def compile(self, compiler: Compiler) -> None:
+        """See `Statement.compile`."""
+        if not compiler.add_relation(self.names, self.accepts):
+            compiler.add_black_box(self)
+
 
 @dataclass(frozen=True)
-class Predicate:
+class Predicate(Statement):
     """A predicate of a whole configuration, which nothing but calling it tells anything about.
 
     Attributes:
@@ -106,14 +141,30 @@ class Predicate:
         """Whether the predicate accepts the configuration."""
         return bool(self.accepts(params))
 
+    def compile(self, compiler: Compiler) -> None:
+        """See `Statement.compile`."""
+        compiler.add_black_box(self)
 
-Form = Sum | Relation | Predicate
+
+@dataclass(frozen=True)
+class LinearRow:
+    """lower <= sum of coefficients x numbers <= upper.
+
+    Attributes:
+        coefficients: By parameter name.
+        lower: Least allowed sum; minus infinity for none.
+        upper: Largest allowed sum; infinity for none.
+    """
+
+    coefficients: tuple[tuple[str, float], ...]
+    lower: float
+    upper: float
 
 
 class Constraint(ABC):
     """A rule that every configuration must keep; immutable.
 
-    The truth is `satisfied`; everything else is made from `forms`.
+    The truth is `satisfied`; everything else is made from `statements`.
     """
 
     @property
@@ -123,7 +174,7 @@ class Constraint(ABC):
 
     @property
     @abstractmethod
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         """What must hold, all of it."""
 
     @property
@@ -136,13 +187,18 @@ class Constraint(ABC):
         """Whether the parameters must be numbers."""
         return False
 
+    @property
+    def linear_row(self) -> LinearRow | None:
+        """The constraint as a row of a linear program over numbers, if it is one."""
+        return None
+
     def satisfied(self, params: Mapping[str, Any]) -> bool:
         """Whether a configuration keeps this rule.
 
         Args:
             params: Values by parameter name. Parameters that are absent break nothing.
         """
-        return all(form.holds(params) for form in self.forms)
+        return all(statement.holds(params) for statement in self.statements)
 
     def penalty(self, search_space: Mapping[str, BaseDistribution]) -> dimod.DiscreteQuadraticModel:
         """The constraint as a quadratic model over the levels of its parameters.
@@ -158,16 +214,17 @@ class Constraint(ABC):
         Raises:
             QhpoError: If the constraint does not fit the space, or has no exact quadratic form.
         """
-        # The compiled forms are made from constraints, so this arrow is drawn late.
-        from qhpo.constraints.compiled import Rules
-        from qhpo.constraints.penalty import exact_penalty
-        from qhpo.space import Space
-
         self.check(search_space)
         names = sorted(self.names or search_space)
         space = Space({name: search_space[name] for name in names})
-        rules = Rules(space, [self], [axis.coordinates for axis in space.axes])
-        return exact_penalty(rules).to_dqm(names)
+        compiler = Compiler(space, [axis.coordinates for axis in space.axes])
+        self.compile(compiler)
+        return compiler.exact_penalty().to_dqm(names)
+
+    def compile(self, compiler: Compiler) -> None:
+        """Adds all that must hold to what is compiled."""
+        for statement in self.statements:
+            statement.compile(compiler)
 
     def check(self, search_space: Mapping[str, BaseDistribution]) -> None:
         """Raises an error if the constraint does not fit a search space.

@@ -9,8 +9,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-from qhpo.conditions import is_same
-from qhpo.constraints.base import Constraint, Form, Relation, Sum
+from qhpo.constraints.base import Constraint, Relation, Statement, Sum
 from qhpo.constraints.logic import (
     Alternatives,
     alternatives,
@@ -19,6 +18,7 @@ from qhpo.constraints.logic import (
     written,
 )
 from qhpo.errors import QhpoError
+from qhpo.space import is_same
 
 __all__ = ["AllDifferent", "Cardinality", "all_different", "at_least", "at_most", "exactly"]
 
@@ -49,7 +49,7 @@ class Cardinality(Constraint):
         return tuple((name, value) for name, values in self.counted for value in values)
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         terms = tuple((name, partial(is_one_of, values)) for name, values in self.counted)
         lower = -math.inf if self.kind == "at_most" else float(self.count)
         upper = math.inf if self.kind == "at_least" else float(self.count)
@@ -107,7 +107,7 @@ class AllDifferent(Constraint):
         return self.different
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         return tuple(Relation(pair, _differ) for pair in combinations(self.different, 2))
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from qhpo.conditions import is_same
-from qhpo.constraints.base import Constraint, Form, Predicate, Relation, Sum
+from qhpo.constraints.base import Constraint, Predicate, Relation, Statement, Sum
 from qhpo.errors import QhpoError
+from qhpo.space import is_same
 
 __all__ = [
     "Alternatives",
+    "BlackBoxPredicate",
     "Forbid",
-    "OpaquePredicate",
     "RelationConstraint",
     "Requires",
     "alternatives",
@@ -101,7 +101,7 @@ class Forbid(Constraint):
         return _pairs(self.forbidden)
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         terms = tuple((name, partial(is_one_of, values)) for name, values in self.forbidden)
         return (Sum(terms, (), -float("inf"), len(terms) - 1.0),)
 
@@ -141,7 +141,7 @@ class Requires(Constraint):
         return _pairs((*self.premise, *self.conclusion))
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         premise = tuple((name, partial(is_one_of, values)) for name, values in self.premise)
         # Not all of the premise together with a value that the conclusion does not allow.
         return tuple(
@@ -191,7 +191,7 @@ class RelationConstraint(Constraint):
         return self.between
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         return (Relation(self.between, self.accepts),)
 
 
@@ -215,7 +215,7 @@ def relation(names: Iterable[str], accepts: Callable[..., object]) -> RelationCo
 
 
 @dataclass(frozen=True, repr=False)
-class OpaquePredicate(Constraint):
+class BlackBoxPredicate(Constraint):
     """A predicate of whole configurations. See `predicate`."""
 
     accepts: Callable[[Mapping[str, Any]], object]
@@ -228,11 +228,11 @@ class OpaquePredicate(Constraint):
         return ()
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         return (Predicate(self.accepts),)
 
 
-def predicate(accepts: Callable[[Mapping[str, Any]], object]) -> OpaquePredicate:
+def predicate(accepts: Callable[[Mapping[str, Any]], object]) -> BlackBoxPredicate:
     """Any Python function of a configuration. The last resort: `relation` is searched better.
 
     Args:
@@ -244,7 +244,7 @@ def predicate(accepts: Callable[[Mapping[str, Any]], object]) -> OpaquePredicate
         True
     """
     _check_callable("predicate", accepts)
-    return OpaquePredicate(accepts)
+    return BlackBoxPredicate(accepts)
 
 
 def _check_callable(what: str, accepts: object) -> None:

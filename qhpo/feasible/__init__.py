@@ -1,6 +1,9 @@
-"""What may be suggested: constraints, conditions, and moves that keep them."""
+"""What may be suggested: the machinery behind constraints and conditions."""
 
-from qhpo.acquisition.domain import Domain as FeasibleSet
-from qhpo.acquisition.feasible import Feasible as Moves
+from __future__ import annotations
 
-__all__ = ["FeasibleSet", "Moves"]
+from qhpo.feasible.domain import FeasibleSet
+from qhpo.feasible.milp import Found
+from qhpo.feasible.moves import Moves
+
+__all__ = ["FeasibleSet", "Found", "Moves"]

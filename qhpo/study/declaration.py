@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
-from qhpo.conditions import Condition, declared_conditions
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
-from qhpo.space import Axis, Space
+from qhpo.space import Axis, Condition, Space, declared_conditions
 
 __all__ = ["Declaration", "fixed_coordinates"]
 

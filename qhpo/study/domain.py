@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from qhpo.conditions import Condition, learn_conditions
 from qhpo.constraints import Constraint
 from qhpo.feasible import FeasibleSet
-from qhpo.space import Space
+from qhpo.space import Condition, Space, learn_conditions
 from qhpo.study.reader import HistoryReader
 from qhpo.study.trials import Trials
 

@@ -101,7 +101,7 @@ def _accepted(search: Search, imputed: IntArray, scores: FloatArray) -> tuple[In
     moves = search.moves
     which = np.arange(len(imputed))
     column = scores.argmax(axis=1)
-    if moves.rules.opaque:
+    if moves.rules.has_black_boxes:
         for s in which.tolist():
             for _ in range(_REFUSALS):
                 changed = imputed[s].copy()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from qhpo.acquisition import LogEI
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
-from qhpo.occurring import OccurringValues
 from qhpo.solvers import Solver
+from qhpo.space import OccurringValues
 from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.polish import polish
 from qhpo.suggest.search import Region, Search
@@ -94,7 +94,7 @@ def _between_levels(
     feasible: FeasibleSet, fixed: FloatArray, settings: Settings, rng: np.random.Generator
 ) -> FloatArray:
     """Configurations that keep linear constraints between floats, which no level need keep."""
-    if not feasible.numbers.floats.any():
+    if not feasible.projection.floats.any():
         return np.empty((0, len(feasible.space)))
     found = feasible.draws(settings.random_candidates // 4, fixed, rng)
     return np.array(found).reshape(-1, len(feasible.space))

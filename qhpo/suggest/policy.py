@@ -90,7 +90,7 @@ class SuggestionPolicy:
             return Suggestion(left.coordinates, True)
         again = _best_again(feasible, history, fixed, number)
         if again is None:
-            again = feasible.check(fixed, rng)
+            again = feasible.any_configuration(fixed, rng)
         return Suggestion(again, False, left.is_proof)
 
     def _wanted(

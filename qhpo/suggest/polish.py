@@ -54,7 +54,7 @@ def polish(
             window = 2.0 / space.n_levels[i] / 4.0**step
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
             # What a linear constraint cuts off leaves its end, where the best often lies.
-            low, high = feasible.numbers.range_of(i, current)
+            low, high = feasible.projection.range_of(i, current)
             points = np.clip(current[i] + 2.0 * offsets, low, high)
             points = np.unique(space.axes[i].snap(np.append(points, current[i])))
             points = _allowed(feasible, current, i, points)
@@ -62,7 +62,7 @@ def polish(
             chosen = int(scores.argmax())
             best = float(scores[chosen])
             current[i] = points[chosen]
-    if feasible.numbers.coupled:
+    if feasible.projection.coupled:
         return _slide(acquisition, current, best, fixed, rng, feasible)
     return current, best
 
@@ -91,8 +91,8 @@ def _slide(
     feasible: FeasibleSet,
 ) -> tuple[FloatArray, float]:
     """Moves two floats at a time along the equalities that join them."""
-    numbers, space = feasible.numbers, feasible.space
-    pairs = [(i, j, r) for i, j, r in numbers.coupled if not (fixed[i] or fixed[j])]
+    projection, space = feasible.projection, feasible.space
+    pairs = [(i, j, r) for i, j, r in projection.coupled if not (fixed[i] or fixed[j])]
     for step in range(_ROUNDS if pairs else 0):
         for k in rng.permutation(len(pairs))[: len(space)].tolist():
             i, j, ratio = pairs[k]
@@ -109,7 +109,7 @@ def _slide(
                 other -= ratio * (space.axes[i].value(point) - before)
                 if space.axes[j].contains(other):
                     moved[j] = space.axes[j].coordinate(other)
-                    moved = numbers.settle(moved, fixed)
+                    moved = projection.settle(moved, fixed)
                     if feasible.satisfied(moved):
                         candidates.append(moved)
             for moved in candidates:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from qhpo.acquisition import Acquisition
 from qhpo.feasible import FeasibleSet, Moves
-from qhpo.occurring import OccurringValues
+from qhpo.space import OccurringValues
 from qhpo.surrogate.base import Surrogate
 
 __all__ = ["Region", "Search"]

@@ -61,7 +61,7 @@ def drawn(search: Search, n: int, rng: np.random.Generator) -> IntArray:
     places = np.where(stay | region.fixed, region.centre, levels)
     if search.feasible.is_plain:
         return places
-    repaired = search.moves.draw(search.impute(places, rng), region.fixed, rng)
+    repaired = search.moves.repaired_distinct(search.impute(places, rng), region.fixed, rng)
     return search.active(repaired)
 
 

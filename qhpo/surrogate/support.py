@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.occurring import OccurringValues
-from qhpo.space import Space
+from qhpo.space import OccurringValues, Space
 from qhpo.surrogate.kernel import centre, matern52, mismatch, reach
 
 __all__ = ["AxisTables", "Support"]

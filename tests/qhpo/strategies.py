@@ -20,8 +20,7 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.conditions import Condition, declared_conditions
-from qhpo.space import Space
+from qhpo.space import Condition, Space, declared_conditions
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

@@ -18,8 +18,8 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from qhpo import constraints as c
-from qhpo.conditions import declared_conditions
 from qhpo.joint import JointDomain, union_search_space
+from qhpo.space import declared_conditions
 
 Space = dict[str, BaseDistribution]
 

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from qhpo.acquisition.choice import Choice, Chooser
-from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.settings import Settings
-from qhpo.conditions import declared_conditions
+from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import make_solver
-from qhpo.space import Space
+from qhpo.space import Space, declared_conditions
 
 FloatArray = NDArray[np.float64]
 
@@ -30,7 +29,7 @@ def _history(coordinates: FloatArray) -> History:
     return History(coordinates, values, np.empty((0, 2)), coordinates)
 
 
-def _choices(domain: Domain, history: History, frozen: FloatArray, n: int) -> list[Choice]:
+def _choices(domain: FeasibleSet, history: History, frozen: FloatArray, n: int) -> list[Choice]:
     chooser = Chooser(make_solver("neal"), 100, 0, Settings())
     return [
         chooser.choose(domain, history, frozen, number, np.random.default_rng(number))
@@ -39,18 +38,18 @@ def _choices(domain: Domain, history: History, frozen: FloatArray, n: int) -> li
 
 
 def test_parts_of_trials_are_not_whole() -> None:
-    domain = Domain(SPACE, (), CONDITIONS)
+    domain = FeasibleSet(SPACE, (), CONDITIONS)
     assert all(domain.is_whole(configuration) for configuration in WHOLE)
     assert not any(domain.is_whole(configuration) for configuration in PARTS)
 
 
 def test_without_conditions_everything_is_active() -> None:
-    domain = Domain(SPACE)
+    domain = FeasibleSet(SPACE)
     assert [domain.is_whole(c) for c in [*WHOLE, *PARTS]] == [False, True, True, False, True, False]
 
 
 def test_the_best_again_are_whole() -> None:
-    domain = Domain(SPACE, (), CONDITIONS)
+    domain = FeasibleSet(SPACE, (), CONDITIONS)
     choices = _choices(domain, _history(np.vstack([PARTS, WHOLE])), np.full(2, np.nan), 6)
     assert all(choice.is_proof and not choice.is_new for choice in choices)
     keys = [SPACE.key(choice.coordinates) for choice in choices]
@@ -58,7 +57,7 @@ def test_the_best_again_are_whole() -> None:
 
 
 def test_what_is_fixed_stays_where_only_parts_agree_with_it() -> None:
-    domain = Domain(SPACE, (), CONDITIONS)
+    domain = FeasibleSet(SPACE, (), CONDITIONS)
     # All that is whole is running, so that nothing of it has a value.
     parts = _history(PARTS)
     history = History(parts.coordinates, parts.values, WHOLE, np.vstack([PARTS, WHOLE]))
@@ -71,7 +70,7 @@ def test_what_is_fixed_stays_where_only_parts_agree_with_it() -> None:
 
 @pytest.mark.parametrize("left", range(3))
 def test_what_is_left_is_chosen_first(left: int) -> None:
-    domain = Domain(SPACE, (), CONDITIONS)
+    domain = FeasibleSet(SPACE, (), CONDITIONS)
     history = _history(np.vstack([PARTS, np.delete(WHOLE, left, axis=0)]))
     for choice in _choices(domain, history, np.full(2, np.nan), 3):
         assert choice.is_new

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from qhpo import constraints as c
-from qhpo.acquisition.feasible import Feasible
 from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
-from qhpo.conditions import Condition, declared_conditions
 from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.feasible import Moves
 from qhpo.solvers import Reads, make_solver
-from qhpo.space import Space
+from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (
     EXACT_STEPS,
     KINDS,
@@ -51,28 +50,28 @@ def problems(draw: Any, kinds: tuple[str, ...] = KINDS) -> Problem:
     return Space(distributions), draw(rule_sets(distributions, kinds, most=2)), conditions
 
 
-def _feasible(problem: Problem) -> Feasible:
+def _moves(problem: Problem) -> Moves:
     space, rules, conditions = problem
     levels = [axis.coordinates for axis in space.axes]
-    return Feasible(space, [rule.constraint for rule in rules], conditions, levels)
+    return Moves(space, [rule.constraint for rule in rules], conditions, levels)
 
 
-def _holds(problem: Problem, shadow: IntArray) -> BoolArray:
+def _holds(problem: Problem, imputed: IntArray) -> BoolArray:
     space, rules, conditions = problem
     return np.array(
         [
             all(rule.holds(active_params(conditions, space.decode(row))) for rule in rules)
-            for row in space.at_levels(shadow)
+            for row in space.at_levels(imputed)
         ],
         dtype=bool,
     )
 
 
-def _energies(problem: Problem, tables: DenseDQM, shadow: IntArray) -> FloatArray:
+def _energies(problem: Problem, tables: DenseDQM, imputed: IntArray) -> FloatArray:
     """What is inactive adds nothing."""
     space, _, conditions = problem
     energies = []
-    for places, row in zip(shadow, space.at_levels(shadow), strict=True):
+    for places, row in zip(imputed, space.at_levels(imputed), strict=True):
         active = active_params(conditions, space.decode(row))
         chosen = [
             int(space.starts[i] + places[i])
@@ -99,7 +98,7 @@ def _sample(
     centre = rng.integers(space.n_levels)
     frozen = np.zeros(len(space), dtype=bool) if frozen is None else frozen
     samples = constrained_samples(
-        tables, make_solver(solver), _feasible(problem), centre, frozen, weights, n_best, rng
+        tables, make_solver(solver), _moves(problem), centre, frozen, weights, n_best, rng
     )
     return samples, centre
 
@@ -109,7 +108,7 @@ def _tables(random_dqm: RandomDQM, space: Space, seed: int) -> DenseDQM:
 
 
 @pytest.mark.parametrize(("solver", "n_examples"), [("exact", 40), ("neal", 15)])
-def test_all_samples_are_feasible(random_dqm: RandomDQM, solver: str, n_examples: int) -> None:
+def test_all_samples_are_moves(random_dqm: RandomDQM, solver: str, n_examples: int) -> None:
     @given(problems(), st.integers(0, 2**32 - 1))
     @settings(max_examples=n_examples)
     def check(problem: Problem, seed: int) -> None:
@@ -219,7 +218,7 @@ def _ground_state(
 
     weights = PenaltyWeights(penalty=1e3)
     rng = np.random.default_rng(0)
-    constrained_samples(tables, Recorder(), _feasible(problem), centre, frozen, weights, 16, rng)
+    constrained_samples(tables, Recorder(), _moves(problem), centre, frozen, weights, 16, rng)
     first = found[0].cases[0]
     state = centre.copy()
     # A case behind the levels stands for an inactive axis; auxiliary variables come last.
@@ -285,7 +284,7 @@ class TestWeights:
         constrained_samples(
             tables,
             make_solver("exact"),
-            Feasible(space, rules, (), [axis.coordinates for axis in space.axes]),
+            Moves(space, rules, (), [axis.coordinates for axis in space.axes]),
             np.zeros(n, dtype=np.intp),
             np.zeros(n, dtype=bool),
             found,
@@ -321,7 +320,7 @@ def test_frozen_altogether_is_the_centre_or_nothing() -> None:
         samples = constrained_samples(
             tables,
             make_solver("exact"),
-            Feasible(space, [c.forbid(a=1, b=1)], (), [axis.coordinates for axis in space.axes]),
+            Moves(space, [c.forbid(a=1, b=1)], (), [axis.coordinates for axis in space.axes]),
             np.array([value, value]),
             np.ones(2, dtype=bool),
             PenaltyWeights(),
@@ -340,7 +339,7 @@ def test_children_are_switched_by_what_their_values_are_worth() -> None:
         samples = constrained_samples(
             tables,
             make_solver("exact"),
-            Feasible(space, (), conditions, [axis.coordinates for axis in space.axes]),
+            Moves(space, (), conditions, [axis.coordinates for axis in space.axes]),
             np.array([0, 0]),
             np.zeros(2, dtype=bool),
             PenaltyWeights(),

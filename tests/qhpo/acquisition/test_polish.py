@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from qhpo.acquisition.domain import Domain
 from qhpo.acquisition.local_search import LogEI
 from qhpo.acquisition.polish import polish
+from qhpo.feasible import FeasibleSet
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 
@@ -54,7 +54,7 @@ def test_keeps_the_rules_and_never_lowers_the_score(
     start = observe(space, 1, seed)[0]
     given_start = start.copy()
     polished, value = polish(
-        score, start, frozen, np.random.default_rng(seed), Domain(score.model.space)
+        score, start, frozen, np.random.default_rng(seed), FeasibleSet(score.model.space)
     )
     np.testing.assert_array_equal(start, given_start)
     for axis, before, after, is_frozen in zip(space.axes, start, polished, frozen, strict=True):
@@ -73,7 +73,7 @@ def test_gains_between_the_levels(space: Space, observe: Any, score: LogEI) -> N
     for start in observe(space, 10, 5):
         levels = space.at_levels(space.nearest_levels(start))
         polished, value = polish(
-            score, levels, free, np.random.default_rng(0), Domain(score.model.space)
+            score, levels, free, np.random.default_rng(0), FeasibleSet(score.model.space)
         )
         gains.append(value - _score_at(score, levels))
         assert (polished != levels).any()
@@ -94,7 +94,7 @@ def test_finds_the_top_of_a_smooth_score(hyperparameters: Any) -> None:
             start,
             np.zeros(1, dtype=bool),
             np.random.default_rng(0),
-            Domain(score.model.space),
+            FeasibleSet(score.model.space),
         )[1]
         for start in space.axes[0].coordinates[:, None]
     ]
@@ -107,7 +107,7 @@ def test_nothing_to_polish_returns_the_configuration_and_its_score(
     start = observe(space, 1, 0)[0]
     frozen = np.ones(len(space), dtype=bool)
     polished, value = polish(
-        score, start, frozen, np.random.default_rng(0), Domain(score.model.space)
+        score, start, frozen, np.random.default_rng(0), FeasibleSet(score.model.space)
     )
     np.testing.assert_array_equal(polished, start)
     assert value == pytest.approx(_score_at(score, start), abs=1e-7)
@@ -116,7 +116,7 @@ def test_nothing_to_polish_returns_the_configuration_and_its_score(
 def test_is_decided_by_the_generator(space: Space, observe: Any, score: LogEI) -> None:
     start, free = observe(space, 1, 0)[0], np.zeros(len(space), dtype=bool)
     one, other, third = (
-        polish(score, start, free, np.random.default_rng(seed), Domain(score.model.space))[0]
+        polish(score, start, free, np.random.default_rng(seed), FeasibleSet(score.model.space))[0]
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, other)
@@ -130,7 +130,7 @@ def test_leaves_inactive_parameters_inactive(space: Space, observe: Any, score: 
         partial = start.copy()
         partial[i] = np.nan
         polished, _ = polish(
-            score, partial, free, np.random.default_rng(0), Domain(score.model.space)
+            score, partial, free, np.random.default_rng(0), FeasibleSet(score.model.space)
         )
         assert np.isnan(polished[i]), axis.name
         assert np.isnan(polished).sum() == 1

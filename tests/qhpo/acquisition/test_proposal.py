@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from qhpo.acquisition import Domain, Settings
+from qhpo.acquisition import Settings
 from qhpo.acquisition.proposal import Proposer
+from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import make_solver
 from qhpo.space import Space
@@ -41,7 +42,10 @@ def _ranked(space: Space, history: History, frozen: np.ndarray | None = None, se
     nothing = np.full(len(space), np.nan)
     proposer = Proposer(make_solver("neal"), 4, Settings())
     return proposer.ranked(
-        Domain(space), history, nothing if frozen is None else frozen, np.random.default_rng(seed)
+        FeasibleSet(space),
+        history,
+        nothing if frozen is None else frozen,
+        np.random.default_rng(seed),
     )
 
 
@@ -85,7 +89,7 @@ def test_a_used_proposer_proposes_what_a_fresh_one_does(space: Space, observe: A
     used = Proposer(make_solver("neal"), 4, Settings())
     for n in (3, 9, 5, 9):
         history = _history(space, observe, n)
-        proposals = used.ranked(Domain(space), history, nothing, np.random.default_rng(0))
+        proposals = used.ranked(FeasibleSet(space), history, nothing, np.random.default_rng(0))
         np.testing.assert_array_equal(proposals, _ranked(space, history))
 
 
@@ -123,7 +127,7 @@ def test_the_solver_proposes(observe: Any) -> None:
     proposer = Proposer(solver, 4, Settings())
     history = _history(space, observe, 8)
     nothing = np.full(len(space), np.nan)
-    assert len(proposer.ranked(Domain(space), history, nothing, np.random.default_rng(0))) >= 1
+    assert len(proposer.ranked(FeasibleSet(space), history, nothing, np.random.default_rng(0))) >= 1
     assert solver.calls >= 1
 
 

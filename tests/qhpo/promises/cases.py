@@ -25,7 +25,7 @@ from qhpo import QUBOSampler
 from qhpo import constraints as c
 from qhpo.acquisition import Settings
 from qhpo.constraints import Constraint
-from qhpo.structures import Permutation, Subset
+from qhpo.constraints.structures import Permutation, Subset
 from qhpo.surrogate.hyperparameters import ENSEMBLE
 
 Space = dict[str, BaseDistribution]

@@ -14,7 +14,7 @@ from optuna.distributions import (
 
 from qhpo import constraints as c
 from qhpo.constraints import Constraint
-from qhpo.structures import Subset
+from qhpo.constraints.structures import Subset
 from tests.qhpo.promises.cases import (
     CASES,
     LAYER_CONDITIONS,

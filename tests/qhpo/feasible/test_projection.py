@@ -21,7 +21,7 @@ from scipy.optimize import linprog
 
 from qhpo import constraints as c
 from qhpo.constraints.arithmetic import Linear
-from qhpo.constraints.numbers import LinearNumbers
+from qhpo.feasible.projection import Projection
 from qhpo.space import Space
 
 FloatArray = NDArray[np.float64]
@@ -100,7 +100,7 @@ def test_settles_whatever_floats_can_settle(
     problem: tuple[Space, list[Linear], FloatArray, BoolArray],
 ) -> None:
     space, constraints, start, frozen = problem
-    numbers = LinearNumbers(space, constraints)
+    numbers = Projection(space, constraints)
     given_start = start.copy()
     settled = numbers.settle(start, frozen)
     np.testing.assert_array_equal(start, given_start)
@@ -124,7 +124,7 @@ def test_leaves_alone_what_keeps_all_constraints(
     problem: tuple[Space, list[Linear], FloatArray, BoolArray],
 ) -> None:
     space, constraints, start, frozen = problem
-    numbers = LinearNumbers(space, constraints)
+    numbers = Projection(space, constraints)
     settled = numbers.settle(start, frozen)
     assume(all(constraint.satisfied(space.decode(settled)) for constraint in constraints))
     again = numbers.settle(settled, frozen)
@@ -144,7 +144,7 @@ class TestSettle:
 
     def settled(self, values: Sequence[float], *constraints: Linear, frozen: str = "") -> Any:
         is_frozen = np.array([n in frozen for n in "xyz"])
-        return LinearNumbers(self.SPACE, constraints).settle(np.array(values), is_frozen)
+        return Projection(self.SPACE, constraints).settle(np.array(values), is_frozen)
 
     def test_shares_the_move(self) -> None:
         total = c.linear({"x": 1, "y": 1, "z": 1}, "==", 1)
@@ -192,7 +192,7 @@ class TestSettle:
 
     def test_without_floats_nothing_moves(self) -> None:
         space = Space({"n": IntDistribution(0, 9), "s": FloatDistribution(0.0, 1.0, step=0.5)})
-        numbers = LinearNumbers(space, [c.linear({"n": 1, "s": 1}, "==", 3)])
+        numbers = Projection(space, [c.linear({"n": 1, "s": 1}, "==", 3)])
         assert not numbers.floats.any()
         np.testing.assert_array_equal(numbers.settle(np.zeros(2), np.zeros(2, dtype=bool)), [0, 0])
 
@@ -210,7 +210,7 @@ class TestFields:
     )
 
     def test_floats_are_those_that_linear_constraints_speak_of(self) -> None:
-        numbers = LinearNumbers(
+        numbers = Projection(
             self.SPACE,
             [
                 c.linear({"x": 1, "n": 1, "one": 1}, "<=", 3),
@@ -221,7 +221,7 @@ class TestFields:
         assert numbers.floats.tolist() == [False, False, False, True, False, False]
 
     def test_coupled_are_floats_of_one_equality(self) -> None:
-        numbers = LinearNumbers(
+        numbers = Projection(
             self.SPACE,
             [
                 c.linear({"x": 1, "y": 4, "n": 1}, "==", 3),
@@ -232,7 +232,7 @@ class TestFields:
         assert sorted(numbers.coupled) == [(3, 4, 0.25), (4, 3, 4.0)]
 
     def test_values_are_in_the_parameters_units(self) -> None:
-        numbers = LinearNumbers(self.SPACE, [c.linear({"y": 1, "n": 1}, "<=", 3)])
+        numbers = Projection(self.SPACE, [c.linear({"y": 1, "n": 1}, "<=", 3)])
         values = numbers.values(np.array([1.0, 1 / 3, 0.0, 0.5, 0.25, 0.5]))
         np.testing.assert_allclose(values, [0.0, 3.0, 0.0, 0.0, 0.5, 0.0])
         values = numbers.values(np.array([1.0, np.nan, 0.0, 0.5, 0.25, 0.5]))
@@ -245,7 +245,7 @@ def test_range_ends_are_allowed_and_what_lies_beyond_is_not(
     problem: tuple[Space, list[Linear], FloatArray, BoolArray],
 ) -> None:
     space, constraints, start, _ = problem
-    numbers = LinearNumbers(space, constraints)
+    numbers = Projection(space, constraints)
     settled = numbers.settle(start, np.zeros(len(space), dtype=bool))
     assume(all(constraint.satisfied(space.decode(settled)) for constraint in constraints))
 
@@ -271,13 +271,13 @@ def test_range_ends_are_allowed_and_what_lies_beyond_is_not(
 @pytest.mark.parametrize("name", ["k", "n", "z"])
 def test_the_range_of_what_is_not_bound_is_everything(name: str) -> None:
     space = TestFields.SPACE
-    numbers = LinearNumbers(space, [c.linear({"x": 1, "n": 1}, "<=", 3)])
+    numbers = Projection(space, [c.linear({"x": 1, "n": 1}, "<=", 3)])
     axis = [axis.name for axis in space.axes].index(name)
     assert numbers.range_of(axis, np.full(len(space), 0.5)) == (0.0, 1.0)
 
 
 def test_no_room_is_no_range() -> None:
     space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
-    numbers = LinearNumbers(space, [c.linear({"x": 1, "y": 1}, "==", 1)])
+    numbers = Projection(space, [c.linear({"x": 1, "y": 1}, "==", 1)])
     low, high = numbers.range_of(0, np.array([0.3, 0.7]))
     assert low == high == pytest.approx(0.3)

@@ -21,11 +21,11 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.constraints.compiled import Rules, SumForm
-from qhpo.constraints.penalty import PenaltyBuilder, exact_penalty, integer_contributions
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.errors import QhpoError
+from qhpo.forms.compiler import Compiler
+from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.space import Space
 from tests.qhpo.strategies import EXACT_STEPS, Rule, every_place, rule_sets, search_spaces
 
@@ -44,8 +44,11 @@ TABULATED = (
 )
 
 
-def _rules(space: Space, constraints: Sequence[c.Constraint]) -> Rules:
-    return Rules(space, constraints, [axis.coordinates for axis in space.axes])
+def _exact_penalty(space: Space, constraints: Sequence[c.Constraint]) -> PenaltyBuilder:
+    compiler = Compiler(space, [axis.coordinates for axis in space.axes])
+    for constraint in constraints:
+        constraint.compile(compiler)
+    return compiler.exact_penalty()
 
 
 def _least_over_auxiliaries(builder: PenaltyBuilder, d: int) -> FloatArray:
@@ -113,7 +116,7 @@ def problems(draw: Any, most: int = 4, kinds: Sequence[str] = TABULATED) -> Any:
 
 
 def _penalty(space: Space, rules: Sequence[Rule]) -> PenaltyBuilder:
-    return exact_penalty(_rules(space, [rule.constraint for rule in rules]))
+    return _exact_penalty(space, [rule.constraint for rule in rules])
 
 
 @given(problems() | problems(kinds=("quadratic",)))
@@ -188,7 +191,7 @@ class TestExamples:
 
     def check(self, *constraints: c.Constraint, space: Space | None = None) -> PenaltyBuilder:
         space = space or self.SPACE
-        builder = exact_penalty(_rules(space, constraints))
+        builder = _exact_penalty(space, constraints)
         rules = [Rule(constraint, constraint.satisfied) for constraint in constraints]
         least = _least_over_auxiliaries(builder, len(space))
         holds = _truth(space, rules)
@@ -289,7 +292,7 @@ def test_says_what_has_no_exact_form(constraint: c.Constraint, message: str) -> 
         "x": FloatDistribution(0.0, 1.5, step=0.1),
     }
     with pytest.raises(QhpoError, match=message):
-        exact_penalty(_rules(Space(distributions), [constraint]))
+        _exact_penalty(Space(distributions), [constraint])
 
 
 @given(st.integers(1, 40), st.integers(0, 60))
@@ -326,17 +329,9 @@ def test_squares_expand(problem: tuple[Space, list[Rule]], weight: float) -> Non
     np.testing.assert_allclose(_least_over_auxiliaries(builder, len(space)), expected, atol=1e-9)
 
 
-def test_whole_contributions_keep_the_sum() -> None:
+def test_a_sum_is_counted_in_its_largest_unit() -> None:
+    # In units of 0.15: 1.5 x is 1 to 5 of them, -3 x y is -2 to -30, and -0.7 is -4 and a bit.
     space = Space({"x": FloatDistribution(0.1, 0.5, step=0.1), "y": IntDistribution(1, 3)})
-    rules = _rules(space, [c.quadratic({"x": 1.5, ("x", "y"): -3}, "<=", 0.7)])
-    (form,) = rules.forms
-    assert isinstance(form, SumForm)
-    whole = integer_contributions(form)
-    assert whole is not None
-    linear, pairs, lower, upper = whole
-    # In units of 0.15: 1.5 x is 1 to 5 of them, and 0.7 is 4 and a bit.
-    np.testing.assert_array_equal(linear, [1, 2, 3, 4, 5, 0, 0, 0])
-    np.testing.assert_array_equal(
-        pairs[0, 1], [[-2 * x * y for y in (1, 2, 3)] for x in range(1, 6)]
-    )
-    assert (lower, upper) == (-math.inf, 4)
+    builder = _exact_penalty(space, [c.quadratic({"x": 1.5, ("x", "y"): -3}, ">=", -0.7)])
+    # A case for every pair of values, and one for every sum from -4 to 5 - 2.
+    assert builder.sizes == [5, 3, 15, 8]

@@ -18,9 +18,8 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.conditions import Condition, declared_conditions
-from qhpo.constraints.exact import ExactSearch, smallest_conflict
-from qhpo.space import Space
+from qhpo.feasible.milp import ExactSearch, smallest_conflict
+from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (
     EXACT_STEPS,
     KINDS,
@@ -119,7 +118,7 @@ def test_what_can_be_tabulated_needs_no_cuts(data: st.DataObject) -> None:
     rules = data.draw(rule_sets(distributions, chosen))
     space = Space(distributions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qhpo.constraints.exact._MAX_CUTS", 1)
+        patch.setattr("qhpo.feasible.milp._MAX_CUTS", 1)
         search = ExactSearch(space, [rule.constraint for rule in rules])
         found = search.find(_free(space), _none(space), np.random.default_rng(0))
     if feasible_configurations(space, rules):
@@ -397,7 +396,7 @@ class TestCuts:
         assert (found.coordinates, found.is_proof) == (None, True)
 
     def test_a_budget_of_cuts_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 10)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_CUTS", 10)
         space = Space({n: IntDistribution(0, 9) for n in "abc"})
         search = ExactSearch(space, [c.predicate(lambda p: False)])
         found = search.find(_free(space), _none(space), np.random.default_rng(0))

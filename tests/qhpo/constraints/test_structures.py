@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FixedTrial, TrialState
 
 from qhpo import QhpoError, QUBOSampler
-from qhpo.structures import Permutation, Subset
+from qhpo.constraints.structures import Permutation, Subset
 
 Structure = Subset | Permutation
 

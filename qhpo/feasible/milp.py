@@ -19,22 +19,20 @@ cut
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution, IntDistribution
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
+from scipy.optimize import Bounds, milp
 
-from qhpo.conditions import Activity, Condition
-from qhpo.constraints.arithmetic import Linear
-from qhpo.constraints.base import Constraint
-from qhpo.constraints.compiled import Conflicts, Rules, SumForm, TableForm
-from qhpo.constraints.numbers import LinearNumbers
-from qhpo.space import Space
+from qhpo.constraints.base import Constraint, LinearRow
+from qhpo.feasible.projection import Projection
+from qhpo.feasible.rules import Rules
+from qhpo.forms.program import Program
+from qhpo.space import Activity, Condition, Space
 
 __all__ = ["ExactSearch", "Found", "smallest_conflict"]
 
@@ -43,9 +41,6 @@ IntArray = NDArray[np.intp]
 
 _MAX_VALUES = 512
 """An axis with at most so many values has a case for each."""
-
-_MAX_ROWS = 20_000
-"""Most rows that one constraint may bring; a larger one is checked and cut instead."""
 
 _MAX_CUTS = 200
 _SECONDS = 10.0
@@ -64,32 +59,6 @@ class Found:
     is_proof: bool
 
 
-@dataclass
-class _Rows:
-    """Rows of a linear program under construction."""
-
-    rows: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
-    entries: list[float] = field(default_factory=list)
-    lower: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-
-    def add(self, terms: Iterable[tuple[int, float]], lower: float, upper: float) -> None:
-        """Lower <= sum of coefficient x column <= upper."""
-        for column, entry in terms:
-            self.rows.append(len(self.lower))
-            self.columns.append(column)
-            self.entries.append(entry)
-        self.lower.append(lower)
-        self.upper.append(upper)
-
-    def constraint(self, n_columns: int) -> LinearConstraint:
-        """All rows as one constraint."""
-        shape = (len(self.lower), n_columns)
-        matrix = coo_array((self.entries, (self.rows, self.columns)), shape=shape).tocsr()
-        return LinearConstraint(matrix, self.lower, self.upper)
-
-
 class ExactSearch:
     """Finds a configuration that keeps all constraints, or proves that there is none.
 
@@ -97,7 +66,7 @@ class ExactSearch:
         space: The search space.
         constraints: What must hold.
         conditions: Which parameters are active when.
-        frozen: Coordinates that are fixed in advance, shape (d,); NaN where free. Those given here
+        fixed: Coordinates that are fixed in advance, shape (d,); NaN where free. Those given here
             are searched exactly, even where only the levels of their axes would be.
 
     Attributes:
@@ -109,13 +78,13 @@ class ExactSearch:
         space: Space,
         constraints: Sequence[Constraint],
         conditions: Sequence[Condition] = (),
-        frozen: FloatArray | None = None,
+        fixed: FloatArray | None = None,
     ) -> None:
         self.space = space
         self._constraints = tuple(constraints)
         self._conditions = tuple(conditions)
-        self._numbers = LinearNumbers(space, constraints)
-        spoken_of = {n for c in constraints if not isinstance(c, Linear) for n in c.names}
+        self._projection = Projection(space, constraints)
+        spoken_of = {n for c in constraints if c.linear_row is None for n in c.names}
         if any(not c.names for c in constraints):
             spoken_of.update(axis.name for axis in space.axes)
         spoken_of.update(e.parent for c in conditions for e in c.parents)
@@ -133,9 +102,9 @@ class ExactSearch:
         may_be_narrow = not self._is_sampled.any() and all(
             math.isfinite(axis.n_values) for axis in space.axes
         )
-        if frozen is not None:
-            for i in np.flatnonzero(self._is_sampled & ~np.isnan(frozen)).tolist():
-                self._coordinates[i] = np.append(self._coordinates[i], frozen[i])
+        if fixed is not None:
+            for i in np.flatnonzero(self._is_sampled & ~np.isnan(fixed)).tolist():
+                self._coordinates[i] = np.append(self._coordinates[i], fixed[i])
                 self._is_sampled[i] = False
         self._compile()
         if not self.is_finite and may_be_narrow:
@@ -147,25 +116,19 @@ class ExactSearch:
         numbers = {space.axes[i].name for i in np.flatnonzero(self._is_number).tolist()}
         on_numbers = [c for c in self._constraints if numbers.intersection(c.names)]
         others = [c for c in self._constraints if not numbers.intersection(c.names)]
-        self._rules = Rules(space, others, self._coordinates)
         self._activity = Activity(space, self._conditions, self._coordinates)
-        self._starts = self._rules.starts.tolist()
-        # Columns: cases, numbers, activities, products.
+        # Columns: values, numbers, activities, products.
+        sizes = [len(known) for known in self._coordinates]
+        self._program = Program(sizes, 2 * len(space))
+        self._starts = self._program.starts
         self._first_number = self._starts[-1]
         self._first_activity = self._first_number + len(space)
-        self._n_columns = self._first_activity + len(space)
-        self._rows = _Rows()
         self._add_activities()
-        for form in self._rules.forms:
-            if isinstance(form, Conflicts):
-                self._add_conflicts(form)
-            elif isinstance(form, SumForm):
-                self._add_sum(form)
-            elif isinstance(form, TableForm):
-                self._add_table(form)
+        for form in Rules(space, others, self._coordinates).forms:
+            form.add_rows(self._program)
         for constraint in on_numbers:
-            assert isinstance(constraint, Linear)
-            self._add_linear(constraint)
+            assert constraint.linear_row is not None
+            self._add_linear(constraint.linear_row)
 
     def _narrow(self) -> None:
         """Make the numbers cases, if few values of each lie between its feasible ends.
@@ -190,14 +153,14 @@ class ExactSearch:
 
     def _end(self, i: int, sign: float) -> float:
         """A lower bound of sign x the column of a number; NaN if there is none."""
-        cost = np.zeros(self._n_columns)
+        cost = np.zeros(self._program.n_columns)
         cost[self._first_number + i] = sign
         lower, upper, integrality = self._columns()
         result = milp(
             cost,
             integrality=integrality,
             bounds=Bounds(lower, upper),
-            constraints=self._rows.constraint(self._n_columns),
+            constraints=self._program.rows(),
             options={"time_limit": _SECONDS, "mip_rel_gap": 0.0},
         )
         bound = result.get("mip_dual_bound")
@@ -205,8 +168,8 @@ class ExactSearch:
 
     def _columns(self) -> tuple[FloatArray, FloatArray, IntArray]:
         """Least and largest values of all columns, and which are whole numbers (1)."""
-        lower, upper = np.zeros(self._n_columns), np.ones(self._n_columns)
-        integrality = np.zeros(self._n_columns, dtype=np.intp)
+        lower, upper = np.zeros(self._program.n_columns), np.ones(self._program.n_columns)
+        integrality = np.zeros(self._program.n_columns, dtype=np.intp)
         integrality[: self._first_number] = 1
         for i in np.flatnonzero(self._is_number).tolist():
             n_values = self.space.axes[i].n_values
@@ -222,54 +185,21 @@ class ExactSearch:
         for i in range(len(self.space)):
             active = self._first_activity + i
             cases = [(c, 1.0) for c in range(starts[i], starts[i + 1])]
-            self._rows.add([*cases, (active, -1.0)], 0.0, 0.0)
+            self._program.add([*cases, (active, -1.0)], 0.0, 0.0)
             enabling = [
                 [(starts[p] + int(u), -1.0) for u in np.flatnonzero(places[:-1])]
                 for p, places in parents.get(i, [])
             ]
             for terms in enabling:
-                self._rows.add([*terms, (active, 1.0)], -np.inf, 0.0)
+                self._program.add([*terms, (active, 1.0)], -np.inf, 0.0)
             together = [term for terms in enabling for term in terms]
-            self._rows.add([*together, (active, 1.0)], 1.0 - len(enabling), np.inf)
+            self._program.add([*together, (active, 1.0)], 1.0 - len(enabling), np.inf)
 
-    def _add_conflicts(self, form: Conflicts) -> None:
-        starts = self._starts
-        for case in np.flatnonzero(form.linear[:-1] > 0.0).tolist():
-            self._rows.add([(case, 1.0)], 0.0, 0.0)
-        for (i, j), table in form.pairs.items():
-            for u, row in enumerate(table > 0.0):
-                others = [(starts[j] + int(v), 1.0) for v in np.flatnonzero(row)]
-                if others:
-                    self._rows.add([(starts[i] + u, 1.0), *others], -np.inf, 1.0)
-
-    def _add_sum(self, form: SumForm) -> None:
-        terms = [(int(c), float(form.linear[c])) for c in np.flatnonzero(form.linear[:-1])]
-        if sum(np.count_nonzero(table) for table in form.pairs.values()) > _MAX_ROWS:
-            return
-        for (i, j), table in form.pairs.items():
-            for u, v in np.argwhere(table != 0.0).tolist():
-                a, b, y = self._starts[i] + u, self._starts[j] + v, self._n_columns
-                self._n_columns += 1
-                self._rows.add([(y, 1.0), (a, -1.0), (b, -1.0)], -1.0, np.inf)
-                self._rows.add([(y, 1.0), (a, -1.0)], -np.inf, 0.0)
-                self._rows.add([(y, 1.0), (b, -1.0)], -np.inf, 0.0)
-                terms.append((y, float(table[u, v])))
-        self._rows.add(terms, form.lower, form.upper)
-
-    def _add_table(self, form: TableForm) -> None:
-        inner = form.forbidden[tuple(slice(0, -1) for _ in form.axes)]
-        forbidden = np.argwhere(inner > 0.0)
-        if len(forbidden) > _MAX_ROWS:
-            return
-        for places in forbidden.tolist():
-            cases = [(self._starts[i] + u, 1.0) for i, u in zip(form.axes, places, strict=True)]
-            self._rows.add(cases, -np.inf, len(cases) - 1.0)
-
-    def _add_linear(self, constraint: Linear) -> None:
+    def _add_linear(self, row: LinearRow) -> None:
         """A linear constraint of which some axes are numbers."""
         index = {axis.name: i for i, axis in enumerate(self.space.axes)}
         terms = []
-        for name, a in constraint.coefficients:
+        for name, a in row.coefficients:
             i = index[name]
             axis = self.space.axes[i]
             if self._is_number[i]:
@@ -279,12 +209,10 @@ class ExactSearch:
                 terms += [(self._starts[i] + u, a * float(v)) for u, v in enumerate(values)]
         shift = sum(
             a * self._low(index[name])
-            for name, a in constraint.coefficients
+            for name, a in row.coefficients
             if self._is_number[index[name]]
         )
-        lower = -np.inf if constraint.sense == "<=" else constraint.bound - shift
-        upper = np.inf if constraint.sense == ">=" else constraint.bound - shift
-        self._rows.add(terms, lower, upper)
+        self._program.add(terms, row.lower - shift, row.upper - shift)
 
     def _low(self, i: int) -> float:
         dist = self.space.axes[i].distribution
@@ -297,75 +225,74 @@ class ExactSearch:
         assert isinstance(dist, (FloatDistribution, IntDistribution))
         return float(dist.step or dist.high - dist.low)
 
-    def find(self, frozen: FloatArray, taken: FloatArray, rng: np.random.Generator) -> Found:
+    def find(self, fixed: FloatArray, avoid: FloatArray, rng: np.random.Generator) -> Found:
         """A configuration that keeps all constraints, which one is drawn.
 
         Args:
-            frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
-            taken: Configurations that it must not be, shape (t, d), NaN where inactive; they count
+            fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            avoid: Configurations that it must not be, shape (t, d), NaN where inactive; they count
                 only if the space is finite.
             rng: Draws the linear objective that decides which configuration is found.
         """
-        if (self._is_sampled & ~np.isnan(frozen)).any():
-            exactly = ExactSearch(self.space, self._constraints, self._conditions, frozen)
-            return exactly.find(frozen, taken, rng)
-        columns = self._n_columns
+        if (self._is_sampled & ~np.isnan(fixed)).any():
+            exactly = ExactSearch(self.space, self._constraints, self._conditions, fixed)
+            return exactly.find(fixed, avoid, rng)
         lower, upper, integrality = self._columns()
-        for i in np.flatnonzero(~np.isnan(frozen)).tolist():
+        for i in np.flatnonzero(~np.isnan(fixed)).tolist():
             if self._is_number[i]:
                 column = self._first_number + i
-                value = float(self.space.axes[i].value(float(frozen[i])))
+                value = float(self.space.axes[i].value(float(fixed[i])))
                 lower[column] = upper[column] = (value - self._low(i)) / self._unit(i)
                 continue
-            case = self._case(i, float(frozen[i]))
+            case = self._case(i, float(fixed[i]))
             if case is None:
                 return Found(None, True)
             upper[self._starts[i] : self._starts[i + 1]] = 0.0
             upper[case] = 1.0
-        cost = np.zeros(columns)
+        cost = np.zeros(self._program.n_columns)
         cost[: self._first_activity] = rng.random(self._first_activity) / np.maximum(
             upper[: self._first_activity], 1.0
         )
-        rows = _Rows(*(list(part) for part in vars(self._rows).values()))
-        for configuration in taken if self.is_finite else ():
-            self._cut(rows, configuration, range(len(self.space)))
+        program = self._program.copy()
+        for configuration in avoid if self.is_finite else ():
+            self._cut(program, configuration, range(len(self.space)))
         for _ in range(_MAX_CUTS):
             result = milp(
                 cost,
                 integrality=integrality,
                 bounds=Bounds(lower, upper),
-                constraints=rows.constraint(columns),
+                constraints=program.rows(),
                 # The first configuration that comes along will do.
                 options={"time_limit": _SECONDS, "mip_rel_gap": 1e6},
             )
             if result.x is None:
                 return Found(None, bool(result.status == 2) and not self._is_sampled.any())
-            coordinates = self._decode(result.x, frozen)
+            coordinates = self._decode(result.x, fixed)
             params = self.space.decode(coordinates)
             broken = [c for c in self._constraints if not c.satisfied(params)]
             if not broken:
                 return Found(coordinates, False)
-            if not self._cut_for(rows, coordinates, broken[0]):
+            if not self._cut_for(program, coordinates, broken[0]):
                 return Found(None, False)
         return Found(None, False)
 
-    def _cut_for(self, rows: _Rows, coordinates: FloatArray, broken: Constraint) -> bool:
+    def _cut_for(self, program: Program, coordinates: FloatArray, broken: Constraint) -> bool:
         """Exclude what breaks a constraint, if it can be excluded by its cases."""
         index = {axis.name: i for i, axis in enumerate(self.space.axes)}
         axes = [index[name] for name in broken.names] or list(index.values())
         if self._is_number[axes].any():
             return False
-        self._cut(rows, coordinates, axes)
+        self._cut(program, coordinates, axes)
         return True
 
-    def _cut(self, rows: _Rows, coordinates: FloatArray, axes: Sequence[int]) -> None:
+    def _cut(self, program: Program, coordinates: FloatArray, axes: Sequence[int]) -> None:
         active = [i for i in axes if not math.isnan(coordinates[i])]
         cases = [self._case(i, float(coordinates[i])) for i in active]
         if None in cases:
             return  # it is none of those that are searched
         inactive = [(self._first_activity + i, -1.0) for i in axes if math.isnan(coordinates[i])]
         terms = [(case, 1.0) for case in cases if case is not None]
-        rows.add([*terms, *inactive], -np.inf, len(cases) - 1.0)
+        program.add([*terms, *inactive], -np.inf, len(cases) - 1.0)
 
     def _case(self, i: int, coordinate: float) -> int | None:
         """The case of a coordinate; None beyond the feasible part of a wide range."""
@@ -384,7 +311,7 @@ class ExactSearch:
         value = min(max(self._low(i) + steps * self._unit(i), dist.low), dist.high)
         return axis.coordinate(round(value) if isinstance(dist, IntDistribution) else value)
 
-    def _decode(self, columns: FloatArray, frozen: FloatArray) -> FloatArray:
+    def _decode(self, columns: FloatArray, fixed: FloatArray) -> FloatArray:
         coordinates = np.full(len(self.space), np.nan)
         for i in range(len(self.space)):
             cases = columns[self._starts[i] : self._starts[i + 1]]
@@ -392,16 +319,16 @@ class ExactSearch:
                 coordinates[i] = self._coordinate(i, columns[self._first_number + i])
             elif cases.max(initial=0.0) > 0.5:
                 coordinates[i] = self._coordinates[i][int(cases.argmax())]
-        is_frozen = ~np.isnan(frozen)
-        coordinates[is_frozen & ~np.isnan(coordinates)] = frozen[is_frozen & ~np.isnan(coordinates)]
-        return self._numbers.settle(coordinates, is_frozen)
+        is_fixed = ~np.isnan(fixed)
+        coordinates[is_fixed & ~np.isnan(coordinates)] = fixed[is_fixed & ~np.isnan(coordinates)]
+        return self._projection.settle(coordinates, is_fixed)
 
 
 def smallest_conflict(
     space: Space,
     constraints: Sequence[Constraint],
     conditions: Sequence[Condition],
-    frozen: FloatArray,
+    fixed: FloatArray,
 ) -> tuple[Constraint, ...]:
     """A smallest set of constraints that cannot hold together.
 
@@ -412,13 +339,13 @@ def smallest_conflict(
         space: The search space.
         constraints: A set that is in conflict.
         conditions: Which parameters are active when.
-        frozen: Coordinates that are fixed in advance, shape (d,); NaN where free.
+        fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
     """
 
     def conflict(chosen: Sequence[Constraint]) -> bool:
         search = ExactSearch(space, chosen, conditions)
         none = np.empty((0, len(space)))
-        return search.find(frozen, none, np.random.default_rng(0)).coordinates is None
+        return search.find(fixed, none, np.random.default_rng(0)).coordinates is None
 
     for size in (1, 2):
         if size == 1 or len(constraints) <= 12:

@@ -1,45 +1,54 @@
-"""Configurations that keep the constraints: repair, descent and random draws.
+"""Changes of configurations that keep the constraints: their violations, repair and descent.
 
 Glossary
 --------
 S, D, d
     Configurations side by side; levels of all axes together; axes.
-shadow
-    A place on every axis, also where inactive; see `qhpo.conditions`.
+imputed
+    A configuration with a place on every axis, also where it is inactive; see
+    `qhpo.space.activity`.
+column
+    Number of a level over all axes: one change of one axis.
 single, pair
     A change of one axis to one of its levels; two such changes of two axes at once, which sums and
     permutations need: there no single change may be allowed.
+fixed
+    Which axes must not change, shape (d,), bool.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.conditions import Activity, Condition
 from qhpo.constraints import Constraint
-from qhpo.constraints.compiled import Rules, SumForm
-from qhpo.constraints.penalty import WholeSum, integer_contributions
 from qhpo.encoding.dense_dqm import DenseDQM
-from qhpo.space import Space
+from qhpo.feasible.rules import Rules
+from qhpo.space import Activity, Condition, Space
 
-__all__ = ["Feasible"]
+__all__ = ["Moves"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 _MAX_PAIR_COLUMNS = 160
-"""Most levels of which all pairs are looked at; of more, a random part."""
+"""Most columns of which all pairs are looked at; of more, a random part. One configuration then has
+25,600 pairs: some milliseconds a step."""
 
 _MAX_PAIR_ENTRIES = 4_000_000
+"""Most pairs of all configurations side by side: 32 MB an array."""
+
 _LEAST_GAIN = 1e-12
+"""A lower energy by less is a rounding error, after which a descent could go round in circles."""
+
+_NOISE = 1e-6
+"""Random part of a violation that breaks ties: below the least violation of a form."""
 
 
-class Feasible:
+class Moves:
     """Constraints and conditions over the values that occur on every axis.
 
     Args:
@@ -48,6 +57,13 @@ class Feasible:
         conditions: Which parameters are active when.
         coordinates: Coordinates that occur on each axis, the levels first, d arrays.
         memory: See `Rules`.
+
+    Attributes:
+        space: See above.
+        rules: The constraints, over places.
+        activity: The conditions, over places.
+        block: Axis of every column, shape (D,).
+        level: Place of every column on its axis, shape (D,).
     """
 
     def __init__(
@@ -61,22 +77,11 @@ class Feasible:
         self.space = space
         self.rules = Rules(space, constraints, coordinates, memory)
         self.activity = Activity(space, conditions, coordinates)
-        self.block = np.repeat(np.arange(len(space)), space.n_levels)
-        self.level = np.arange(len(self.block)) - space.starts[self.block]
+        self._change = self.rules.numbering.change
+        self.block, self.level = self.rules.numbering.block, self.rules.numbering.level
         self._coordinates = coordinates
         joined = np.isin(np.arange(len(space)), self.rules.axes)
         self._in_pairs = joined & ~self.activity.switches
-
-    @cached_property
-    def whole_sums(self) -> dict[int, WholeSum]:
-        """Linear forms in whole numbers, by number of the form; others are left out."""
-        found = {}
-        for k, form in enumerate(self.rules.forms):
-            if isinstance(form, SumForm) and not form.pairs:
-                whole = integer_contributions(form)
-                if whole is not None:
-                    found[k] = whole
-        return found
 
     @property
     def needs_pairs(self) -> bool:
@@ -91,65 +96,67 @@ class Feasible:
         ]
         return np.stack(columns, axis=1)
 
-    def violation(self, shadow: IntArray) -> FloatArray:
-        """Of configurations, without what can only be asked one by one, (q, d) to (q,)."""
-        return self.rules.violation(self.activity.apply(shadow))
+    def violation(self, imputed: IntArray) -> FloatArray:
+        """Of imputed configurations, (q, d) to (q,); black boxes are left to `accepts`."""
+        return self.rules.violation(self.activity.apply(imputed))
 
-    def accepts(self, shadow: IntArray) -> bool:
-        """Whether what can only be asked one by one holds, for one configuration of shape (d,)."""
-        if not self.rules.opaque:
+    def accepts(self, imputed: IntArray) -> bool:
+        """Whether the black boxes hold, for one imputed configuration of shape (d,)."""
+        if not self.rules.has_black_boxes:
             return True
-        return self.rules.accepts(self.coordinates_of(self.activity.apply(shadow[None, :]))[0])
+        return self.rules.accepts(self.coordinates_of(self.activity.apply(imputed[None, :]))[0])
 
-    def switched(self, shadow: IntArray) -> list[tuple[int, IntArray]]:
-        """Every single change of a switch: its column of D, and the shadows after it, (S, d)."""
+    def switched(self, imputed: IntArray) -> list[tuple[int, IntArray]]:
+        """Every single change of a switch: its column, and the configurations after it, (S, d)."""
         result = []
         for column in np.flatnonzero(self.activity.switches[self.block]).tolist():
-            after = shadow.copy()
+            after = imputed.copy()
             after[:, self.block[column]] = self.level[column]
             result.append((column, after))
         return result
 
-    def after_change(self, shadow: IntArray, frozen: BoolArray) -> FloatArray:
+    def after_change(self, imputed: IntArray, fixed: BoolArray) -> FloatArray:
         """Violation after every single change; infinite for what is no change.
 
         Args:
-            shadow: Shape (S, d).
-            frozen: Axes that must not change, shape (d,), bool.
+            imputed: Shape (S, d).
+            fixed: Axes that must not change, shape (d,), bool.
 
         Returns:
             Shape (S, D).
         """
-        places = self.activity.apply(shadow)
+        places = self.activity.apply(imputed)
         after = self.rules.after_change(places)
-        for column, changed in self.switched(shadow):
+        # The rules see one axis change. A switch also turns its children on or off.
+        for column, changed in self.switched(imputed):
             after[:, column] = self.violation(changed)
         own = places[:, self.block]
-        after[(own < 0) | (own == self.level) | frozen[self.block]] = np.inf
+        after[(own < 0) | (own == self.level) | fixed[self.block]] = np.inf
         return after
 
     def after_pair(
-        self, shadow: IntArray, frozen: BoolArray, rng: np.random.Generator
+        self, imputed: IntArray, fixed: BoolArray, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray]:
         """Violation after pairs of changes of axes that constraints join; infinite for no change.
 
         Args:
-            shadow: Shape (S, d).
-            frozen: Axes that must not change, shape (d,), bool.
+            imputed: Shape (S, d).
+            fixed: Axes that must not change, shape (d,), bool.
             rng: Draws the levels to look at, where there are too many.
 
         Returns:
-            Numbers of the levels that are changes, shape (S, B), of the same axis in all of a
-            column, and violations, shape (S, B, B); every pair occurs twice, once in either order.
+            The changes by their columns, shape (S, B), those of one b of the same axis; and the
+            violations, shape (S, B, B), where every pair occurs twice, once in either order.
         """
-        places = self.activity.apply(shadow)
-        axes = np.flatnonzero(self._in_pairs & ~frozen)
+        places = self.activity.apply(imputed)
+        axes = np.flatnonzero(self._in_pairs & ~fixed)
         n_levels = self.space.n_levels[axes]
-        # The level that an axis has is no change; a value between levels leaves all of them.
+        # One level of an axis is what it has, and no change. A value between levels is none of
+        # them, so that all levels are changes; then all configurations get as many.
         sizes = n_levels - 1 + (places[:, axes] >= n_levels).any(axis=0)
         block = np.repeat(axes, sizes)
         number = np.arange(len(block)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        most = min(_MAX_PAIR_COLUMNS, int((_MAX_PAIR_ENTRIES / max(len(shadow), 1)) ** 0.5))
+        most = min(_MAX_PAIR_COLUMNS, int((_MAX_PAIR_ENTRIES / max(len(imputed), 1)) ** 0.5))
         if len(block) > most:
             chosen = np.sort(rng.choice(len(block), size=most, replace=False))
             block, number = block[chosen], number[chosen]
@@ -164,7 +171,7 @@ class Feasible:
         return columns, after
 
     def repair(
-        self, shadow: IntArray, frozen: BoolArray, rng: np.random.Generator
+        self, imputed: IntArray, fixed: BoolArray, rng: np.random.Generator
     ) -> tuple[IntArray, BoolArray]:
         """Changes configurations as little as leads to no violation.
 
@@ -173,112 +180,116 @@ class Feasible:
         heuristic of Minton, Johnston, Philips, Laird 1992).
 
         Args:
-            shadow: Shape (q, d).
-            frozen: Axes that must not change, shape (d,), bool.
+            imputed: Shape (q, d).
+            fixed: Axes that must not change, shape (d,), bool.
             rng: Breaks ties.
 
         Returns:
-            Shadows, shape (q, d), and which of them keep all constraints, shape (q,).
+            Imputed configurations, shape (q, d), and which of them keep all constraints, shape
+            (q,).
         """
-        shadow = shadow.copy()
-        left = np.flatnonzero(self.violation(shadow) > 0.0)
+        imputed = imputed.copy()
+        violation = self.violation(imputed)
         for _ in range(3 * len(self.space) + 20):
-            if not len(left) or frozen.all():
+            left = np.flatnonzero(violation > 0.0)
+            if not len(left) or fixed.all():
                 break
-            current = self.violation(shadow[left])
-            after = self.after_change(shadow[left], frozen)
-            noise = 1e-6 * rng.random(after.shape)
+            current = violation[left]
+            after = self.after_change(imputed[left], fixed)
+            noise = _NOISE * rng.random(after.shape)
             column = (after + noise * (1.0 + np.minimum(after, 1e9))).argmin(axis=1)
             best = after[np.arange(len(left)), column]
             stuck = best >= current
             moved = ~stuck
-            shadow[left[moved], self.block[column[moved]]] = self.level[column[moved]]
+            self._change(imputed, left[moved], column[moved])
             if stuck.any():
-                self._unstick(shadow, left[stuck], current[stuck], frozen, rng)
-            left = left[self.violation(shadow[left]) > 0.0]
-        ok = self.violation(shadow) == 0.0
-        if self.rules.opaque:
-            ok &= np.array([self.accepts(one) for one in shadow], dtype=bool)
-        return shadow, ok
+                self._unstick(imputed, left[stuck], current[stuck], fixed, rng)
+            violation[left] = self.violation(imputed[left])
+        ok = violation == 0.0
+        if self.rules.has_black_boxes:
+            ok &= np.array([self.accepts(one) for one in imputed], dtype=bool)
+        return imputed, ok
 
     def _unstick(
         self,
-        shadow: IntArray,
+        imputed: IntArray,
         which: IntArray,
         current: FloatArray,
-        frozen: BoolArray,
+        fixed: BoolArray,
         rng: np.random.Generator,
     ) -> None:
         """A pair of changes for every configuration that no single one helps; in place."""
         helped = np.zeros(len(which), dtype=bool)
         if self.needs_pairs:
-            columns, after = self.after_pair(shadow[which], frozen, rng)
+            columns, after = self.after_pair(imputed[which], fixed, rng)
             if columns.size:
                 flat = after.reshape(len(which), -1)
-                chosen = (flat + 1e-6 * rng.random(flat.shape)).argmin(axis=1)
+                chosen = (flat + _NOISE * rng.random(flat.shape)).argmin(axis=1)
                 first, second = np.unravel_index(chosen, after.shape[1:])
                 helped = flat[np.arange(len(which)), chosen] < current
                 for side in (first, second):
-                    column = columns[helped, side[helped]]
-                    shadow[which[helped], self.block[column]] = self.level[column]
-        free = np.flatnonzero(~frozen[self.block])
-        column = rng.choice(free, size=int((~helped).sum()))
-        shadow[which[~helped], self.block[column]] = self.level[column]
+                    self._change(imputed, which[helped], columns[helped, side[helped]])
+        free = np.flatnonzero(~fixed[self.block])
+        drawn = rng.choice(free, size=int((~helped).sum()))
+        self._change(imputed, which[~helped], drawn)
 
-    def draw(self, shadow: IntArray, frozen: BoolArray, rng: np.random.Generator) -> IntArray:
-        """Of shadows of shape (q, d), those that can be repaired, repaired, without copies."""
-        repaired, ok = self.repair(shadow, frozen, rng)
+    def repaired_distinct(
+        self, imputed: IntArray, fixed: BoolArray, rng: np.random.Generator
+    ) -> IntArray:
+        """Imputed configurations, (q, d), repaired: those that keep all constraints, once each."""
+        repaired, ok = self.repair(imputed, fixed, rng)
         return np.unique(repaired[ok], axis=0)
 
     def descend(
         self,
         tables: DenseDQM,
-        shadow: IntArray,
-        frozen: BoolArray,
+        imputed: IntArray,
+        fixed: BoolArray,
         rng: np.random.Generator,
     ) -> IntArray:
         """Steepest descent of a pairwise energy through singles and pairs that keep constraints.
 
         Args:
             tables: Energies over the levels; inactive axes contribute nothing.
-            shadow: Configurations of levels that keep all constraints, shape (q, d).
-            frozen: Axes that must not change, shape (d,), bool.
+            imputed: Configurations of levels that keep all constraints, shape (q, d).
+            fixed: Axes that must not change, shape (d,), bool.
             rng: Draws which pairs to look at, where there are too many.
 
         Returns:
-            Shadows, shape (q, d); where the descent led to what must be asked one by one and does
-            not hold, as it was.
+            Imputed configurations, shape (q, d). One that came to where a black box does not hold
+            is what it was at first.
         """
-        start, shadow = shadow, shadow.copy()
-        active = np.arange(len(shadow))
+        start, imputed = imputed, imputed.copy()
+        active = np.arange(len(imputed))
         for _ in range(4 * len(self.space)):
             if not len(active):
                 break
-            here = shadow[active]
+            here = imputed[active]
             differences = self._energy_changes(tables, here)
-            differences[self.after_change(here, frozen) > 0.0] = np.inf
+            differences[self.after_change(here, fixed) > 0.0] = np.inf
             column = differences.argmin(axis=1)
             gain = -differences[np.arange(len(here)), column]
             moved = gain > _LEAST_GAIN
-            shadow[active[moved], self.block[column[moved]]] = self.level[column[moved]]
+            self._change(imputed, active[moved], column[moved])
             stuck = active[~moved]
             if self.needs_pairs and len(stuck):
-                stuck = self._pair_step(tables, shadow, stuck, frozen, rng)
+                stuck = self._pair_step(tables, imputed, stuck, fixed, rng)
                 active = np.concatenate([active[moved], stuck])
             else:
                 active = active[moved]
-        refused = np.array([not self.accepts(one) for one in shadow], dtype=bool)
-        shadow[refused] = start[refused]
-        return shadow
+        if self.rules.has_black_boxes:
+            refused = np.array([not self.accepts(one) for one in imputed], dtype=bool)
+            imputed[refused] = start[refused]
+        return imputed
 
-    def _energy_changes(self, tables: DenseDQM, shadow: IntArray) -> FloatArray:
+    def _energy_changes(self, tables: DenseDQM, imputed: IntArray) -> FloatArray:
         """What every single change adds to the energy, (S, d) to (S, D)."""
-        places = self.activity.apply(shadow)
+        places = self.activity.apply(imputed)
         fields = self._fields(tables, places)
         start = self.space.starts[:-1]
         own = np.take_along_axis(fields, np.maximum(places, 0) + start, axis=1)
         changes: FloatArray = fields - np.where(places < 0, 0.0, own)[:, self.block]
-        switched = self.switched(shadow)
+        switched = self.switched(imputed)
         if switched:
             energies = self._energies(tables, places)
             for column, after in switched:
@@ -306,12 +317,12 @@ class Feasible:
         return energies
 
     def pair_energy_changes(
-        self, tables: DenseDQM, shadow: IntArray, columns: IntArray
+        self, tables: DenseDQM, imputed: IntArray, columns: IntArray
     ) -> FloatArray:
-        """What every two changes add to the energy, (S, d) and (S, B) levels to (S, B, B)."""
-        changes = np.take_along_axis(self._energy_changes(tables, shadow), columns, axis=1)
+        """What every two changes of active axes add to the energy, (S, d), (S, B) to (S, B, B)."""
+        changes = np.take_along_axis(self._energy_changes(tables, imputed), columns, axis=1)
         start = self.space.starts[:-1]
-        current = np.take_along_axis(np.maximum(shadow, 0) + start, self.block[columns], axis=1)
+        current = np.take_along_axis(np.maximum(imputed, 0) + start, self.block[columns], axis=1)
         mixed = tables.quadratic[columns[:, :, None], current[:, None, :]]
         total = changes[:, :, None] + changes[:, None, :]
         total += tables.quadratic[columns[:, :, None], columns[:, None, :]]
@@ -322,23 +333,22 @@ class Feasible:
     def _pair_step(
         self,
         tables: DenseDQM,
-        shadow: IntArray,
+        imputed: IntArray,
         which: IntArray,
-        frozen: BoolArray,
+        fixed: BoolArray,
         rng: np.random.Generator,
     ) -> IntArray:
         """The best pair of changes of some configurations, in place; returns those that moved."""
-        columns, after = self.after_pair(shadow[which], frozen, rng)
+        columns, after = self.after_pair(imputed[which], fixed, rng)
         if not columns.size:
             return which[:0]
-        energies = self.pair_energy_changes(tables, shadow[which], columns)
+        energies = self.pair_energy_changes(tables, imputed[which], columns)
         energies[after > 0.0] = np.inf
         flat = energies.reshape(len(which), -1)
         chosen = flat.argmin(axis=1)
         moved = flat[np.arange(len(which)), chosen] < -_LEAST_GAIN
         first, second = np.unravel_index(chosen, energies.shape[1:])
         for side in (first, second):
-            column = columns[moved, side[moved]]
-            shadow[which[moved], self.block[column]] = self.level[column]
+            self._change(imputed, which[moved], columns[moved, side[moved]])
         improved: IntArray = which[moved]
         return improved

@@ -1,4 +1,4 @@
-"""Compiled constraints: no violation where they hold, and changes priced as if they were made."""
+"""Rules: no violation where the constraints hold, and changes priced as if they were made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.constraints.compiled import Conflicts, Rules, SumForm, TableForm
+from qhpo.feasible.rules import Rules
 from qhpo.space import Space
 from tests.qhpo.strategies import Rule, every_place, rule_sets, search_spaces
 
@@ -89,11 +89,10 @@ def test_no_violation_if_and_only_if_all_hold(
     for row, broken in zip(places.tolist(), violation.tolist(), strict=True):
         params = _params(space, known, row)
         assert broken >= 0.0
-        # What is opaque is asked apart; together they are the whole truth.
-        opaque = compiled.accepts(space.encode(params))
-        assert (broken == 0.0 and opaque) is all(rule.holds(params) for rule in rules), params
-        if not compiled.opaque:
-            assert opaque
+        # Black boxes are asked apart; together they are the whole truth.
+        accepted = compiled.accepts(space.encode(params))
+        assert (broken == 0.0 and accepted) is all(rule.holds(params) for rule in rules), params
+        assert accepted or compiled.has_black_boxes
 
 
 @given(problems(), st.integers(0, 99))
@@ -147,9 +146,7 @@ def _assert_equal(after: FloatArray, recomputed: FloatArray) -> None:
     np.testing.assert_array_equal(after == 0.0, recomputed == 0.0)
 
 
-class TestForms:
-    """What becomes what: conflicts are searched best, tables and sums next."""
-
+class TestRules:
     SPACE = Space(
         {
             "k": CategoricalDistribution(["p", "q", "r"]),
@@ -162,42 +159,35 @@ class TestForms:
     def rules(self, *constraints: c.Constraint) -> Rules:
         return Rules(self.SPACE, constraints, [axis.coordinates for axis in self.SPACE.axes])
 
-    def test_pairs_and_single_values_are_one_sum_of_conflicts(self) -> None:
-        rules = self.rules(
-            c.forbid(k="p", m=1),
-            c.forbid(n=[2, 3]),
-            c.requires({"m": 0}, {"n": 0, "k": "q"}),
-            c.at_most(1, {"m": 3, "n": 1, "k": "r"}),
-            c.at_most(0, {"k": "p"}),
-            c.relation(("n", "m"), lambda n, m: n <= m),
-            c.relation("m", lambda m: m != 2),
-            c.all_different("m", "n"),
-        )
-        assert [type(form) for form in rules.forms] == [Conflicts]
-        assert not rules.opaque
-
-    def test_counts_and_sums_stay_sums(self) -> None:
-        rules = self.rules(
-            c.exactly(1, {"m": 3, "n": 1}),
-            c.forbid(k="p", m=1, n=1),
-            c.linear({"m": 1, "x": 2}, "<=", 3),
-            c.quadratic({("m", "n"): 1}, ">=", 1),
-        )
-        assert [type(form) for form in rules.forms] == [SumForm] * 4
-
-    def test_relations_of_three_are_tables(self) -> None:
-        rules = self.rules(c.relation(("k", "m", "n"), lambda k, m, n: m < n))
-        assert [type(form) for form in rules.forms] == [TableForm]
-
     def test_what_cannot_be_tabulated_is_asked_one_by_one(self) -> None:
         rules = self.rules(
             c.predicate(lambda p: True), c.relation(("m", "n", "x"), lambda m, n, x: x > 0.5)
         )
-        assert not rules.forms
-        assert len(rules.opaque) == 2
+        assert rules.has_black_boxes
+        assert not rules.violation(every_place(self.SPACE.n_levels.tolist())[:50]).any()
         assert rules.accepts(self.SPACE.encode({"m": 1, "n": 1, "x": 0.6, "k": "p"}))
         assert not rules.accepts(self.SPACE.encode({"m": 1, "n": 1, "x": 0.4, "k": "p"}))
         assert rules.accepts(self.SPACE.encode({"m": 1, "x": 0.4, "k": "p"}))
+
+    @pytest.mark.parametrize(
+        "constraint",
+        [
+            c.forbid(k="p", m=1, n=1),
+            c.requires({"m": 0}, {"n": 0, "k": "q"}),
+            c.exactly(1, {"m": 3, "n": 1}),
+            c.linear({"m": 1, "x": 2}, "<=", 3),
+            c.quadratic({("m", "n"): 1}, ">=", 1),
+            c.all_different("m", "n"),
+            c.relation("m", lambda m: m != 2),
+            c.relation(("n", "m"), lambda n, m: n <= m),
+            c.relation(("k", "m", "n"), lambda k, m, n: m < n),
+        ],
+        ids=repr,
+    )
+    def test_everything_else_is_priced(self, constraint: c.Constraint) -> None:
+        rules = self.rules(constraint)
+        assert not rules.has_black_boxes
+        assert rules.violation(every_place(self.SPACE.n_levels.tolist())).any()
 
     def test_axes_are_those_that_constraints_join(self) -> None:
         assert self.rules(c.forbid(k="p"), c.forbid(m=1, n=1)).axes.tolist() == [1, 2]

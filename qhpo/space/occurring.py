@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.space import Space
+from qhpo.space.space import Space
 
 __all__ = ["OccurringValues"]
 

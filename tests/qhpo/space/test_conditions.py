@@ -20,14 +20,14 @@ from optuna.distributions import (
 )
 
 from qhpo import QhpoError
-from qhpo.conditions import (
+from qhpo.space import (
     Activity,
     Condition,
     Enabling,
+    Space,
     declared_conditions,
     learn_conditions,
 )
-from qhpo.space import Space
 
 FloatArray = NDArray[np.float64]
 Truth = Callable[[Mapping[str, Any]], bool]

@@ -425,3 +425,19 @@ class TestErrors:
         assert axis.coordinates.tolist() == pytest.approx(
             np.linspace(0.0, 1.0, axis.n_levels).tolist()
         )
+
+
+class TestDraw:
+    def test_reaches_every_level(self) -> None:
+        axis = Axis.from_distribution("x", CategoricalDistribution(list("abcd")))
+        rng = np.random.default_rng(0)
+        drawn = [axis.draw(rng) for _ in range(4000)]
+        counts = np.bincount(np.array(drawn, dtype=int))
+        assert len(counts) == 4
+        assert np.abs(counts - 1000).max() < 5 * np.sqrt(750)
+
+    def test_reaches_values_between_the_levels(self) -> None:
+        axis = Axis.from_distribution("x", IntDistribution(0, 99))
+        rng = np.random.default_rng(0)
+        values = {axis.value(axis.draw(rng)) for _ in range(3000)}
+        assert values == set(range(100))

@@ -17,10 +17,9 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.acquisition.domain import Domain
-from qhpo.conditions import Condition, declared_conditions
 from qhpo.errors import QhpoError
-from qhpo.space import Space
+from qhpo.feasible import FeasibleSet
+from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (
     Rule,
     active_params,
@@ -54,15 +53,15 @@ def problems(draw: Any) -> Problem:
     return Space(distributions), rules, draw(conditions_over(distributions))
 
 
-def _domain(problem: Problem) -> Domain:
+def _domain(problem: Problem) -> FeasibleSet:
     space, rules, conditions = problem
-    return Domain(space, [rule.constraint for rule in rules], conditions)
+    return FeasibleSet(space, [rule.constraint for rule in rules], conditions)
 
 
 def _frozen(space: Space, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
-    frozen = np.array([rng.choice(axis.coordinates) for axis in space.axes])
-    frozen[rng.random(len(space)) >= share] = np.nan
-    return frozen
+    fixed_at = np.array([rng.choice(axis.coordinates) for axis in space.axes])
+    fixed_at[rng.random(len(space)) >= share] = np.nan
+    return fixed_at
 
 
 def _agrees(params: dict[str, Any], fixed: dict[str, Any]) -> bool:
@@ -74,11 +73,11 @@ def _agrees(params: dict[str, Any], fixed: dict[str, Any]) -> bool:
 def test_draws_keep_everything_and_what_is_frozen(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    frozen = _frozen(space, rng)
-    fixed = space.decode(frozen)
+    fixed_at = _frozen(space, rng)
+    fixed = space.decode(fixed_at)
     domain = _domain(problem)
     every = feasible_configurations(space, rules, conditions)
-    drawn = domain.draws(20, frozen, rng)
+    drawn = domain.draws(20, fixed_at, rng)
     assert len(drawn) <= 20
     for configuration in drawn:
         assert domain.satisfied(configuration)
@@ -92,19 +91,19 @@ def test_draws_keep_everything_and_what_is_frozen(problem: Problem, seed: int) -
 def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    frozen = _frozen(space, rng)
-    fixed = space.decode(frozen)
+    fixed_at = _frozen(space, rng)
+    fixed = space.decode(fixed_at)
     domain = _domain(problem)
     every = feasible_configurations(space, rules, conditions)
     left = [params for params in every.values() if _agrees(params, fixed)]
     if left:
-        found = domain.check(frozen, rng)
+        found = domain.any_configuration(fixed_at, rng)
         assert space.decode(found) in left
-        unseen = domain.unseen(frozen, found[None, :], rng)
+        unseen = domain.unseen(fixed_at, found[None, :], rng)
         assert (unseen.coordinates is None) is (len(left) == 1)
         return
     with pytest.raises(QhpoError) as error:
-        domain.check(frozen, rng)
+        domain.any_configuration(fixed_at, rng)
     message = str(error.value)
     named = [rule for rule in rules if repr(rule.constraint) in message]
     assert named
@@ -119,30 +118,30 @@ def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> Non
 def test_nearest_is_the_row_itself_where_it_is_allowed(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    row, frozen = _frozen(space, rng, share=1.0), _frozen(space, rng)
+    row, fixed_at = _frozen(space, rng, share=1.0), _frozen(space, rng)
     given_row = row.copy()
-    found = _domain(problem).nearest(row, frozen, rng)
+    found = _domain(problem).nearest(row, fixed_at, rng)
     np.testing.assert_array_equal(row, given_row)
-    wanted = active_params(conditions, space.decode(np.where(np.isnan(frozen), row, frozen)))
+    wanted = active_params(conditions, space.decode(np.where(np.isnan(fixed_at), row, fixed_at)))
     if all(rule.holds(wanted) for rule in rules):
         assert found is not None
         assert space.decode(found) == wanted
     elif found is not None:
         params = space.decode(found)
         assert params in feasible_configurations(space, rules, conditions).values()
-        assert _agrees(params, space.decode(frozen))
+        assert _agrees(params, space.decode(fixed_at))
 
 
 class TestNumbers:
-    def domain(self) -> Domain:
-        return Domain(Space(NUMBERS), ON_NUMBERS)
+    def domain(self) -> FeasibleSet:
+        return FeasibleSet(Space(NUMBERS), ON_NUMBERS)
 
     @given(st.integers(0, 2**32 - 1), st.sampled_from([{}, {"a": 0.123}, {"k": "p", "c": 0.4321}]))
     @settings(max_examples=8)
     def test_draws_lie_between_the_levels(self, seed: int, fixed: dict[str, Any]) -> None:
         domain = self.domain()
-        frozen = domain.space.encode(fixed)
-        drawn = domain.draws(20, frozen, np.random.default_rng(seed))
+        fixed_at = domain.space.encode(fixed)
+        drawn = domain.draws(20, fixed_at, np.random.default_rng(seed))
         assert len(drawn) > 10
         for configuration in drawn:
             p = domain.space.decode(configuration)
@@ -150,7 +149,7 @@ class TestNumbers:
             assert p["a"] - 2 * p["b"] >= -0.3
             assert p["k"] == "q" or p["n"] <= 400
             np.testing.assert_array_equal(
-                configuration[~np.isnan(frozen)], frozen[~np.isnan(frozen)]
+                configuration[~np.isnan(fixed_at)], fixed_at[~np.isnan(fixed_at)]
             )
 
     def test_nearest_of_what_is_allowed_is_itself(self) -> None:
@@ -177,16 +176,16 @@ class TestNumbers:
 
     def test_what_is_frozen_between_the_levels_stays(self) -> None:
         domain = self.domain()
-        frozen = domain.space.encode({"n": 399, "b": 0.054321})
-        found = domain.check(frozen, np.random.default_rng(0))
+        fixed_at = domain.space.encode({"n": 399, "b": 0.054321})
+        found = domain.any_configuration(fixed_at, np.random.default_rng(0))
         assert domain.space.decode(found)["n"] == 399
-        assert found[1] == frozen[1]
+        assert found[1] == fixed_at[1]
 
     def test_a_conflict_with_what_is_frozen_names_values_and_constraints(self) -> None:
         domain = self.domain()
-        frozen = domain.space.encode({"a": 0.7, "b": 0.6, "n": 3})
+        fixed_at = domain.space.encode({"a": 0.7, "b": 0.6, "n": 3})
         with pytest.raises(QhpoError) as error:
-            domain.check(frozen, np.random.default_rng(0))
+            domain.any_configuration(fixed_at, np.random.default_rng(0))
         assert str(error.value) == (
             "the values that are fixed in advance must leave a configuration that keeps all "
             "constraints; got {'a': 0.7, 'b': 0.6}, which conflicts with "
@@ -198,9 +197,9 @@ class TestMessages:
     SPACE = Space({n: IntDistribution(0, 9) for n in "abc"})
 
     def check(self, *constraints: c.Constraint, fixed: dict[str, Any] | None = None) -> str:
-        domain = Domain(self.SPACE, constraints)
+        domain = FeasibleSet(self.SPACE, constraints)
         with pytest.raises(QhpoError) as error:
-            domain.check(self.SPACE.encode(fixed or {}), np.random.default_rng(0))
+            domain.any_configuration(self.SPACE.encode(fixed or {}), np.random.default_rng(0))
         return str(error.value)
 
     def test_names_the_conflicting_set_and_no_other(self) -> None:
@@ -222,22 +221,22 @@ class TestMessages:
         )
 
     def test_says_if_nothing_is_proven(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 5)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_CUTS", 5)
         message = self.check(c.forbid(a=1), c.predicate(lambda p: False))
         assert "no configuration was found that keeps predicate(<lambda>)" in message
 
     def test_a_predicate_may_speak_of_every_fixed_value(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr("qhpo.constraints.exact._MAX_CUTS", 5)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_CUTS", 5)
         message = self.check(c.predicate(lambda p: False), fixed={"a": 3, "c": 4})
         assert "got {'a': 3, 'c': 4}, which conflicts with predicate(<lambda>)" in message
 
 
 def test_a_plain_domain_is_plain() -> None:
     space = Space({n: IntDistribution(0, 3) for n in "ab"})
-    assert Domain(space).is_plain
-    assert not Domain(space, [c.forbid(a=1)]).is_plain
+    assert FeasibleSet(space).is_plain
+    assert not FeasibleSet(space, [c.forbid(a=1)]).is_plain
     conditions = declared_conditions({"b": {"a": [0, 1]}}, space.search_space)
-    assert not Domain(space, (), conditions).is_plain
+    assert not FeasibleSet(space, (), conditions).is_plain
 
 
 def _every(*axes: int) -> FloatArray:
@@ -248,7 +247,7 @@ def _every(*axes: int) -> FloatArray:
 
 class TestUnseen:
     def test_a_plain_space_is_gone_through(self) -> None:
-        domain = Domain(Space({n: IntDistribution(0, 4) for n in "ab"}))
+        domain = FeasibleSet(Space({n: IntDistribution(0, 4) for n in "ab"}))
         nothing, every = np.full(2, np.nan), _every(5, 5)
         rng = np.random.default_rng(0)
         for left in (0, 7, 24):
@@ -261,17 +260,17 @@ class TestUnseen:
     def test_a_plain_space_of_too_many_is_not_proven_to_be_empty(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("qhpo.acquisition.design._MAX_ENUMERATED", 24)
-        domain = Domain(Space({n: IntDistribution(0, 4) for n in "ab"}))
+        monkeypatch.setattr("qhpo.feasible.enumeration._MAX_ENUMERATED", 24)
+        domain = FeasibleSet(Space({n: IntDistribution(0, 4) for n in "ab"}))
         found = domain.unseen(np.full(2, np.nan), _every(5, 5), np.random.default_rng(0))
         assert (found.coordinates, found.is_proof) == (None, False)
-        frozen = np.array([0.5, np.nan])
-        found = domain.unseen(frozen, _every(5, 5), np.random.default_rng(0))
+        fixed_at = np.array([0.5, np.nan])
+        found = domain.unseen(fixed_at, _every(5, 5), np.random.default_rng(0))
         assert (found.coordinates, found.is_proof) == (None, True)
 
     def test_what_an_infinite_space_repeats_is_neither_new_nor_a_proof(self) -> None:
         space = Space({"x": FloatDistribution(0.0, 1.0)})
-        domain = Domain(space, [c.linear({"x": 1}, "==", 0.25)])
+        domain = FeasibleSet(space, [c.linear({"x": 1}, "==", 0.25)])
         taken = space.encode({"x": 0.25})[None, :]
         found = domain.unseen(np.full(1, np.nan), taken, np.random.default_rng(0))
         assert (found.coordinates, found.is_proof) == (None, False)
@@ -281,9 +280,9 @@ def test_the_last_configuration_is_found_and_then_none() -> None:
     space = Space({n: CategoricalDistribution(list("pqrstu")) for n in "abcdef"})
     order = [c.all_different(*"abcdef"), c.forbid(a=list("pqrst")), c.forbid(b=list("pqrsu"))]
     rest = [c.relation(("c", "d", "e", "f"), lambda *values: "".join(values) == "srqp")]
-    domain = Domain(space, [*order, *rest])
+    domain = FeasibleSet(space, [*order, *rest])
     nothing = np.full(6, np.nan)
     rng = np.random.default_rng(0)
-    found = domain.check(nothing, rng)
+    found = domain.any_configuration(nothing, rng)
     assert "".join(space.decode(found).values()) == "utsrqp"
     assert domain.unseen(nothing, found[None, :], rng).is_proof

@@ -12,7 +12,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial, FrozenTrial
 
-from qhpo.constraints import Constraint, all_different, at_least, at_most, exactly
+from qhpo.constraints.base import Constraint
+from qhpo.constraints.counting import all_different, at_least, at_most, exactly
 from qhpo.errors import QhpoError
 
 __all__ = ["Permutation", "Subset"]

@@ -161,6 +161,12 @@ class Axis:
         number = min(max(number, dist.low), dist.high)
         return round(number) if isinstance(dist, IntDistribution) else float(number)
 
+    def draw(self, rng: np.random.Generator) -> float:
+        """A random coordinate: of the levels where they are all values, else of the whole range."""
+        if self.is_exhaustive:
+            return float(rng.choice(self.coordinates))
+        return float(self.snap(rng.random(1))[0])
+
     def snap(self, coordinates: FloatArray) -> FloatArray:
         """Coordinates of the legal values nearest to the given coordinates, same shape."""
         if isinstance(self.distribution, FloatDistribution) and self.distribution.step is None:

@@ -1,0 +1,23 @@
+"""What may be tried: the axes of a search space, and which of them is active when."""
+
+from __future__ import annotations
+
+from qhpo.space.activity import Activity
+from qhpo.space.conditions import Condition, Enabling, can_take, declared_conditions, is_same
+from qhpo.space.learning import learn_conditions
+from qhpo.space.occurring import OccurringValues
+from qhpo.space.space import MAX_LEVELS, Axis, Space
+
+__all__ = [
+    "MAX_LEVELS",
+    "Activity",
+    "Axis",
+    "Condition",
+    "Enabling",
+    "OccurringValues",
+    "Space",
+    "can_take",
+    "declared_conditions",
+    "is_same",
+    "learn_conditions",
+]
