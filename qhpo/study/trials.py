@@ -121,9 +121,8 @@ class TrialReads:
 
         Whoever publishes last sees all others here. None if nobody did since `for_trial`.
         """
-        with _CHANGES_LOCK:
-            _CHANGES[study._storage] = changes = _changes(study) + 1
-        is_alone = isinstance(study._storage, InMemoryStorage) and changes == self._asking[1] + 1
+        is_next = changed(study) == self._asking[1] + 1
+        is_alone = isinstance(study._storage, InMemoryStorage) and is_next
         return None if is_alone else self.for_trial(study, trial)
 
 
@@ -137,6 +136,13 @@ def _changes(study: Study) -> int:
     return _CHANGES.get(study._storage, 0)
 
 
+def changed(study: Study) -> int:
+    """Earlier reads no longer say what is; returns how often that has been so."""
+    with _CHANGES_LOCK:
+        _CHANGES[study._storage] = changes = _changes(study) + 1
+    return changes
+
+
 def note(study: Study, trial: FrozenTrial, key: str, value: str) -> None:
     """Sets a system attribute of a trial, which other processes see."""
     study._storage.set_trial_system_attr(trial._trial_id, key, value)
@@ -145,6 +151,7 @@ def note(study: Study, trial: FrozenTrial, key: str, value: str) -> None:
 def note_for_user(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Sets a user attribute of a trial."""
     study._storage.set_trial_user_attr(trial._trial_id, key, value)
+    changed(study)
 
 
 def reread(study: Study, trial: FrozenTrial) -> FrozenTrial:

@@ -23,7 +23,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from qhpo import QhpoError, QUBOSampler
-from qhpo.accounts import spent
+from qhpo.study import spent
 
 Objective = Callable[[optuna.Trial], float]
 Space = dict[str, BaseDistribution]

@@ -28,14 +28,14 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
 
 def _changed(seed: int, change: str) -> BaseSampler:
     from qhpo import QUBOSampler
-    from qhpo.acquisition import Settings
+    from qhpo.suggest import Settings
 
     return QUBOSampler(seed=seed, _settings=Settings(**_CHANGES[change]))
 
 
 def _member(seed: int, number: int) -> BaseSampler:
     from qhpo import QUBOSampler
-    from qhpo.acquisition import Settings
+    from qhpo.suggest import Settings
 
     return QUBOSampler(seed=seed, _settings=Settings(priors=Settings().priors[number : number + 1]))
 
@@ -43,7 +43,7 @@ def _member(seed: int, number: int) -> BaseSampler:
 def _five_priors(seed: int) -> BaseSampler:
     """Two more members, half-way between those that there are."""
     from qhpo import QUBOSampler
-    from qhpo.acquisition import Settings
+    from qhpo.suggest import Settings
     from qhpo.surrogate.hyperparameters import Prior
 
     low, middle, high = Settings().priors

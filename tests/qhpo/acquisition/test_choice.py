@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, IntDistribution
-
 from qhpo.acquisition.choice import Choice, Chooser
 from qhpo.acquisition.settings import Settings
+
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import make_solver

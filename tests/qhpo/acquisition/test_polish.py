@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
 from qhpo.acquisition.local_search import LogEI
 from qhpo.acquisition.polish import polish
+
 from qhpo.feasible import FeasibleSet
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP

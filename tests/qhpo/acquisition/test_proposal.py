@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from qhpo.acquisition.proposal import Proposer
 
 from qhpo.acquisition import Settings
-from qhpo.acquisition.proposal import Proposer
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import make_solver

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from qhpo.acquisition.trust_region import trust_radius
 
 values = st.lists(

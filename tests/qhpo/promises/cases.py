@@ -23,9 +23,9 @@ from optuna.storages.journal import JournalFileBackend
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
-from qhpo.acquisition import Settings
 from qhpo.constraints import Constraint
 from qhpo.constraints.structures import Permutation, Subset
+from qhpo.suggest import Settings
 from qhpo.surrogate.hyperparameters import ENSEMBLE
 
 Space = dict[str, BaseDistribution]

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
-from qhpo.history import published_params
+from qhpo.study import published_params
 from tests.qhpo.promises.cases import (
     LAYERS,
     LIGHT,

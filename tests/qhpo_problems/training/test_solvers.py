@@ -11,8 +11,8 @@ from dwave.samplers import SimulatedAnnealingSampler
 from dwave.system.testing import MockDWaveSampler
 
 from qhpo import QUBOSampler
-from qhpo.accounts import spent
 from qhpo.problem import load_problem
+from qhpo.study import spent
 from qhpo_problems.training.cnn import problem
 
 

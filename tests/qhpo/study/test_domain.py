@@ -18,8 +18,8 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from qhpo import constraints as c
-from qhpo.joint import JointDomain, union_search_space
 from qhpo.space import declared_conditions
+from qhpo.study import StudyDomain, Trials
 
 Space = dict[str, BaseDistribution]
 
@@ -60,7 +60,7 @@ def _layers(n: int) -> dict[str, int]:
 
 class TestUnion:
     def test_nothing_yet(self, study: optuna.Study) -> None:
-        assert union_search_space(study) == {}
+        assert Trials(study).search_space == {}
 
     def test_every_parameter_of_complete_and_pruned_trials(self, study: optuna.Study) -> None:
         _add(study, {"n": 1})
@@ -69,7 +69,7 @@ class TestUnion:
         _add(study, {"b": 0}, state=TrialState.FAIL)
         study.enqueue_trial({"u3": 1})
         study.ask(SPACE)
-        space = union_search_space(study)
+        space = Trials(study).search_space
         assert space == {name: SPACE[name] for name in ("a", "n", "u2")}
         assert list(space) == sorted(space)
 
@@ -77,18 +77,18 @@ class TestUnion:
         _add(study, {"n": 1, "u2": 1})
         _add(study, {"n": 1, "u2": 1}, {**SPACE, "u2": IntDistribution(1, 8)})
         _add(study, {"n": 1, "u2": 1})
-        assert union_search_space(study) == {"n": SPACE["n"]}
+        assert Trials(study).search_space == {"n": SPACE["n"]}
 
     def test_equal_distributions_are_one(self, study: optuna.Study) -> None:
         for _ in range(2):
             _add(study, {"n": 1}, {"n": IntDistribution(1, 3)})
-        assert union_search_space(study) == {"n": IntDistribution(1, 3)}
+        assert Trials(study).search_space == {"n": IntDistribution(1, 3)}
 
 
-def _active(joint: JointDomain, params: Mapping[str, Any]) -> set[str]:
+def _active(joint: StudyDomain, params: Mapping[str, Any]) -> set[str]:
     """The parameters of a suggestion whose values are the given ones where active."""
-    result = set(joint.domain.space.search_space)
-    for condition in joint.domain.conditions:
+    result = set(joint.feasible.space.search_space)
+    for condition in joint.feasible.conditions:
         if not condition.is_active(params):
             result.discard(condition.child)
     return result
@@ -96,78 +96,78 @@ def _active(joint: JointDomain, params: Mapping[str, Any]) -> set[str]:
 
 class TestUpdate:
     def test_everything_is_joint_before_any_trial(self, study: optuna.Study) -> None:
-        joint = JointDomain(SPACE)
-        joint.update(study)
-        assert joint.domain.space.search_space == SPACE
-        assert joint.domain.is_plain
+        joint = StudyDomain(SPACE)
+        joint.update(Trials(study))
+        assert joint.feasible.space.search_space == SPACE
+        assert joint.feasible.is_plain
 
     def test_conditions_are_learnt_as_trials_finish(self, study: optuna.Study) -> None:
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
         for n in (1, 2, 3):
             _add(study, _layers(n))
-            joint.update(study)
+            joint.update(Trials(study))
         for n in (1, 2, 3):
             assert _active(joint, _layers(n)) == set(_layers(n))
 
     def test_nothing_is_done_twice(self, study: optuna.Study) -> None:
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
         for n in (1, 2, 3, 1):
             _add(study, _layers(n))
-        joint.update(study)
-        domain, reader = joint.domain, joint.reader
-        joint.update(study)
+        joint.update(Trials(study))
+        feasible, reader = joint.feasible, joint.reader
+        joint.update(Trials(study))
         _add(study, _layers(3))
-        joint.update(study)
-        # The domain carries what is compiled from it, the reader the trials it has read.
-        assert joint.domain is domain
+        joint.update(Trials(study))
+        # The feasible set carries what is compiled from it, the reader the trials it has read.
+        assert joint.feasible is feasible
         assert joint.reader is reader
 
     def test_the_unexplained_is_left_out_and_told_once(
         self, study: optuna.Study, caplog: pytest.LogCaptureFixture
     ) -> None:
         space = {name: SPACE[name] for name in ("a", "b", "n", "u2")}
-        joint = JointDomain(space)
+        joint = StudyDomain(space)
         with caplog.at_level(logging.INFO, logger="qhpo"):
             # Exclusive or, while everything else stays the same.
             for a, b in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 1)):
                 _add(study, {"a": a, "b": b, "n": 1} | ({"u2": 5} if a != b else {}))
-                joint.update(study)
-        assert list(joint.domain.space.search_space) == ["a", "b", "n"]
-        assert joint.domain.conditions == ()
+                joint.update(Trials(study))
+        assert list(joint.feasible.space.search_space) == ["a", "b", "n"]
+        assert joint.feasible.conditions == ()
         (message,) = [record.getMessage() for record in caplog.records]
         assert "'u2'" in message
-        assert joint.reader.finished(study)[0].shape == (5, 3)
+        assert joint.reader.complete_and_pruned(Trials(study))[0].shape == (5, 3)
 
     def test_what_no_trial_had_is_left_out_without_a_word(
         self, study: optuna.Study, caplog: pytest.LogCaptureFixture
     ) -> None:
         # Of a parameter that was never asked for nobody knows when it is.
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
         _add(study, _layers(2))
         with caplog.at_level(logging.INFO, logger="qhpo"):
-            joint.update(study)
-        assert list(joint.domain.space.search_space) == ["n", "u2"]
+            joint.update(Trials(study))
+        assert list(joint.feasible.space.search_space) == ["n", "u2"]
         assert caplog.records == []
 
     def test_what_is_explained_later_comes_back(self, study: optuna.Study) -> None:
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
         for n in (1, 2, 3):
             _add(study, _layers(n))
-            joint.update(study)
-        assert list(joint.domain.space.search_space) == ["n", "u2", "u3"]
-        assert joint.reader.finished(study)[0].shape == (3, 3)
+            joint.update(Trials(study))
+        assert list(joint.feasible.space.search_space) == ["n", "u2", "u3"]
+        assert joint.reader.complete_and_pruned(Trials(study))[0].shape == (3, 3)
 
     def test_a_parameter_of_constraints_stays(self, study: optuna.Study) -> None:
         rules = [c.linear({"u2": 1, "n": 1}, "<=", 9)]
-        joint = JointDomain({name: SPACE[name] for name in ("a", "b", "n", "u2")}, rules)
+        joint = StudyDomain({name: SPACE[name] for name in ("a", "b", "n", "u2")}, rules)
         for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
             _add(study, {"a": a, "b": b, "n": 1} | ({"u2": 5} if a != b else {}))
-        joint.update(study)
-        assert "u2" in joint.domain.space.search_space
-        assert joint.domain.constraints == tuple(rules)
+        joint.update(Trials(study))
+        assert "u2" in joint.feasible.space.search_space
+        assert joint.feasible.constraints == tuple(rules)
 
     def test_children_of_the_unexplained_are_left_out_with_it(self, study: optuna.Study) -> None:
-        joint = JointDomain({name: SPACE[name] for name in ("a", "b", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("a", "b", "u2", "u3")})
         for a, b, u2 in ((0, 0, 1), (0, 1, 1), (0, 1, 9), (1, 0, 1), (1, 0, 9), (1, 1, 1)):
             params: dict[str, int] = {"a": a, "b": b}
             if a != b:
@@ -175,55 +175,55 @@ class TestUpdate:
                 if u2 > 5:
                     params["u3"] = 1
             _add(study, params)
-        joint.update(study)
+        joint.update(Trials(study))
         # Jointly it would be thought to be active always.
-        assert list(joint.domain.space.search_space) == ["a", "b"]
+        assert list(joint.feasible.space.search_space) == ["a", "b"]
 
     def test_a_declared_parent_stays(self, study: optuna.Study) -> None:
         space = {name: SPACE[name] for name in ("a", "b", "u2", "u3")}
         declared = declared_conditions({"u3": {"u2": [8, 9]}}, space)
-        joint = JointDomain(space, conditions=declared)
+        joint = StudyDomain(space, conditions=declared)
         for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
             _add(study, {"a": a, "b": b} | ({"u2": 5} if a != b else {}))
-        joint.update(study)
-        assert joint.domain.space.search_space == space
-        assert joint.domain.conditions == declared
+        joint.update(Trials(study))
+        assert joint.feasible.space.search_space == space
+        assert joint.feasible.conditions == declared
 
     def test_declared_conditions_hold_whatever_trials_say(self, study: optuna.Study) -> None:
         space = {name: SPACE[name] for name in ("n", "u2", "u3")}
         declared = declared_conditions({"u2": {"n": [2, 3]}, "u3": {"n": 3}}, space)
-        joint = JointDomain(space, conditions=declared)
-        assert joint.domain.conditions == declared
+        joint = StudyDomain(space, conditions=declared)
+        assert joint.feasible.conditions == declared
         for n in (1, 3):
             _add(study, {**_layers(n), "u2": 1, "u3": 1})
-        joint.update(study)
-        assert joint.domain.conditions == declared
+        joint.update(Trials(study))
+        assert joint.feasible.conditions == declared
 
     def test_a_pruned_trial_does_not_tell_what_is_absent(self, study: optuna.Study) -> None:
         # It may have been stopped before it asked.
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2")})
         for n in (1, 2, 3):
             _add(study, {"n": n, "u2": 1})
         for n in (2, 3):
             _add(study, {"n": n}, state=TrialState.PRUNED)
-        joint.update(study)
-        assert joint.domain.space.search_space == joint.search_space
-        assert joint.domain.is_plain
+        joint.update(Trials(study))
+        assert joint.feasible.space.search_space == joint.search_space
+        assert joint.feasible.is_plain
 
     def test_a_pruned_trial_tells_what_is_present(self, study: optuna.Study) -> None:
-        joint = JointDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
+        joint = StudyDomain({name: SPACE[name] for name in ("n", "u2", "u3")})
         for n in (1, 2):
             _add(study, _layers(n))
         _add(study, _layers(3), state=TrialState.PRUNED)
-        joint.update(study)
+        joint.update(Trials(study))
         for n in (1, 2, 3):
             assert _active(joint, _layers(n)) == set(_layers(n))
 
     def test_floats_decide_too(self, study: optuna.Study) -> None:
         space: Space = {"rate": FloatDistribution(0.0, 1.0), "u2": SPACE["u2"]}
-        joint = JointDomain(space)
+        joint = StudyDomain(space)
         for rate in (0.1, 0.3, 0.8, 0.6):
             _add(study, {"rate": rate} | ({"u2": 1} if rate > 0.5 else {}), space)
-        joint.update(study)
-        (condition,) = joint.domain.conditions
+        joint.update(Trials(study))
+        (condition,) = joint.feasible.conditions
         assert condition.parents[0].limits == (0.6, math.inf)

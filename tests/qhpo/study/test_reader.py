@@ -12,8 +12,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.history import History, HistoryReader, publish, published_params
+from qhpo.history import History
 from qhpo.space import Space
+from qhpo.study import HistoryReader, Trials, publish, published_params
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "kind": CategoricalDistribution(["a", "b", None]),
@@ -40,23 +41,24 @@ def _start(study: optuna.Study) -> FrozenTrial:
 
 
 def _read(study: optuna.Study, current: FrozenTrial | None = None) -> History:
-    return HistoryReader(Space(DISTRIBUTIONS)).read(study, current or _start(study))
+    current = current or _start(study)
+    return HistoryReader(Space(DISTRIBUTIONS)).history(Trials(study), current)
 
 
 class TestStates:
     def test_nothing_yet(self, study: optuna.Study) -> None:
         history = _read(study)
-        assert history.coordinates.shape == history.taken.shape == (0, 2)
+        assert history.coordinates.shape == history.avoid.shape == (0, 2)
         assert history.pending.shape == (0, 2)
         assert history.values.shape == (0,)
 
-    def test_complete_trials_are_learnt_and_taken(self, study: optuna.Study) -> None:
+    def test_complete_trials_are_learnt_and_avoided(self, study: optuna.Study) -> None:
         for x, value in ((1.0, 3.0), (2.0, -1.0), (4.0, math.inf)):
             _add(study, x, value)
         history = _read(study)
         np.testing.assert_allclose(history.coordinates, [[1, 0.1], [1, 0.2], [1, 0.4]])
         assert history.values.tolist() == [3.0, -1.0, math.inf]
-        np.testing.assert_array_equal(history.taken, history.coordinates)
+        np.testing.assert_array_equal(history.avoid, history.coordinates)
 
     def test_a_maximized_value_is_negated(self) -> None:
         study = optuna.create_study(direction="maximize")
@@ -64,17 +66,17 @@ class TestStates:
         _add(study, 2.0, -math.inf)
         assert _read(study).values.tolist() == [-3.0, math.inf]
 
-    def test_failed_trials_teach_nothing_but_are_taken(self, study: optuna.Study) -> None:
+    def test_failed_trials_teach_nothing_but_are_avoided(self, study: optuna.Study) -> None:
         _add(study, 1.0, state=TrialState.FAIL)
         history = _read(study)
         assert history.values.shape == (0,)
-        np.testing.assert_allclose(history.taken, [[1, 0.1]])
+        np.testing.assert_allclose(history.avoid, [[1, 0.1]])
 
     def test_waiting_trials_are_neither(self, study: optuna.Study) -> None:
         current = _start(study)
         study.enqueue_trial({"kind": "a", "x": 3.0})
         history = _read(study, current)
-        assert len(history.taken) == len(history.pending) == 0
+        assert len(history.avoid) == len(history.pending) == 0
 
     @pytest.mark.parametrize(
         ("direction", "report", "expected"),
@@ -101,7 +103,7 @@ class TestStates:
         _add(study, 5.0, state=TrialState.PRUNED, intermediate_values=reports)
         history = _read(study)
         assert len(history.values) == 0
-        assert len(history.taken) == 1
+        assert len(history.avoid) == 1
 
     def test_the_order_is_that_of_completion(self, study: optuna.Study) -> None:
         trials = [study.ask(DISTRIBUTIONS) for _ in range(3)]
@@ -121,42 +123,42 @@ class TestStates:
                 optuna.create_trial(params={name: value}, distributions=wide, value=1.0)
             )
         history = _read(study)
-        assert len(history.values) == len(history.taken) == 0
+        assert len(history.values) == len(history.avoid) == 0
 
     def test_what_a_reader_remembers_changes_nothing(self, study: optuna.Study) -> None:
         reader = HistoryReader(Space(DISTRIBUTIONS))
         for x in (1.0, 2.0, 3.0):
             _add(study, x, -x)
             current = _start(study)
-            again, fresh = reader.read(study, current), _read(study, current)
+            again, fresh = reader.history(Trials(study), current), _read(study, current)
             np.testing.assert_array_equal(again.coordinates, fresh.coordinates)
             np.testing.assert_array_equal(again.values, fresh.values)
-            np.testing.assert_array_equal(again.taken, fresh.taken)
+            np.testing.assert_array_equal(again.avoid, fresh.avoid)
 
 
 class TestRunning:
-    def test_published_configurations_are_pending_and_taken(self, study: optuna.Study) -> None:
+    def test_published_configurations_are_pending_and_avoided(self, study: optuna.Study) -> None:
         other, current = _start(study), _start(study)
         publish(study, other, {"kind": 2, "x": 2.5})
         history = _read(study, current)
         np.testing.assert_allclose(history.pending, [[2, 0.25]])
-        np.testing.assert_allclose(history.taken, [[2, 0.25]])
+        np.testing.assert_allclose(history.avoid, [[2, 0.25]])
 
     def test_a_trial_does_not_see_itself(self, study: optuna.Study) -> None:
         current = _start(study)
         publish(study, current, {"kind": 0, "x": 2.5})
-        assert len(_read(study, current).taken) == 0
+        assert len(_read(study, current).avoid) == 0
 
     def test_unpublished_ones_are_unknown(self, study: optuna.Study) -> None:
         study.enqueue_trial({"x": 7.0})
         _, current = _start(study), _start(study)
-        assert len(_read(study, current).taken) == 0
+        assert len(_read(study, current).avoid) == 0
 
     def test_what_a_publication_leaves_out_is_inactive(self, study: optuna.Study) -> None:
         other, current = _start(study), _start(study)
         publish(study, other, {"kind": 0})
-        (taken,) = _read(study, current).taken
-        assert Space(DISTRIBUTIONS).decode(taken) == {"kind": "a"}
+        (avoid,) = _read(study, current).avoid
+        assert Space(DISTRIBUTIONS).decode(avoid) == {"kind": "a"}
 
     def test_what_was_asked_for_overrides_what_was_published(self, study: optuna.Study) -> None:
         study.enqueue_trial({"x": 7.0})

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
-from qhpo.scalarization import is_dominated, random_weights, scalarized
+from qhpo.study.scalarization import is_dominated, random_weights, scalarized
 
 FloatArray = NDArray[np.float64]
 

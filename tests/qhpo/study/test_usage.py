@@ -12,9 +12,9 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
-from qhpo.accounts import ANNEALS, metered, spent
 from qhpo.encoding import DenseDQM
 from qhpo.solvers import Budget, MeteredSolver, Reads, SolverReport
+from qhpo.study import ANNEALS, Trials, metered, spent
 
 NO_MODEL: Any = None  # the solver here does not look at it
 
@@ -46,7 +46,7 @@ def _ask(study: optuna.Study) -> FrozenTrial:
 
 
 def _suggest(solver: MeteredSolver, study: optuna.Study, trial: FrozenTrial, n: int) -> None:
-    with metered(solver, study, trial):
+    with metered(solver, study, trial, Trials(study)):
         for seed in range(n):
             solver.reads(NO_MODEL, seed)
 
@@ -111,7 +111,7 @@ def test_what_was_done_before_an_error_is_noted(study: optuna.Study) -> None:
     trial, solver = _ask(study), _solver(Steady())
 
     def stop() -> None:
-        with metered(solver, study, trial):
+        with metered(solver, study, trial, Trials(study)):
             solver.reads(NO_MODEL, 0)
             raise RuntimeError("elsewhere")
 
