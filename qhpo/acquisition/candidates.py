@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from qhpo.acquisition.annealed import annealed_levels, with_toll
 from qhpo.acquisition.feasible_search import climb_feasible, pair_ascent, shadows
 from qhpo.acquisition.local_search import LogEI, Region, climb
-from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
+from qhpo.acquisition.penalized import constrained_samples
 from qhpo.acquisition.settings import Settings
 from qhpo.encoding.dense_dqm import DenseDQM
-from qhpo.feasible import FeasibleSet
+from qhpo.feasible import FeasibleSet, PenaltyWeights
 from qhpo.solvers import Solver
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.quadratic import posterior_draw, posterior_mean
