@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.forms.penalty import PenaltyBuilder
+from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.program import Program
 
 __all__ = ["CompiledForm"]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo.forms.base import CompiledForm
+from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.numbering import Numbering
-from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.forms.sums import Nogoods, Part, SumForm
 from qhpo.forms.truth_table import TruthTable
 from qhpo.space import Space

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo.forms.base import CompiledForm
+from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.numbering import Numbering
-from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.forms.program import MAX_ROWS, Program
 
 __all__ = ["Nogoods", "Part", "SumForm", "WholeSum"]
@@ -255,7 +255,7 @@ class SumForm(CompiledForm):
         if self._pairs or self.whole is None:
             return False
         contributions, _, lower, upper = self.whole
-        least, most = builder.range_of(contributions)
+        least, most = builder.range_of(builder.of_levels(contributions))
         return min(upper, most) - max(lower, least) <= _MAX_LIGHT_SLACK
 
     def add_penalty(self, builder: PenaltyBuilder, weight: float) -> None:
@@ -264,7 +264,8 @@ class SumForm(CompiledForm):
                 "an exact quadratic form needs contributions that are multiples of one number; "
                 "got a sum whose contributions are not; it is weighted and checked instead"
             )
-        contributions, pairs, lower, upper = self.whole
+        by_level, pairs, lower, upper = self.whole
+        contributions = builder.of_levels(by_level)
         for (i, j), table in pairs.items():
             tuples = np.stack(np.nonzero(np.ones(table.shape)), axis=1)
             own = builder.add_tuples([builder.axes[i], builder.axes[j]], tuples, weight)
@@ -277,10 +278,10 @@ class SumForm(CompiledForm):
 
     def _add_sum(self, builder: PenaltyBuilder, weight: float) -> None:
         """The sum itself, times a weight, as energy."""
-        levels = self._numbering.levels
-        builder.linear[: len(levels)] += weight * self._linear[levels]
+        builder.linear[builder.levels] += weight * self._linear[self._numbering.levels]
+        n_levels = np.diff(self._numbering.starts).tolist()
         for (i, j), table in self._pairs.items():
-            inside = table[: builder.sizes[i], : builder.sizes[j]]
+            inside = table[: n_levels[i], : n_levels[j]]
             builder.add_pairs(builder.axes[i], builder.axes[j], weight * inside)
 
     def linear_rows(self, places: IntArray) -> list[tuple[float, FloatArray, float]]:

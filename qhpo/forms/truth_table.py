@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo.forms.base import CompiledForm
+from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.numbering import Numbering
-from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.forms.program import MAX_ROWS, Program
 
 __all__ = ["TruthTable"]
@@ -75,16 +76,18 @@ class TruthTable(CompiledForm):
             after[np.ix_(np.arange(len(places)), rows, others)] = self._forbidden[tuple(index)]
         return after
 
-    def _allowed(self, builder: PenaltyBuilder) -> IntArray:
+    @cached_property
+    def _allowed(self) -> IntArray:
         """Tuples of levels that the relation allows, shape (T, k)."""
-        levels = tuple(slice(0, builder.sizes[i]) for i in self._axes)
+        n_levels = np.diff(self._numbering.starts).tolist()
+        levels = tuple(slice(0, n_levels[i]) for i in self._axes)
         return np.stack(np.nonzero(self._forbidden[levels] == 0.0), axis=1)
 
     def is_light(self, builder: PenaltyBuilder) -> bool:
-        return len(self._allowed(builder)) <= _MAX_LIGHT_TUPLES
+        return len(self._allowed) <= _MAX_LIGHT_TUPLES
 
     def add_penalty(self, builder: PenaltyBuilder, weight: float) -> None:
-        allowed = self._allowed(builder)
+        allowed = self._allowed
         if len(allowed) > _MAX_TUPLES:
             raise QhpoError(
                 f"an exact quadratic form of a relation needs at most {_MAX_TUPLES} allowed tuples "

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from qhpo import constraints as c
-from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
+from qhpo.acquisition.penalized import constrained_samples
 from qhpo.encoding.dense_dqm import DenseDQM
-from qhpo.feasible import Moves
+from qhpo.feasible import Moves, PenaltyWeights
 from qhpo.solvers import Reads, make_solver
 from qhpo.space import Condition, Space, declared_conditions
 from tests.qhpo.strategies import (

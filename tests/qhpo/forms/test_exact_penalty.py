@@ -24,8 +24,8 @@ from qhpo import constraints as c
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.errors import QhpoError
+from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.compiler import Compiler
-from qhpo.forms.penalty import PenaltyBuilder
 from qhpo.space import Space
 from tests.qhpo.strategies import EXACT_STEPS, Rule, every_place, rule_sets, search_spaces
 

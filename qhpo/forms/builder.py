@@ -23,7 +23,6 @@ Rosenberg's reduction gives for them); sums are squared, as usual (Glover, Koche
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import dimod
 import numpy as np
@@ -41,15 +40,16 @@ _MAX_ONE_HOT_SLACK = 8
 
 
 class PenaltyBuilder:
-    """A growing pairwise model over the levels of the axes and auxiliary cases behind them.
+    """A growing pairwise model over the levels of the axes and auxiliary variables.
 
     Args:
         starts: First level of every axis and the total D, shape (d + 1,).
-        optional: Axes that may be inactive and then contribute nothing, shape (d,), bool; if None,
-            no axis may.
+        optional: Axes that may be inactive, shape (d,), bool; if None, no axis may. They have a
+            last case for that, which contributes nothing.
 
     Attributes:
-        axes: The levels of every axis, among those of all.
+        axes: The cases that are levels, by axis.
+        levels: The cases that are levels, shape (D,).
         sizes: Cases of every variable, the axes first.
         linear: Linear biases of all cases.
         quadratic: Symmetric biases of pairs of cases, zero inside a variable.
@@ -57,12 +57,17 @@ class PenaltyBuilder:
     """
 
     def __init__(self, starts: IntArray, optional: NDArray[np.bool_] | None = None) -> None:
-        self.axes = [slice(a, b) for a, b in pairwise(starts.tolist())]
-        self.sizes: list[int] = np.diff(starts).tolist()
-        self.linear = np.zeros(int(starts[-1]))
+        n_levels = np.diff(starts)
+        sizes = n_levels if optional is None else n_levels + optional
+        firsts = np.cumsum(sizes) - sizes
+        self.axes = [
+            slice(a, a + n) for a, n in zip(firsts.tolist(), n_levels.tolist(), strict=True)
+        ]
+        self.levels = np.repeat(firsts - starts[:-1], n_levels) + np.arange(starts[-1])
+        self.sizes: list[int] = sizes.tolist()
+        self.linear = np.zeros(int(sizes.sum()))
         self.quadratic = np.zeros((len(self.linear), len(self.linear)))
         self.offset = 0.0
-        self._optional = np.flatnonzero([] if optional is None else optional)
 
     def add_variable(self, size: int) -> slice:
         """A new auxiliary variable; returns its cases."""
@@ -72,38 +77,56 @@ class PenaltyBuilder:
         self.quadratic = np.pad(self.quadratic, (0, size))
         return slice(n, n + size)
 
+    def cases_of(self, axis: int) -> IntArray:
+        """The cases of an axis, the levels first."""
+        start = self.axes[axis].start
+        return np.arange(start, start + self.sizes[axis])
+
+    def add_energies(self, linear: FloatArray, quadratic: FloatArray) -> None:
+        """Biases of all levels, shape (D,), and of pairs of them, shape (D, D)."""
+        self.linear[self.levels] += linear
+        self.quadratic[np.ix_(self.levels, self.levels)] += quadratic
+
     def add_pairs(self, rows: slice, columns: slice, biases: FloatArray) -> None:
         """Biases of pairs of cases of two variables."""
         self.quadratic[rows, columns] += biases
         self.quadratic[columns, rows] += biases.T
 
+    def forbid(self, rows: IntArray, columns: IntArray, weight: float) -> None:
+        """A cost for any of some cases of a variable beside any of some cases of another."""
+        self.quadratic[np.ix_(rows, columns)] += weight
+        self.quadratic[np.ix_(columns, rows)] += weight
+
     def add_square(self, contributions: FloatArray, target: float, weight: float = 1.0) -> None:
         """Weight (sum of contributions - target)^2.
 
         Args:
-            contributions: By case; fewer than there are cases count as 0 for the rest.
+            contributions: By case.
             target: What the sum should be.
             weight: Factor of the square.
         """
-        f = self.padded(contributions)
+        f = contributions
         variable = np.repeat(np.arange(len(self.sizes)), self.sizes)
         self.linear += weight * (f * f - 2.0 * target * f)
         outside = variable[:, None] != variable[None, :]
         self.quadratic += 2.0 * weight * outside * np.outer(f, f)
         self.offset += weight * target * target
 
+    def of_levels(self, contributions: FloatArray) -> FloatArray:
+        """Contributions of the levels, shape (D,), as those of all cases."""
+        by_case = np.zeros(len(self.linear))
+        by_case[self.levels] = contributions
+        return by_case
+
     def padded(self, contributions: FloatArray) -> FloatArray:
         """Contributions of the first cases, 0 for the rest, as a new array of all cases."""
         return np.pad(contributions, (0, len(self.linear) - len(contributions)))
 
     def range_of(self, contributions: FloatArray) -> tuple[float, float]:
-        """Least and largest sum that any choice of cases gives, inactive axes included."""
-        contributions = self.padded(contributions)
-        starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+        """Least and largest sum of contributions by case that any choice of cases gives."""
+        starts = self._starts()[:-1]
         least = np.minimum.reduceat(contributions, starts)
         most = np.maximum.reduceat(contributions, starts)
-        least[self._optional] = np.minimum(least[self._optional], 0.0)
-        most[self._optional] = np.maximum(most[self._optional], 0.0)
         return float(least.sum()), float(most.sum())
 
     def add_bounded(
@@ -112,12 +135,11 @@ class PenaltyBuilder:
         """Bounds a sum of whole contributions: lower <= sum <= upper, with slack.
 
         Args:
-            contributions: By case; fewer than there are cases count as 0 for the rest.
+            contributions: By case.
             lower: Least allowed sum, whole or minus infinity.
             upper: Largest allowed sum, whole or infinity.
             weight: Factor of the square.
         """
-        contributions = self.padded(contributions)
         least, most = self.range_of(contributions)
         low, high = max(lower, least), min(upper, most)
         if low > high:
@@ -162,10 +184,13 @@ class PenaltyBuilder:
             self.add_pairs(own, cases, differs)
         return own
 
+    def _starts(self) -> IntArray:
+        """First case of every variable and the total."""
+        return np.append(0, np.cumsum(self.sizes)).astype(np.intp)
+
     def tables(self) -> DenseDQM:
         """The model."""
-        starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.intp)
-        return DenseDQM(starts, self.linear, self.quadratic, self.offset)
+        return DenseDQM(self._starts(), self.linear, self.quadratic, self.offset)
 
     def to_dqm(self, labels: Sequence[str]) -> dimod.DiscreteQuadraticModel:
         """The model, its auxiliary variables labelled ``"aux:0"`` and so on.
