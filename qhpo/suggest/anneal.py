@@ -1,21 +1,28 @@
-"""Starts from annealing the surrogate's main effects and pairs, inside a trust region."""
+"""Starts from annealing the surrogate's main effects and pairs, inside a trust region.
+
+Penalties alone promise nothing: what is annealed is repaired, and descends through changes that
+keep the constraints.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition.annealed import annealed_levels, with_toll
-from qhpo.acquisition.penalized import PenaltyWeights, constrained_samples
 from qhpo.encoding import DenseDQM
+from qhpo.feasible import Moves, PenaltyWeights, penalized
 from qhpo.solvers import Solver
 from qhpo.suggest.search import Search
 from qhpo.suggest.settings import Settings
 from qhpo.surrogate.base import Surrogate
 
-__all__ = ["annealed"]
+__all__ = ["annealed", "low_energies", "pulled_back", "with_toll"]
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
 
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long; and so
@@ -23,6 +30,10 @@ it is where every call costs something."""
 
 _MANY_PENALIZED_LEVELS = 48
 """The same where constraints cost slack variables, repair and repeated anneals."""
+
+_ROUNDS = 3
+"""Most anneals of one model, with penalties that grow in between: what still breaks the constraints
+then is repaired."""
 
 
 def annealed(
@@ -38,37 +49,25 @@ def annealed(
     """
     feasible, region = search.feasible, search.region
     space, moves = feasible.space, feasible.levels
-    centre = search.impute(region.centre[None, :], rng)
-    levels = space.nearest_levels(search.occurring.coordinates(centre)[0])
+    imputed = search.impute(region.centre[None, :], rng)
+    centre = space.nearest_levels(search.occurring.coordinates(imputed)[0])
     weights = PenaltyWeights()
     found = [np.empty((0, len(space)), dtype=np.intp)]
-    most = _MANY_LEVELS if feasible.is_plain else _MANY_PENALIZED_LEVELS
-    for model in _models(search.surrogate, settings, 0 if solver.is_costly else most, rng):
-        if feasible.is_plain:
-            seed = int(rng.integers(2**31))
-            found.append(
-                annealed_levels(
-                    model,
-                    solver,
-                    levels,
-                    region.fixed,
-                    region.radius,
-                    settings.reads,
-                    seed,
-                )
-            )
-            continue
-        tolled = with_toll(model, levels, region.fixed, region.radius)
-        found.append(
-            constrained_samples(
-                tolled, solver, moves, levels, region.fixed, weights, settings.reads, rng
-            )
+    most = 0 if solver.is_costly else _MANY_LEVELS if feasible.is_plain else _MANY_PENALIZED_LEVELS
+    for model in _models(search.surrogate, settings, most, rng):
+        tolled = with_toll(model, centre, region.fixed, region.radius)
+        levels = low_energies(
+            tolled, solver, moves, centre, region.fixed, weights, settings.reads, rng
         )
+        # Under constraints a change that is taken back may break one.
+        if feasible.is_plain:
+            levels = pulled_back(model, levels, centre, region.radius)
+        found.append(levels)
     sampled = np.concatenate(found)
     # What stays at the centre keeps its value, which may lie between levels.
-    places = np.where(sampled == levels, region.centre, sampled)
-    inactive: IntArray = np.where(moves.activity.apply(sampled) < 0, -1, places)
-    return inactive
+    places = np.where(sampled == centre, region.centre, sampled)
+    active: IntArray = np.where(moves.activity.apply(sampled) < 0, -1, places)
+    return active
 
 
 def _models(
@@ -77,7 +76,90 @@ def _models(
     """Of the mean of every member, and of draws; one each of many levels."""
     members = range(surrogate.n_members)
     most = 1 if surrogate.space.starts[-1] > many_levels else None
-    averaged = rng.permutation(members)[:most]
+    averaged = rng.permutation(members)[:most] if settings.anneal_means else []
     drawn = rng.integers(len(members), size=settings.draws)[:most]
-    models = [surrogate.quadratic("mean", int(m), rng) for m in averaged if settings.anneal_means]
-    return models + [surrogate.quadratic("draw", int(m), rng) for m in drawn]
+    means = [surrogate.quadratic("mean", int(m), rng) for m in averaged]
+    return means + [surrogate.quadratic("draw", int(m), rng) for m in drawn]
+
+
+def low_energies(
+    model: DenseDQM,
+    solver: Solver,
+    moves: Moves,
+    centre: IntArray,
+    fixed: BoolArray,
+    weights: PenaltyWeights,
+    n_best: int,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Configurations of low energy that keep the constraints.
+
+    Args:
+        model: Energies over the levels, a trust region's toll included.
+        solver: Samples the model, with penalties where there are constraints.
+        moves: Constraints and conditions over nothing but the levels.
+        centre: Level of every axis where fixed or inactive, shape (d,).
+        fixed: Axes that keep the centre's level, shape (d,), bool.
+        weights: Weights to start with; in place, what they have grown to.
+        n_best: How many of the solver's reads to use, lowest energy first.
+        rng: Seeds the solver and breaks ties.
+
+    Returns:
+        Imputed configurations of levels, distinct, shape (q, d), q <= n_best; q is 0 if no read
+        could be repaired.
+    """
+    imputed = centre[None, :]
+    if fixed.all():
+        return moves.repaired_distinct(imputed, fixed, rng)
+    free = np.flatnonzero(~fixed)
+    for attempt in range(_ROUNDS):
+        penalties = penalized(model, moves, centre, fixed, weights)
+        reads = solver.reads(penalties, int(rng.integers(2**31))).cases[:n_best, : len(free)]
+        imputed = np.tile(centre, (len(reads), 1))
+        # A case behind the levels means inactive: the centre's level is imputed.
+        is_level = reads < moves.space.n_levels[free]
+        imputed[:, free] = np.where(is_level, reads, imputed[:, free])
+        if (moves.violation(imputed) == 0.0).any():
+            break
+        if attempt < _ROUNDS - 1:
+            weights.grow(moves, imputed)
+    repaired = moves.repaired_distinct(imputed, fixed, rng)
+    return moves.descend(model, repaired, fixed, rng)
+
+
+def with_toll(model: DenseDQM, centre: IntArray, fixed: BoolArray, radius: int) -> DenseDQM:
+    """The model with the trust region as a linear term.
+
+    Leaving the centre costs the same on every axis: the gain of the axis that ranks just behind
+    the ``radius`` most gainful single changes, so that about ``radius`` axes are worth it.
+
+    Args:
+        model: Energies over all levels.
+        centre: Level of every axis at the centre, shape (d,).
+        fixed: Axes that stay at the centre's level, shape (d,), bool.
+        radius: Largest number of axes that may differ from the centre.
+    """
+    free = np.flatnonzero(~fixed)
+    if radius >= len(free):
+        return model
+    selected = centre + model.starts[:-1]
+    fields = model.local_fields(centre[None, :])[0]
+    gains = fields[selected] - np.minimum.reduceat(fields, model.starts[:-1])
+    linear = model.linear.copy()
+    linear[selected] -= np.sort(gains[free])[::-1][radius]
+    return replace(model, linear=linear)
+
+
+def pulled_back(model: DenseDQM, levels: IntArray, centre: IntArray, radius: int) -> IntArray:
+    """Configurations beyond the radius give up the changes that gain least, (q, d) to (q, d)."""
+    kept = levels.copy()
+    for configuration in kept:
+        changed = np.flatnonzero(configuration != centre)
+        excess = len(changed) - radius
+        if excess > 0:
+            fields = model.local_fields(configuration[None, :])[0]
+            starts = model.starts[:-1][changed]
+            gains = fields[starts + centre[changed]] - fields[starts + configuration[changed]]
+            back = changed[np.argsort(gains, kind="stable")[:excess]]
+            configuration[back] = centre[back]
+    return kept
