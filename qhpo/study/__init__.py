@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from qhpo.study.claims import fixed_params, publish, published_params
-from qhpo.study.declaration import Declaration, fixed_coordinates
-from qhpo.study.domain import StudyDomain
-from qhpo.study.reader import HistoryReader
-from qhpo.study.scalarization import is_dominated, random_weights
-from qhpo.study.trials import StudyIdentity, TrialReads, Trials, fail
+from qhpo.study.declaration import Declaration
+from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.scalarization import random_weights
+from qhpo.study.trials import (
+    HistoryReader,
+    StudyIdentity,
+    TrialReads,
+    Trials,
+    fail,
+    fixed_params,
+    publish,
+    published_params,
+)
 from qhpo.study.usage import ANNEALS, metered, spent
 
 __all__ = [
@@ -21,7 +28,6 @@ __all__ = [
     "fail",
     "fixed_coordinates",
     "fixed_params",
-    "is_dominated",
     "metered",
     "publish",
     "published_params",

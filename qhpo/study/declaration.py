@@ -14,7 +14,7 @@ from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.space import Axis, Condition, Space, declared_conditions
 
-__all__ = ["Declaration", "fixed_coordinates"]
+__all__ = ["Declaration"]
 
 FloatArray = NDArray[np.float64]
 
@@ -100,32 +100,6 @@ class Declaration:
             f"and none of its values keeps all constraints beside {others}; declare when it is "
             "active with conditions"
         )
-
-
-def fixed_coordinates(
-    space: Space, fixed: Mapping[str, Any], *, is_strict: bool = False
-) -> FloatArray:
-    """Coordinates that are fixed in advance, shape (d,); NaN where free.
-
-    Args:
-        space: The search space.
-        fixed: Values by parameter name.
-        is_strict: Whether every value must be one of the space; others are left out if not.
-
-    Raises:
-        QhpoError: If strict and a value is not in the space.
-    """
-    coordinates = np.full(len(space), np.nan)
-    for i, axis in enumerate(space.axes):
-        if axis.name in fixed and (is_strict or axis.contains(fixed[axis.name])):
-            coordinates[i] = axis.coordinate(fixed[axis.name])
-    unknown = set(fixed).difference(space.search_space)
-    if is_strict and unknown:
-        raise QhpoError(
-            "with constraints, only parameters of the search space can be fixed in advance; got "
-            f"{', '.join(sorted(unknown))}; the space has: {', '.join(sorted(space.search_space))}"
-        )
-    return coordinates
 
 
 def _checked_space(search_space: object) -> dict[str, BaseDistribution]:

@@ -12,12 +12,12 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from qhpo.constraints import Constraint
+from qhpo.errors import QhpoError
 from qhpo.feasible import FeasibleSet
 from qhpo.space import Condition, Space, learn_conditions
-from qhpo.study.reader import HistoryReader
-from qhpo.study.trials import Trials
+from qhpo.study.trials import HistoryReader, Trials
 
-__all__ = ["StudyDomain"]
+__all__ = ["StudyDomain", "fixed_coordinates"]
 
 FloatArray = NDArray[np.float64]
 
@@ -129,3 +129,29 @@ class StudyDomain:
                 name,
             )
         self._told |= names
+
+
+def fixed_coordinates(
+    space: Space, fixed: Mapping[str, Any], *, is_strict: bool = False
+) -> FloatArray:
+    """Coordinates that are fixed in advance, shape (d,); NaN where free.
+
+    Args:
+        space: The search space.
+        fixed: Values by parameter name.
+        is_strict: Whether every value must be one of the space; others are left out if not.
+
+    Raises:
+        QhpoError: If strict and a value is not in the space.
+    """
+    coordinates = np.full(len(space), np.nan)
+    for i, axis in enumerate(space.axes):
+        if axis.name in fixed and (is_strict or axis.contains(fixed[axis.name])):
+            coordinates[i] = axis.coordinate(fixed[axis.name])
+    unknown = set(fixed).difference(space.search_space)
+    if is_strict and unknown:
+        raise QhpoError(
+            "with constraints, only parameters of the search space can be fixed in advance; got "
+            f"{', '.join(sorted(unknown))}; the space has: {', '.join(sorted(space.search_space))}"
+        )
+    return coordinates

@@ -1,31 +1,55 @@
-"""The trials of a study, read once for all that a suggestion asks of them.
+"""The trials of a study: read once for all that a suggestion asks, as arrays, and claimed.
 
 Optuna's public API copies every trial at every read, and has no attributes of its own for what
-processes tell each other: what is used of its private API stands in this package.
+processes tell each other: what is used of its private API stands in this module.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 import weakref
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from statistics import median_low
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from qhpo.errors import QhpoError
+from qhpo.history import History
+from qhpo.space import Space
+from qhpo.study.scalarization import scalarized
+
 __all__ = [
+    "HistoryReader",
     "StudyIdentity",
     "TrialReads",
     "Trials",
     "fail",
-    "note",
+    "fixed_params",
     "note_for_user",
+    "publish",
+    "published_params",
     "reread",
 ]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_PARAMS = "qhpo:params"
+"""System attributes of a trial, this and a number: its configuration in chunks."""
+
+_CHUNK = 2000
+"""RDB storages of older schemas hold at most 2,046 characters of an attribute's value."""
 
 
 class Trials:
@@ -143,11 +167,6 @@ def changed(study: Study) -> int:
     return changes
 
 
-def note(study: Study, trial: FrozenTrial, key: str, value: str) -> None:
-    """Sets a system attribute of a trial, which other processes see."""
-    study._storage.set_trial_system_attr(trial._trial_id, key, value)
-
-
 def note_for_user(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Sets a user attribute of a trial."""
     study._storage.set_trial_user_attr(trial._trial_id, key, value)
@@ -162,3 +181,174 @@ def reread(study: Study, trial: FrozenTrial) -> FrozenTrial:
 def fail(study: Study, trial: FrozenTrial) -> None:
     """Ends a trial that would stay "running" for ever."""
     study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def publish(study: Study, trial: FrozenTrial, params: Mapping[str, float]) -> None:
+    """Tell other processes what a trial is going to use, before its objective asks for it.
+
+    Args:
+        study: The study.
+        trial: The running trial.
+        params: Optuna's internal representation of the parameters that the sampler chose, numbers
+            even where the choices are objects that cannot be written down.
+    """
+    text = json.dumps(params)
+    for start in range(0, len(text), _CHUNK):
+        key = f"{_PARAMS}:{start // _CHUNK}"
+        study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + _CHUNK])
+
+
+def published_params(
+    trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+) -> dict[str, Any]:
+    """Parameters of a running trial: what it published, overridden by what it asked for.
+
+    Args:
+        trial: The running trial.
+        search_space: Distributions to read the published values by; others are left out.
+    """
+    chunks: Sequence[str] = [
+        trial.system_attrs[key]
+        for key in (f"{_PARAMS}:{i}" for i in range(len(trial.system_attrs)))
+        if key in trial.system_attrs
+    ]
+    try:
+        # A second publication may be shorter than the first: what follows it is left over.
+        internal = json.JSONDecoder().raw_decode("".join(chunks))[0]
+    except json.JSONDecodeError:
+        internal = {}  # nothing is published, or it is being written
+    published = {
+        name: search_space[name].to_external_repr(value)
+        for name, value in internal.items()
+        if name in search_space and search_space[name]._contains(value)
+    }
+    return {**published, **trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def _has_published(trial: FrozenTrial) -> bool:
+    """Whether a running trial has said what it is going to use."""
+    return f"{_PARAMS}:0" in trial.system_attrs
+
+
+def fixed_params(study: Study, trial: FrozenTrial, sampler: BaseSampler) -> dict[str, Any]:
+    """What is fixed for a trial in advance: enqueued, or by samplers around this one."""
+    fixed: dict[str, Any] = {}
+    around: Any = study.sampler
+    while around is not None and around is not sampler:
+        if isinstance(around, PartialFixedSampler):
+            fixed = {**around._fixed_params, **fixed}
+            around = around._base_sampler
+        else:
+            around = getattr(around, "sampler", None)
+    return {**fixed, **trial.system_attrs.get("fixed_params", {})}
+
+
+class HistoryReader:
+    """A study's trials as arrays, remembering the coordinates of those that were seen finished.
+
+    Args:
+        space: The search space.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._finished: dict[int, FloatArray | None] = {}
+
+    def history(
+        self, trials: Trials, current: FrozenTrial, weights: FloatArray | None = None
+    ) -> History:
+        """The history that a trial is suggested from.
+
+        A pruned trial counts with its last report, but never as better than the median completed
+        trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
+        a report, teach nothing and are not repeated.
+
+        Args:
+            trials: The study's trials.
+            current: The trial that is asking; it is left out.
+            weights: Of the objectives, shape (m,), where a study has several.
+        """
+        complete = _complete(trials, weights)
+        # One of the values: the mean of two may not exist between infinite ones.
+        median = median_low(complete.values()) if complete else -math.inf
+        coordinates, values, avoid = [], [], []
+        for trial in trials.finished:
+            x = self._coordinates(trial)
+            if x is None:
+                continue
+            avoid.append(x)
+            value = complete.get(trial.number)
+            if value is None:
+                value = _pruned_value(trial, trials.signs[0], median)
+            if value is not None:
+                coordinates.append(x)
+                values.append(value)
+        pending = self._pending(trials, current)
+        return History(
+            self._stacked(coordinates),
+            np.array(values, dtype=float),
+            self._stacked(pending),
+            self._stacked(avoid + pending),
+            is_scalarized=weights is not None,
+        )
+
+    def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
+        """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
+        wanted = (TrialState.COMPLETE, TrialState.PRUNED)
+        found, complete = [], []
+        for trial in trials.finished:
+            x = self._coordinates(trial) if trial.state in wanted else None
+            if x is not None:
+                found.append(x)
+                complete.append(trial.state == TrialState.COMPLETE)
+        return self._stacked(found), np.array(complete, dtype=bool)
+
+    def avoid(self, trials: Trials, current: FrozenTrial) -> FloatArray:
+        """Configurations of all finished and other running trials, shape (t, d)."""
+        found = [self._coordinates(trial) for trial in trials.all if trial.state.is_finished()]
+        known = [x for x in found if x is not None]
+        return self._stacked(known + self._pending(trials, current))
+
+    def _stacked(self, found: list[FloatArray]) -> FloatArray:
+        return np.array(found, dtype=float).reshape(len(found), len(self._space))
+
+    def _pending(self, trials: Trials, current: FrozenTrial) -> list[FloatArray]:
+        found = []
+        for trial in trials.all:
+            if trial.state == TrialState.RUNNING and trial.number != current.number:
+                x = self._encode(published_params(trial, self._space.search_space))
+                # What is missing before anything is published may still be asked for.
+                if x is not None and (_has_published(trial) or not np.isnan(x).any()):
+                    found.append(x)
+        return found
+
+    def _coordinates(self, trial: FrozenTrial) -> FloatArray | None:
+        if trial._trial_id not in self._finished:
+            self._finished[trial._trial_id] = self._encode(trial.params)
+        return self._finished[trial._trial_id]
+
+    def _encode(self, params: Mapping[str, Any]) -> FloatArray | None:
+        """Coordinates, or None for a configuration outside the space or without any of its axes."""
+        try:
+            coordinates = self._space.encode(params)
+        except QhpoError:
+            return None
+        return None if np.isnan(coordinates).all() else coordinates
+
+
+def _complete(trials: Trials, weights: FloatArray | None) -> dict[int, float]:
+    """The value of every complete trial by its number, smaller is better."""
+    known = [t for t in trials.finished if t.state == TrialState.COMPLETE and t.values is not None]
+    n_objectives = len(trials.signs)
+    values = np.array([t.values for t in known], dtype=float).reshape(-1, n_objectives)
+    values = values * trials.signs
+    scalars = values[:, 0] if weights is None else scalarized(values, weights)
+    return dict(zip((t.number for t in known), scalars.tolist(), strict=True))
+
+
+def _pruned_value(trial: FrozenTrial, sign: float, median: float) -> float | None:
+    # Optuna takes reports from studies of one objective only.
+    if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        report = sign * trial.intermediate_values[max(trial.intermediate_values)]
+        return None if math.isnan(report) else max(report, median)
+    return None

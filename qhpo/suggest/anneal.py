@@ -76,7 +76,7 @@ def _models(
     """Of the mean of every member, and of draws; one each of many levels."""
     members = range(surrogate.n_members)
     most = 1 if surrogate.space.starts[-1] > many_levels else None
-    averaged = rng.permutation(members)[:most] if settings.anneal_means else []
+    averaged = rng.permutation(members)[: most if settings.anneal_means else 0]
     drawn = rng.integers(len(members), size=settings.draws)[:most]
     means = [surrogate.quadratic("mean", int(m), rng) for m in averaged]
     return means + [surrogate.quadratic("draw", int(m), rng) for m in drawn]

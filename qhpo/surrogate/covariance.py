@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import Hyperparameters
 from qhpo.surrogate.kernel import (
+    Support,
     combine,
     leave_one_out,
     linear_in_axis,
@@ -30,7 +31,6 @@ from qhpo.surrogate.kernel import (
     strain,
     without_axis,
 )
-from qhpo.surrogate.support import Support
 
 __all__ = ["AxisTerms", "CrossCovariance"]
 

@@ -26,8 +26,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 
 from qhpo.space import Space
-from qhpo.surrogate.kernel import combine
-from qhpo.surrogate.support import Support
+from qhpo.surrogate.kernel import Support, combine
 
 __all__ = ["ENSEMBLE", "Hyperparameters", "Prior", "fit_map"]
 
