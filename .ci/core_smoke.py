@@ -21,11 +21,11 @@ EXTRAS = (
     "pandas",
     "plotly",
     "seglearn",
+    "simple_icd_10_cm",
     "sklearn",
     "sktime",
     "torch",
     "vega_datasets",
-    "wn",
 )
 
 

@@ -31,11 +31,11 @@ HEAVY = (
     "plotly",
     "qiskit",
     "seglearn",
+    "simple_icd_10_cm",
     "sklearn",
     "sktime",
     "torch",
     "vega_datasets",
-    "wn",
 )
 
 
