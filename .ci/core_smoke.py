@@ -1,6 +1,6 @@
 """Imports and runs qhpo where only its core dependencies are installed.
 
-`make smoke` calls it with the Python of an environment that holds the built wheel and no extra.
+`smoke.py` calls it with the Python of an environment that holds the built wheel and no extra.
 """
 
 import importlib.util
@@ -21,11 +21,11 @@ EXTRAS = (
     "pandas",
     "plotly",
     "seglearn",
+    "simple_icd_10_cm",
     "sklearn",
     "sktime",
     "torch",
     "vega_datasets",
-    "wn",
 )
 
 

@@ -14,10 +14,10 @@ from qhpo import QUBOSampler
 from qhpo_problems.training.settings import suggest_settings
 from qhpo_problems.training.transformer.model import build_transformer
 from qhpo_problems.training.transformer.problem import suggest_transformer
-from qhpo_problems.training.transformer.text import definitions
+from qhpo_problems.training.transformer.text import diseases
 from qhpo_problems.training.tuning import validation_error
 
-DATA = definitions(seed=0)
+DATA = diseases(seed=0)
 
 
 def objective(trial: optuna.Trial) -> float:

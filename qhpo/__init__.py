@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from qhpo.constraints.structures import Permutation, Subset
     from qhpo.sampler import QUBOSampler
 
+    __version__: str
+
 __all__ = [
     "MissingExtraError",
     "Permutation",
@@ -47,3 +49,8 @@ def __getattr__(name: str) -> Any:
 
         return version("qhpo")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # What loads on first use is public too; `help` shows only what is listed here.
+    return sorted(__all__)

@@ -31,11 +31,11 @@ HEAVY = (
     "plotly",
     "qiskit",
     "seglearn",
+    "simple_icd_10_cm",
     "sklearn",
     "sktime",
     "torch",
     "vega_datasets",
-    "wn",
 )
 
 
@@ -123,3 +123,51 @@ def test_public_names_are_documented(name: str) -> None:
         if not inspect.getdoc(value)
     ]
     assert undocumented == []
+
+
+# A function of this name at the top level of a module answers for names that load on first use.
+LAZY = [name for name, path in sorted(FILES.items()) if "\ndef __getattr__(" in path.read_text()]
+
+
+def _names_for_editors(path: Path) -> set[str]:
+    """What the file assigns or imports at its top level, or under TYPE_CHECKING."""
+    statements = ast.parse(path.read_text()).body
+    for block in list(statements):
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            statements += block.body
+    names = set()
+    for statement in statements:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.AnnAssign):
+            names.add(ast.unparse(statement.target))
+        elif isinstance(statement, ast.Assign):
+            names |= {ast.unparse(target) for target in statement.targets}
+    return names
+
+
+def test_the_sampler_loads_on_first_use() -> None:
+    assert "qhpo" in LAZY
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_editors_see_what_loads_on_first_use(name: str) -> None:
+    public = set(importlib.import_module(name).__all__)
+    assert public <= _names_for_editors(FILES[name])
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_dir_and_help_show_what_loads_on_first_use(name: str) -> None:
+    # A fresh interpreter: in this one, other tests have loaded the names already.
+    code = (
+        f"import json, pydoc, {name} as module\n"
+        "print(json.dumps([dir(module), pydoc.render_doc(module, renderer=pydoc.plaintext)]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    listed, page = json.loads(run.stdout)
+    module = importlib.import_module(name)
+    assert set(module.__all__) <= set(listed)
+    for entry in module.__all__:
+        if inspect.isclass(getattr(module, entry)):
+            assert f"class {entry}(" in page

@@ -1,5 +1,5 @@
-"""The problem transformer-text: transformers that know the topic of a definition.
+"""The problem transformer-text: transformers that know the chapter of a disease.
 
-`text` has the definitions as tokens, `model` the family of networks and how large each is, `layers`
-what they are made of, `problem` what of them is tuned.
+`text` has names of diseases as tokens, `model` the family of networks and how large each is,
+`layers` what they are made of, `problem` what of them is tuned.
 """

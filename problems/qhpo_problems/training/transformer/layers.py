@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from qhpo_problems.training.quantum.kernel import fidelity, product_fidelity
 from qhpo_problems.training.transformer.model import TransformerConfig
-from qhpo_problems.training.transformer.text import LENGTH, PADDING, TOKENS, TOPICS
+from qhpo_problems.training.transformer.text import CHAPTERS, LENGTH, PADDING, TOKENS
 
 __all__ = ["SIMILARITIES", "Attention", "Transformer", "rotate", "sinusoids"]
 
@@ -35,10 +35,10 @@ class Transformer(nn.Module):
         self.pooling = config.pooling
         if config.pooling == "attention":
             self.score = nn.Linear(config.width, 1, bias=False)
-        self.output = nn.Linear(config.width, len(TOPICS))
+        self.output = nn.Linear(config.width, len(CHAPTERS))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Class scores, shape (n, len(TOPICS)), of tokens, int64, shape (n, LENGTH)."""
+        """Class scores, shape (n, len(CHAPTERS)), of tokens, int64, shape (n, LENGTH)."""
         words = tokens != PADDING
         x = self.embedding(tokens)
         if self.positions is not None:

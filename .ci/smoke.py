@@ -1,0 +1,77 @@
+"""Builds the wheel and runs `core_smoke.py` on each Python found of those that qhpo names.
+
+`make smoke` calls it with the environment that holds the build tools. Every run has an environment
+of its own, with the wheel and no extra. Pip starts with an empty cache: a package that it has kept
+from an earlier day would hide that it no longer installs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "Programming Language :: Python :: "
+
+
+def named_versions() -> list[str]:
+    """The versions among the classifiers of pyproject.toml, such as 3.11."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = [entry.removeprefix(PREFIX) for entry in project["classifiers"]]
+    return [version for version in versions if version.startswith("3.")]
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that version: this one, one on PATH, or one that pyenv has installed."""
+    candidates = [f"python{version}"]
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        candidates.insert(0, sys.executable)
+    if pyenv := shutil.which("pyenv"):
+        root = subprocess.run([pyenv, "root"], capture_output=True, text=True).stdout.strip()
+        candidates += map(str, Path(root, "versions").glob(f"{version}.*/bin/python"))
+    return next(filter(can_make_environments, candidates), None)
+
+
+def can_make_environments(python: str) -> bool:
+    """Whether it runs and can make environments: a shim of pyenv or a bare system may not."""
+    if shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "-c", "import ensurepip"], capture_output=True).returncode == 0
+
+
+def run_core(python: str, wheel: Path, folder: Path) -> None:
+    """Installs the wheel, without extras, for this Python and runs it."""
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    own = str(folder / "bin" / "python")
+    pip = [own, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    options = ["--only-binary=:all:", "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([*pip, *options, str(wheel)], check=True)
+    subprocess.run([own, "-I", str(ROOT / ".ci" / "core_smoke.py")], check=True)
+
+
+def main() -> None:
+    """Ends with an error where a run fails, or where there is no Python to run on."""
+    pythons = {version: find_python(version) for version in named_versions()}
+    found = {version: python for version, python in pythons.items() if python}
+    if not found:
+        sys.exit(f"smoke: one of Python {', '.join(pythons)} must be on PATH, found none")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["PIP_CACHE_DIR"] = str(folder / "cache")
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", name]
+        subprocess.run([*build, str(ROOT)], check=True)
+        (wheel,) = folder.glob("*.whl")
+        for version, python in found.items():
+            print(f"Python {version}:", flush=True)
+            run_core(python, wheel, folder / version)
+    absent = [version for version in pythons if version not in found]
+    print(f"smoke: ran on Python {', '.join(found)}; not found: {', '.join(absent) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
