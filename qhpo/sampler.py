@@ -7,7 +7,6 @@ import threading
 import weakref
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,6 @@ from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from threadpoolctl import ThreadpoolController
 
 from qhpo.accounts import metered
 from qhpo.acquisition import Chooser, Domain, Settings, design_coordinate, random_coordinate
@@ -32,6 +30,7 @@ from qhpo.scalarization import random_weights
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space
 from qhpo.surrogate.transform import TRANSFORMS
+from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
 
@@ -206,7 +205,7 @@ class QUBOSampler(BaseSampler):
     ) -> dict[str, Any]:
         if not search_space:
             return {}
-        with self._lock, _single_threaded(), metered(self._solver, study, trial):
+        with self._lock, single_threaded(), metered(self._solver, study, trial):
             params = self._suggest(study, trial)
         return {name: value for name, value in params.items() if name in search_space}
 
@@ -252,7 +251,7 @@ class QUBOSampler(BaseSampler):
         """A coordinate of a parameter that no joint model has: from a model of its own."""
         if axis.distribution.single():
             return float(axis.coordinates[0])
-        with self._lock, _single_threaded(), metered(self._solver, study, trial):
+        with self._lock, single_threaded(), metered(self._solver, study, trial):
             space = Space({axis.name: axis.distribution})
             history = HistoryReader(space).read(study, trial, self._weights(study, trial))
             if len(history.values) < max(self._n_startup, 1):
@@ -424,19 +423,3 @@ def _checked_constraints(
             )
         constraint.check(declared)
     return checked
-
-
-_controller: ThreadpoolController | None = None
-
-
-def _single_threaded() -> AbstractContextManager[object]:
-    """Keeps linear algebra to one thread: the matrices here are too small to share.
-
-    Threads that wait for each other cost many times what they save, most of all while training
-    runs beside them.
-    """
-    global _controller
-    if _controller is None:
-        _controller = ThreadpoolController()
-    limiter: AbstractContextManager[object] = _controller.limit(limits=1, user_api="blas")
-    return limiter

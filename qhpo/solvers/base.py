@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import dimod
+
+from qhpo.plugins import missing_packages
 
 __all__ = ["Solver", "SolverInfo"]
 
@@ -70,11 +71,4 @@ class SolverInfo:
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this solver needs and this environment lacks."""
-        return tuple(name for name in self.packages if not _is_installed(name))
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of a name with dots, the package before the last one
-        return False
+        return missing_packages(self.packages)

@@ -6,7 +6,6 @@ import optuna
 import pytest
 
 from qhpo.cli import main
-from qhpo.cli.report import anneals
 from qhpo.solvers import SolverReport
 
 
@@ -178,14 +177,19 @@ def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) 
     assert "trials   2 failed\n" in out
 
 
-def test_failed_calls_are_told_apart_from_models() -> None:
+def test_failed_calls_are_told_apart_from_models(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(storage="sqlite:///qhpo.db", study_name="s")
     failed = SolverReport("cloud", 0, 0, 0, 0, 0, failed=1)
     answered = SolverReport("cloud", 2, 7, 9, 10, 5, failed=1)
-    trials = [
-        optuna.create_trial(value=0.0, user_attrs={"qhpo:anneals": {"cloud": r.as_attribute()}})
-        for r in (failed, answered)
-    ]
-    (line,) = anneals(trials[:1])
-    assert line.startswith("cloud: 0 models, 1 failed call, ")
-    (line,) = anneals(trials)
-    assert line.startswith("cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%")
+    lines = []
+    for report in (failed, answered):
+        attribute = {"cloud": report.as_attribute()}
+        study.add_trial(optuna.create_trial(value=0.0, user_attrs={"qhpo:anneals": attribute}))
+        lines += [line for line in shown(capsys).splitlines() if line.startswith("anneals")]
+
+    assert lines[0].startswith("anneals  cloud: 0 models, 1 failed call, ")
+    said = "anneals  cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%"
+    assert lines[1].startswith(said)
+    assert len(lines) == 2
