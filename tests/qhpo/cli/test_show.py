@@ -6,6 +6,8 @@ import optuna
 import pytest
 
 from qhpo.cli import main
+from qhpo.cli.report import duration
+from qhpo.cli.studies import suggesting_seconds, training_seconds
 from qhpo.solvers import SolverReport
 
 
@@ -59,15 +61,25 @@ def test_a_narrow_terminal(
     assert header.split()[-1] == "kind"
 
 
-def test_times_add_up(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
-    from qhpo.cli.studies import suggesting_seconds, training_seconds
+def test_training_is_told_apart_from_suggesting(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "slow", "--trials", "3", "--sampler", "random"]) == 0
+    trials = optuna.load_study(study_name="slow", storage="sqlite:///qhpo.db").trials
 
-    for trial in parabola.trials:
+    for trial in trials:
         assert trial.duration is not None
-        assert suggesting_seconds(trial) > 0
-        total = training_seconds(trial) + suggesting_seconds(trial)
-        assert total == pytest.approx(trial.duration.total_seconds())
-    assert " training, " in shown(capsys)
+        assert 0.2 <= training_seconds(trial) < trial.duration.total_seconds()
+        assert suggesting_seconds(trial) == trial.system_attrs["qhpo:suggest_wall_seconds"] > 0
+    training, suggesting = (
+        duration(sum(seconds(trial) for trial in trials))
+        for seconds in (training_seconds, suggesting_seconds)
+    )
+    out = shown(capsys)
+    assert f"time     {training} training, {suggesting} suggesting\n" in out
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[3] for row in rows] == [f"{training_seconds(trial):.2f}" for trial in trials]
+    assert [row[4] for row in rows] == [f"{suggesting_seconds(trial):.3f}" for trial in trials]
 
 
 def test_several_studies_are_listed(
