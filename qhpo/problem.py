@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from itertools import product
 from typing import Any, Literal
 
@@ -20,17 +18,18 @@ from optuna.trial import BaseTrial
 
 from qhpo.constraints import Constraint, relation
 from qhpo.errors import MissingExtraError, QhpoError
+from qhpo.plugins import Plugins, missing_packages
 from qhpo.space import Axis
 
 __all__ = [
     "CHECKPOINTS",
     "OVER_BUDGET",
+    "PROBLEMS",
     "Direction",
     "Objective",
     "Problem",
     "Size",
     "load_problem",
-    "load_problems",
     "suggest",
 ]
 
@@ -44,8 +43,6 @@ CHECKPOINTS = "qhpo:checkpoints"
 
 OVER_BUDGET = "over_budget"
 """User attribute of a trial that was not trained: the trainable parameters of its model."""
-
-_GROUP = "qhpo.problems"
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class Problem:
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this problem needs and this environment lacks."""
-        return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
+        return missing_packages(self.packages)
 
     def at_most(self, max_params: int) -> Constraint:
         """The constraint that a configuration's model has at most so many trainable parameters.
@@ -219,19 +216,13 @@ def _suggest(trial: BaseTrial, name: str, dist: BaseDistribution) -> Any:
     )
 
 
-def load_problems() -> dict[str, Problem]:
-    """All installed problems by name, sorted; from the entry-point group ``qhpo.problems``."""
-    return {point.name: point.load() for point in sorted(entry_points(group=_GROUP))}
+PROBLEMS = Plugins("qhpo.problems", "problem", Problem)
 
 
 def load_problem(name: str) -> Problem:
     """The problem of that name.
 
     Raises:
-        QhpoError: If no installed package provides it.
+        QhpoError: If no installed package provides it, or it cannot be loaded.
     """
-    for point in entry_points(group=_GROUP, name=name):
-        problem: Problem = point.load()
-        return problem
-    known = ", ".join(sorted(point.name for point in entry_points(group=_GROUP))) or "none"
-    raise QhpoError(f"a problem must be one of: {known}; got {name!r}; see `qhpo problems`")
+    return PROBLEMS.load(name)

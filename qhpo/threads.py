@@ -1,4 +1,4 @@
-"""Linear algebra on one thread."""
+"""Linear algebra on one thread, while a suggestion is made."""
 
 from __future__ import annotations
 
@@ -22,4 +22,5 @@ def single_threaded() -> AbstractContextManager[object]:
 
 @cache
 def _controller() -> ThreadpoolController:
+    """Looks for the libraries once, and not before they are loaded: it takes milliseconds."""
     return ThreadpoolController()

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from qhpo.cli.options import examples
+from qhpo.cli.options import Interrupted, examples
 from qhpo.errors import QhpoError
+from qhpo.plugins import Plugins
 
-__all__ = ["COMMANDS_GROUP", "Interrupted", "cli", "main"]
-
-COMMANDS_GROUP = "qhpo.commands"
-"""Entry-point group of other packages' commands: name -> a ``click.Command``."""
+__all__ = ["cli", "main"]
 
 # Loaded by name, so that `qhpo --help` imports none of what the commands need.
 _COMMANDS = {
@@ -25,26 +22,25 @@ _COMMANDS = {
     "solvers": ("qhpo.cli.listing", "List the solvers that can sample the model."),
 }
 
-_MISTAKE, _INTERRUPTED = 2, 130
+_ADDED = Plugins("qhpo.commands", "command", click.Command)
+"""Commands of other packages; one that has the name of a command here is never used."""
 
-
-class Interrupted(Exception):
-    """The user pressed Ctrl-C; the message says how to continue."""
+_MISTAKE = 2
+"""Exit code of a user's mistake, as Click's own."""
 
 
 class _Program(click.Group):
     """Loads a command when it is used, its own or one of another package's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_COMMANDS, *sorted(self._added())]
+        return [*_COMMANDS, *_added()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _COMMANDS:
             module, _ = _COMMANDS[cmd_name]
             command: click.Command = getattr(import_module(module), cmd_name)
             return command
-        point = self._added().get(cmd_name)
-        return None if point is None else _load(point)
+        return _ADDED.load(cmd_name) if cmd_name in _added() else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -60,38 +56,14 @@ class _Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
         # Their summaries would cost an import each, and a broken package would break the help.
-        if added := self._added():
+        rows = [(n, f"From {_ADDED.package(n)}; see qhpo {n} --help.") for n in _added()]
+        if rows:
             with formatter.section("Commands of installed packages"):
-                formatter.write_dl(
-                    [
-                        (name, f"From {_package(point)}; see qhpo {name} --help.")
-                        for name, point in sorted(added.items())
-                    ]
-                )
-
-    def _added(self) -> dict[str, EntryPoint]:
-        points = entry_points(group=COMMANDS_GROUP)
-        return {point.name: point for point in points if point.name not in _COMMANDS}
+                formatter.write_dl(rows)
 
 
-def _package(point: EntryPoint) -> str:
-    return point.module.partition(".")[0]
-
-
-def _load(point: EntryPoint) -> click.Command:
-    try:
-        command = point.load()
-    except Exception as error:
-        raise QhpoError(
-            f"the command {point.name} of {_package(point)} cannot be loaded: "
-            f"{type(error).__name__}: {error}; update or uninstall the package that brings it"
-        ) from error
-    if not isinstance(command, click.Command):
-        raise QhpoError(
-            f"an entry point of the group {COMMANDS_GROUP} must be a click.Command; "
-            f"{point.name} of {_package(point)} is a {type(command).__name__}"
-        )
-    return command
+def _added() -> list[str]:
+    return [name for name in _ADDED.names() if name not in _COMMANDS]
 
 
 @click.group(
@@ -121,16 +93,16 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     try:
         result = cli.main(args, prog_name="qhpo", standalone_mode=False)
+    except Interrupted as interruption:
+        return _say(interruption.message, interruption.exit_code)
     except click.UsageError as error:
         return _say(_usage(error), _MISTAKE)
     except click.ClickException as error:
         return _say(error.format_message(), _MISTAKE)
     except QhpoError as error:
         return _say(str(error), _MISTAKE)
-    except Interrupted as interruption:
-        return _say(str(interruption), _INTERRUPTED)
     except (click.Abort, KeyboardInterrupt):
-        return _say("interrupted", _INTERRUPTED)
+        return _say("interrupted", Interrupted.exit_code)
     return result if isinstance(result, int) else 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import click
@@ -24,17 +23,15 @@ _Row = tuple[str, str, str]
 @click.command()
 def problems() -> None:
     """List the problems that can be tuned."""
-    from qhpo.problem import Problem, load_problem
+    from qhpo.problem import PROBLEMS
 
     rows: list[_Row] = []
-    for name in sorted({point.name for point in entry_points(group="qhpo.problems")}):
-        try:
-            problem: Problem = load_problem(name)
-        except Exception as error:
-            rows.append((name, "", f"cannot be loaded: {type(error).__name__}: {error}"))
+    for name, problem in PROBLEMS.load_all().items():
+        if isinstance(problem, QhpoError):
+            rows.append((name, "", str(problem)))
         else:
-            missing = problem.missing_packages()
-            rows.append((name, problem.summary, _install(missing, problem.extra)))
+            install = _install(problem.missing_packages(), problem.extra)
+            rows.append((name, problem.summary, install))
     _print("problem", rows, "no installed package brings a problem")
 
 
@@ -50,17 +47,15 @@ def solvers(check: str | None) -> None:
     With --check, a small model is sampled and compared with its exact optimum. What that costs is
     printed first.
     """
-    from qhpo.solvers import find_solver, solver_names
+    from qhpo.solvers.registry import SOLVERS
 
     if check is not None:
         _check(check)
         return
     rows: list[_Row] = []
-    for name in solver_names():
-        try:
-            info = find_solver(name)
-        except QhpoError as error:
-            rows.append((name, "", str(error)))
+    for name, info in SOLVERS.load_all().items():
+        if isinstance(info, QhpoError):
+            rows.append((name, "", str(info)))
         else:
             lines = [
                 info.summary,

@@ -1,19 +1,19 @@
-"""What the commands share on the command line: numbers, the storage, the examples of a help."""
+"""What the commands share on the command line: numbers, the examples of a help, and Ctrl-C."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
-__all__ = ["DEFAULT_URL", "Seconds", "WholeNumber", "examples", "storage_option"]
+__all__ = ["Interrupted", "Seconds", "WholeNumber", "examples"]
 
-DEFAULT_URL = "sqlite:///qhpo.db"
-"""A file in the working directory."""
 
-_P = ParamSpec("_P")
+class Interrupted(click.ClickException):
+    """The user pressed Ctrl-C; the message says how to continue."""
+
+    exit_code = 130
 
 
 class WholeNumber(click.IntRange):
@@ -34,18 +34,6 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"{value!r} is not a valid number.", param, ctx)
         return seconds
-
-
-def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
-    """Adds ``--storage``, with the same default for every command."""
-    option = click.option(
-        "--storage",
-        metavar="URL",
-        default=DEFAULT_URL,
-        show_default=True,
-        help="Database that keeps the study.",
-    )
-    return option(command)
 
 
 def examples(*commands: str) -> str:

@@ -1,7 +1,8 @@
-"""What a study comes to, printed: the best configuration, the times, the table of its trials."""
+"""What a person reads: numbers and times, tables, a study's best configuration and its trials."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -14,21 +15,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qhpo.cli.formats import column, duration, number, plural
 from qhpo.cli.studies import (
-    Outcome,
+    Status,
     best_trials,
     count,
     metrics,
-    outcome,
+    status,
     suggesting_seconds,
     training_seconds,
 )
 
 __all__ = [
     "anneals",
+    "column",
+    "duration",
     "facts",
+    "number",
     "output",
+    "plural",
     "print_best",
     "print_trials",
     "table",
@@ -40,15 +44,59 @@ _Column = tuple[str, list[str], bool]
 """Header, a cell for each row, and whether it is aligned to the right."""
 
 _UNLIMITED = 10_000
+"""Width of a pipe or a file, in characters: more than any table has."""
+
 _STYLES = {
-    Outcome.COMPLETE: "",
-    Outcome.PRUNED: "yellow",
-    Outcome.OVER_BUDGET: "yellow",
-    Outcome.FAILED: "red",
-    Outcome.INTERRUPTED: "dim",
-    Outcome.RUNNING: "cyan",
-    Outcome.WAITING: "dim",
+    Status.PRUNED: "yellow",
+    Status.OVER_BUDGET: "yellow",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "dim",
+    Status.RUNNING: "cyan",
+    Status.WAITING: "dim",
 }
+
+
+def number(value: Any, digits: int = 6) -> str:
+    """A single value: floats with so many significant digits, everything else as it is."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def column(values: Sequence[Any]) -> list[str]:
+    """Values that stand under each other: all floats with the same decimals or all in powers of 10.
+
+    ``None`` stands for a missing value.
+    """
+    floats = [abs(v) for v in values if isinstance(v, float) and math.isfinite(v) and v != 0.0]
+    top, bottom = (math.floor(math.log10(f(floats, default=1.0))) for f in (max, min))
+    # Four significant digits for the largest, three for the smallest.
+    decimals = max(3 - top, 2 - bottom, 0)
+    pattern = f".{decimals}f" if top < 6 and decimals <= 6 else ".2e"
+    return [_cell(value, pattern) for value in values]
+
+
+def _cell(value: Any, pattern: str) -> str:
+    if value is None:
+        return "-"
+    return format(value, pattern) if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Such as ``"38 ms"``, ``"4.2 s"``, ``"42 s"``, ``"2 min 31 s"`` or ``"1 h 02 min"``."""
+    if seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(n: int, noun: str) -> str:
+    """Such as ``"1 trial"`` and ``"2 trials"``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def output() -> Console:
@@ -135,7 +183,7 @@ def print_trials(console: Console, study: optuna.Study, last: int) -> None:
     columns: list[_Column] = [
         _number_column(shown),
         *_values(study, shown),
-        ("state", [outcome(trial).value for trial in shown], False),
+        ("state", [status(trial).value for trial in shown], False),
         ("train s", [_seconds(training_seconds(trial), 2) for trial in shown], True),
         ("suggest s", [_seconds(suggesting_seconds(trial), 3) for trial in shown], True),
     ]
@@ -160,7 +208,7 @@ def _print_table(
     for header, _, right in columns[:fitting]:
         result.add_column(Text(header), no_wrap=True, justify="right" if right else "left")
     for row, trial in enumerate(shown):
-        style = "bold green" if trial.number in best else _STYLES[outcome(trial)]
+        style = "bold green" if trial.number in best else _STYLES.get(status(trial), "")
         result.add_row(*(Text(cells[row]) for _, cells, _ in columns[:fitting]), style=style)
     console.print(result)
     if fitting < len(columns):
@@ -181,7 +229,7 @@ def _values(study: optuna.Study, shown: Sequence[FrozenTrial]) -> list[_Column]:
 
 
 def _value(trial: FrozenTrial, objective: int) -> float | None:
-    if outcome(trial) not in (Outcome.COMPLETE, Outcome.PRUNED) or trial.values is None:
+    if status(trial) not in (Status.COMPLETE, Status.PRUNED) or trial.values is None:
         return None
     return float(trial.values[objective])
 

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import optuna
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from qhpo.cli.app import Interrupted
-from qhpo.cli.formats import plural
-from qhpo.cli.options import DEFAULT_URL, Seconds, WholeNumber, examples, storage_option
-from qhpo.cli.progress import SearchProgress
-from qhpo.cli.report import facts, output, print_best, time_spent, trial_counts
-from qhpo.cli.samplers import SolverLimits, WorkerSampler, build_sampler, check_sampler
-from qhpo.cli.search import Search
-from qhpo.cli.storage import open_storage, readable_errors, shown_url
-from qhpo.cli.studies import Choices, enter_study, outcome
+from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
+from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
+from qhpo.cli.search import Search, SearchProgress
+from qhpo.cli.storage import (
+    DEFAULT_URL,
+    open_storage,
+    readable_errors,
+    shown_url,
+    storage_option,
+)
+from qhpo.cli.studies import Choices, enter_study, status
 from qhpo.errors import MissingExtraError, QhpoError
+from qhpo.plugins import missing_packages
 from qhpo.problem import CHECKPOINTS, Objective, Problem, load_problem
-from qhpo.timing import TimedSampler
+from qhpo.wrappers import DelegatingSampler, TimedSampler
 
-__all__ = ["run"]
+__all__ = ["WorkerSampler", "build_sampler", "check_sampler", "run"]
 
 _MAX_SEED = 2**32 - 1
+"""The largest that Optuna's own samplers take."""
 
 
 @click.command(
@@ -108,19 +116,18 @@ _MAX_SEED = 2**32 - 1
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     problem: str,
     trials: int,
     study: str | None,
     storage: str,
     sampler: str | None,
     solver: str | None,
-    encoding: str | None,
-    qpu_seconds: float | None,
-    max_calls: int | None,
     seed: int | None,
     max_params: int | None,
     checkpoints: Path | None,
     timeout: float | None,
+    **limits: Any,
 ) -> None:
     """Tune PROBLEM, or continue where an earlier run stopped.
 
@@ -128,67 +135,124 @@ def run(
     Run it in several terminals at once, with the same storage, to share the work. A trial whose
     process was killed is marked as failed after a minute of silence and done again.
     """
-    limits = SolverLimits(encoding, qpu_seconds, max_calls)
-    given = {
-        "--solver": solver,
-        "--encoding": encoding,
-        "--qpu-seconds": qpu_seconds,
-        "--max-calls": max_calls,
-    }
-    for option, value in given.items():
+    for name, value in {"solver": solver, **limits}.items():
         if value is not None and sampler not in (None, "qubo"):
             raise click.UsageError(
-                f"{option} belongs to --sampler qubo, not {sampler}; leave it out"
+                f"--{name.replace('_', '-')} belongs to --sampler qubo, not {sampler}; leave it out"
             )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    task = _load(problem)
+    task = load_problem(problem)
+    for package in task.missing_packages():
+        raise MissingExtraError(f"the problem {task.name}", package, task.extra)
     if max_params is not None:
         task.at_most(max_params)
     if solver is not None:
         sampler = "qubo"
     if sampler is not None:
-        check_sampler(sampler, solver or "neal", encoding)
-    name = task.name if study is None else study
+        check_sampler(sampler, solver or "neal", limits["encoding"])
     errors = Console(stderr=True, highlight=False)
     try:
         with readable_errors(storage):
             opened, choices = enter_study(
                 open_storage(storage),
-                name,
+                task.name if study is None else study,
                 task,
                 sampler=sampler,
                 solver=solver,
                 seed=seed,
                 max_params=max_params,
             )
-            check_sampler(choices.sampler, choices.solver, encoding)
+            check_sampler(choices.sampler, choices.solver, limits["encoding"])
             if checkpoints is not None:
                 opened.set_user_attr(CHECKPOINTS, _folder(checkpoints))
             with errors.status(f"preparing {task.name}"):
                 objective = _prepare(task, choices)
-            opened.sampler = _sampler(task, choices, limits)
+            opened.sampler = TimedSampler(
+                WorkerSampler(lambda first: build_sampler(task, choices, first, limits))
+            )
             search = _search(opened, objective, choices, trials, timeout, errors)
     except KeyboardInterrupt:
         again = shlex.join(["qhpo", "run", *_given(ctx)])
         raise Interrupted(f"stopped; continue with: {again}") from None
-    _conclude(opened, search, storage, trials)
+    _conclude(opened, search, storage)
     if search.failures and not search.succeeded:
         ctx.exit(1)
 
 
-def _load(name: str) -> Problem:
-    try:
-        problem = load_problem(name)
-    except QhpoError:
-        raise
-    except Exception as error:
-        raise QhpoError(
-            f"the problem {name} cannot be loaded: {type(error).__name__}: {error}; update or "
-            "uninstall the package that brings it"
-        ) from error
-    for package in problem.missing_packages():
-        raise MissingExtraError(f"the problem {name}", package, problem.extra)
-    return problem
+def check_sampler(name: str, solver: str, encoding: str | None = None) -> None:
+    """Check that `build_sampler` can make this sampler.
+
+    Raises:
+        SolverError: If the sampler is qubo and there is no such solver, or it cannot be made.
+        MissingExtraError: If the sampler or its solver needs a package that is not installed.
+    """
+    if name == "gp" and missing_packages(["torch"]):
+        raise MissingExtraError("the sampler gp", "torch", "torch")
+    if name == "qubo":
+        from qhpo.solvers import make_solver
+
+        # What it lacks, such as a token, should not wait for the first trial.
+        make_solver(solver, encoding=encoding)
+
+
+def build_sampler(
+    problem: Problem,
+    choices: Choices,
+    first_number: int = 0,
+    limits: Mapping[str, Any] | None = None,
+) -> BaseSampler:
+    """The sampler that `qhpo run --sampler` names.
+
+    Args:
+        problem: With a size budget, qubo suggests nothing over it; the others do.
+        choices: Names the sampler, its solver and its seed, and the budget.
+        first_number: Number of the first trial that the sampler will be asked for. Optuna's own
+            samplers know only their seed: continued, or in a second process, they would repeat
+            the trials that the study already has. They get another seed for another first trial.
+        limits: How the solver is used, arguments of the same names of `qhpo.QUBOSampler`.
+
+    Raises:
+        SolverError: As `check_sampler`.
+    """
+    seed = choices.seed
+    if choices.sampler == "qubo":
+        from qhpo import QUBOSampler
+
+        budget = choices.max_params
+        return QUBOSampler(
+            # Without constraints the space is learnt, as it always was: old studies go on the same.
+            None if budget is None else problem.search_space,
+            constraints=[] if budget is None else [problem.at_most(budget)],
+            seed=seed,
+            solver=choices.solver,
+            **(limits or {}),
+        )
+    if first_number > 0:
+        seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
+    if choices.sampler == "tpe":
+        return TPESampler(seed=seed)
+    if choices.sampler == "gp":
+        return GPSampler(seed=seed)
+    return RandomSampler(seed=seed)
+
+
+class WorkerSampler(DelegatingSampler):
+    """Makes the sampler when it sees its first trial, whose number no other process has.
+
+    Args:
+        build: Takes the number of that trial, returns the sampler that does the work.
+    """
+
+    def __init__(self, build: Callable[[int], BaseSampler]) -> None:
+        super().__init__(RandomSampler())
+        self._build = build
+        self._built = False
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        if not self._built:
+            self.sampler = self._build(trial.number)
+            self._built = True
+        super().before_trial(study, trial)
 
 
 def _folder(checkpoints: Path) -> str:
@@ -214,26 +278,6 @@ def _prepare(problem: Problem, choices: Choices) -> Objective:
         ) from error
 
 
-def _sampler(problem: Problem, choices: Choices, limits: SolverLimits) -> BaseSampler:
-    budget = choices.max_params
-    constraints = [] if budget is None else [problem.at_most(budget)]
-    # Without constraints the space is learnt, as it always was: old studies continue the same.
-    space = problem.search_space if constraints else None
-    return TimedSampler(
-        WorkerSampler(
-            lambda first: build_sampler(
-                choices.sampler,
-                choices.solver,
-                choices.seed,
-                first,
-                search_space=space,
-                constraints=constraints,
-                limits=limits,
-            )
-        )
-    )
-
-
 def _search(
     study: optuna.Study,
     objective: Objective,
@@ -244,7 +288,7 @@ def _search(
 ) -> Search:
     search = Search(study, objective, choices, total, timeout)
     with SearchProgress(errors, study.study_name, total) as progress:
-        finished = sum(outcome(trial).finished for trial in study.get_trials(deepcopy=False))
+        finished = sum(status(trial).finished for trial in study.get_trials(deepcopy=False))
         if finished >= total:
             progress.news(
                 f"{study.study_name} already has {plural(finished, 'finished trial')}; "
@@ -256,7 +300,7 @@ def _search(
     return search
 
 
-def _conclude(study: optuna.Study, search: Search, url: str, total: int) -> None:
+def _conclude(study: optuna.Study, search: Search, url: str) -> None:
     console = output()
     trials = study.get_trials(deepcopy=False)
     name = study.study_name

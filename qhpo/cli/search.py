@@ -21,26 +21,103 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any
+from types import FrameType
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import fail_stale_trials
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+)
+from rich.text import Text
 
-from qhpo.cli.formats import number, plural
-from qhpo.cli.progress import SearchProgress
-from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Outcome, best_trials, outcome
+from qhpo.cli.report import duration, number, plural
+from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Status, best_trials, status
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
 
-__all__ = ["Search"]
+__all__ = ["Search", "SearchProgress"]
 
 _POLL_SECONDS = 0.5
+"""Between two looks at other workers' trials: short beside a trial, long beside a query."""
+
 _ERROR_LENGTH = 400
+"""Characters of an error that are kept: it is read on one line."""
+
 _RECENT = 20
+"""Trials that the time left is estimated from: later ones may take longer than the first."""
+
+_NAME_WIDTH = 24
+"""Characters of a study's name beside the bar, which needs room on a line of 80."""
+
+
+class _TimeLeft(ProgressColumn):
+    """Counts down between trials, which Rich's own column does not."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        end = task.fields["end"]
+        if task.finished or end is None:
+            return Text("")
+        seconds = max(round(end - time.monotonic()), 1)
+        return Text(f"{seconds} s left" if seconds < 60 else f"{duration(seconds)} left", "cyan")
+
+
+class SearchProgress(Progress):
+    """The display of one `qhpo run`. Without a terminal only the news is printed.
+
+    Args:
+        console: Where to show it.
+        name: Of the study.
+        total: Trials the study should reach.
+    """
+
+    def __init__(self, console: Console, name: str, total: int) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[best]}", style="green"),
+            _TimeLeft(),
+            console=console,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
+        shown = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+        self._bar = self.add_task(shown, total=total, best="", end=None)
+
+    def move(self, finished: int, best: str, seconds_left: float) -> None:
+        """Move the bar.
+
+        Args:
+            finished: Trials of the study that are done.
+            best: What is best so far, empty if there is nothing.
+            seconds_left: Until the end, infinite if nothing is known yet.
+        """
+        end = time.monotonic() + seconds_left if math.isfinite(seconds_left) else None
+        self.update(self._bar, completed=finished, best=best, end=end)
+
+    def news(self, text: str, style: str = "") -> None:
+        """Print a line above the bar, cut to the width of a terminal."""
+        crop = self.console.is_terminal
+        self.console.print(
+            Text(text, style=style),
+            no_wrap=True,
+            overflow="ellipsis" if crop else "ignore",
+            crop=crop,
+            highlight=False,
+        )
 
 
 class Search:
@@ -72,7 +149,7 @@ class Search:
         self._total = total
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
         self._interrupts = _Interrupts()
-        self._number = -1
+        self._number = -1  # of this search's last trial
         self._announced = -1
         self._waiting = False
         self._refusal: QhpoError | None = None
@@ -86,11 +163,11 @@ class Search:
             KeyboardInterrupt: On Ctrl-C; the study can be continued.
             QhpoError: If the objective or the sampler refuses its input; every trial would fail.
         """
-        with self._interrupts, _quiet_heartbeat():
+        with self._interrupts.handled(), _quiet_heartbeat():
             while True:
                 _fail_left_behind(self._study)
                 trials = self._study.get_trials(deepcopy=False)
-                finished = sum(outcome(trial).finished for trial in trials)
+                finished = sum(status(trial).finished for trial in trials)
                 running = sum(_runs_elsewhere(trial) for trial in trials)
                 self._show(progress, trials, finished, running)
                 if finished >= self._total or time.monotonic() >= self._deadline:
@@ -149,7 +226,7 @@ class Search:
     def _was_given_up(self) -> bool:
         for trial in self._study.get_trials(deepcopy=False):
             if trial.number == self._number:
-                return outcome(trial) is Outcome.INTERRUPTED
+                return status(trial) is Status.INTERRUPTED
         return False
 
     def _wait(self, progress: SearchProgress, running: int) -> None:
@@ -170,14 +247,13 @@ class Search:
                 how = "on the front" if is_front else "best so far"
                 progress.news(f"trial {trial.number}  {values}  {how}")
                 self._announced = trial.number
-        left = self._deadline - time.monotonic()
-        if (pace := _seconds_per_trial(trials)) is not None:
-            # The running trials of others end while this process does its own.
-            left = min(left, pace * math.ceil((self._total - finished) / (running + 1)))
         text = f"front of {len(best)}" if is_front else ""
         if best and not is_front:
             text = f"best {number(best[0].value, 4)}"
-        progress.update(finished, text, left if math.isfinite(left) else None)
+        # The running trials of others end while this process does its own.
+        rounds = math.ceil((self._total - finished) / (running + 1))
+        left = min(self._deadline - time.monotonic(), _seconds_per_trial(trials) * rounds)
+        progress.move(finished, text, left)
 
 
 class _Interrupts:
@@ -190,22 +266,21 @@ class _Interrupts:
     def __init__(self) -> None:
         self._requested = False
         self._immediate = False
-        self._previous: Any = None
 
-    def __enter__(self) -> None:
-        self._previous = signal.getsignal(signal.SIGINT)
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Within it, Ctrl-C is treated so."""
+        previous = signal.getsignal(signal.SIGINT)
+        main = threading.current_thread() is threading.main_thread()
         # Only the main thread may set handlers, and a program told to ignore Ctrl-C still does.
-        if self._installable():
-            signal.signal(signal.SIGINT, self._handle)
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._installable():
-            signal.signal(signal.SIGINT, self._previous)
+        if not main or previous is signal.SIG_IGN:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""
@@ -221,10 +296,6 @@ class _Interrupts:
             yield
         finally:
             self._immediate = False
-
-    def _installable(self) -> bool:
-        main = threading.current_thread() is threading.main_thread()
-        return main and self._previous is not signal.SIG_IGN
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         interrupt = self._immediate or self._requested
@@ -265,17 +336,18 @@ def _fail_left_behind(study: optuna.Study) -> None:
 
 def _runs_elsewhere(trial: FrozenTrial) -> bool:
     """Whether another `qhpo run` works on it. One of another program gives no sign of life."""
-    return outcome(trial) is Outcome.RUNNING and SAMPLER in trial.user_attrs
+    return status(trial) is Status.RUNNING and SAMPLER in trial.user_attrs
 
 
-def _seconds_per_trial(trials: list[FrozenTrial]) -> float | None:
+def _seconds_per_trial(trials: list[FrozenTrial]) -> float:
+    """Of the recent ones; infinite if none has ended."""
     spans = [
         trial.duration.total_seconds()
         for trial in trials
-        if trial.duration is not None and outcome(trial).finished
+        if trial.duration is not None and status(trial).finished
     ]
     recent = spans[-_RECENT:]
-    return sum(recent) / len(recent) if recent else None
+    return sum(recent) / len(recent) if recent else math.inf
 
 
 def _checked(value: object, n_objectives: int) -> float | list[float]:

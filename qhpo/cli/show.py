@@ -10,19 +10,20 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 from rich.text import Text
 
-from qhpo.cli.formats import number, plural
-from qhpo.cli.options import WholeNumber, examples, storage_option
+from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import (
     anneals,
     facts,
+    number,
     output,
+    plural,
     print_best,
     print_trials,
     table,
     time_spent,
     trial_counts,
 )
-from qhpo.cli.storage import open_storage, readable_errors, shown_url
+from qhpo.cli.storage import open_storage, readable_errors, shown_url, storage_option
 from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SAMPLER, SEED, SOLVER, best_trials, metrics
 from qhpo.errors import QhpoError
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
+import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy.engine import URL, make_url
@@ -17,7 +18,11 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from qhpo.errors import QhpoError
 
-__all__ = ["open_storage", "readable_errors", "shown_url"]
+__all__ = ["DEFAULT_URL", "open_storage", "readable_errors", "shown_url", "storage_option"]
+
+DEFAULT_URL = "sqlite:///qhpo.db"
+"""A file in the working directory."""
+
 
 # A worker that is silent for the grace period is taken for dead and its trial for failed. The
 # period must cover a solver or a training step that holds the interpreter lock.
@@ -30,6 +35,20 @@ _SQLITE_LOCK_SECONDS = 60
 _OPEN_ATTEMPTS = 5
 
 _PASSWORD = re.compile(r":[^:/@]*@")
+
+_P = ParamSpec("_P")
+
+
+def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Adds ``--storage``, with the same default for every command."""
+    option = click.option(
+        "--storage",
+        metavar="URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="Database that keeps the study.",
+    )
+    return option(command)
 
 
 def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:

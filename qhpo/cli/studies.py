@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.errors import QhpoError
 from qhpo.problem import OVER_BUDGET, Problem
-from qhpo.timing import WALL_SECONDS
+from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
     "DIRECTION",
@@ -25,12 +25,12 @@ __all__ = [
     "SEED",
     "SOLVER",
     "Choices",
-    "Outcome",
+    "Status",
     "best_trials",
     "count",
     "enter_study",
     "metrics",
-    "outcome",
+    "status",
     "suggesting_seconds",
     "training_seconds",
 ]
@@ -45,7 +45,7 @@ SOLVER = "qhpo:solver"
 ERROR = "qhpo:error"
 
 
-class Outcome(Enum):
+class Status(Enum):
     """What became of a trial.
 
     Interrupted: its process was stopped before the objective ended. Over budget: pruned without
@@ -63,12 +63,7 @@ class Outcome(Enum):
     @property
     def finished(self) -> bool:
         """Whether the trial counts towards the total that `qhpo run --trials` asks for."""
-        return self in (
-            Outcome.COMPLETE,
-            Outcome.PRUNED,
-            Outcome.OVER_BUDGET,
-            Outcome.FAILED,
-        )
+        return self not in (Status.INTERRUPTED, Status.RUNNING, Status.WAITING)
 
 
 @dataclass(frozen=True)
@@ -88,15 +83,15 @@ class Choices:
     max_params: int | None = None
 
 
-def outcome(trial: FrozenTrial) -> Outcome:
+def status(trial: FrozenTrial) -> Status:
     """What became of a trial, also of one that another Optuna program made."""
     if trial.state == TrialState.FAIL:
         # A trial of `qhpo run` that ended by itself says why; one that was cut off cannot.
         cut_off = SAMPLER in trial.user_attrs and ERROR not in trial.user_attrs
-        return Outcome.INTERRUPTED if cut_off else Outcome.FAILED
+        return Status.INTERRUPTED if cut_off else Status.FAILED
     if trial.state == TrialState.PRUNED and OVER_BUDGET in trial.user_attrs:
-        return Outcome.OVER_BUDGET
-    return Outcome(trial.state.name.lower())
+        return Status.OVER_BUDGET
+    return Status(trial.state.name.lower())
 
 
 def best_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -122,10 +117,10 @@ def metrics(study: optuna.Study) -> list[str]:
     return study.metric_names or [f"value {i}" for i in range(1, n + 1)]
 
 
-def count(trials: Sequence[FrozenTrial]) -> dict[Outcome, int]:
-    """How many trials had each outcome, in the order of `Outcome`, without zeros."""
-    outcomes = [outcome(trial) for trial in trials]
-    return {kind: outcomes.count(kind) for kind in Outcome if kind in outcomes}
+def count(trials: Sequence[FrozenTrial]) -> dict[Status, int]:
+    """How many trials had each status, in the order of `Status`, without zeros."""
+    statuses = [status(trial) for trial in trials]
+    return {kind: statuses.count(kind) for kind in Status if kind in statuses}
 
 
 def suggesting_seconds(trial: FrozenTrial) -> float:
@@ -135,7 +130,7 @@ def suggesting_seconds(trial: FrozenTrial) -> float:
 
 def training_seconds(trial: FrozenTrial) -> float:
     """Wall-clock seconds the objective took; 0 for a trial that did not come to its end."""
-    if trial.duration is None or not outcome(trial).finished:
+    if trial.duration is None or not status(trial).finished:
         return 0.0
     return max(trial.duration.total_seconds() - suggesting_seconds(trial), 0.0)
 
@@ -168,73 +163,70 @@ def enter_study(
         pruner=optuna.pruners.NopPruner(),
         load_if_exists=True,
     )
-    known = study.user_attrs
-    if study.get_trials(deepcopy=False):
-        _check_same(study, problem, seed, max_params)
-    else:
-        # Nothing was tried yet: the choices are still free.
-        known = {}
-    _check_direction(study, problem)
+    is_new = not study.get_trials(deepcopy=False)
+    misfit = "" if is_new else _misfit(study, problem, seed, max_params)
+    if misfit := misfit or _other_direction(study, problem):
+        raise QhpoError(f"{misfit} choose another name with --study")
+    # Where nothing was tried yet, the choices are still free.
+    known = {} if is_new else study.user_attrs
     chosen = Choices(
         sampler=sampler or known.get(SAMPLER, "qubo"),
         solver=solver or known.get(SOLVER, "neal"),
         seed=int(known.get(SEED, 0)) if seed is None else seed,
         max_params=known.get(MAX_PARAMS) if max_params is None else max_params,
     )
-    if not known:
-        study.set_user_attr(PROBLEM, problem.name)
-        study.set_user_attr(DIRECTION, " and ".join(problem.directions))
-        if problem.metrics:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                study.set_metric_names(list(problem.metrics))
-        study.set_user_attr(SEED, chosen.seed)
-        study.set_user_attr(SAMPLER, chosen.sampler)
-        if chosen.sampler == "qubo":
-            study.set_user_attr(SOLVER, chosen.solver)
-        # An attribute cannot be removed, and one of an earlier attempt would count.
-        if chosen.max_params is not None or MAX_PARAMS in study.user_attrs:
-            study.set_user_attr(MAX_PARAMS, chosen.max_params)
+    if is_new:
+        _remember(study, problem, chosen)
     return study, chosen
 
 
-def _check_same(
-    study: optuna.Study, problem: Problem, seed: int | None, max_params: int | None
-) -> None:
-    known = study.user_attrs
+def _remember(study: optuna.Study, problem: Problem, chosen: Choices) -> None:
+    """Store what the study is started with."""
+    study.set_user_attr(PROBLEM, problem.name)
+    study.set_user_attr(DIRECTION, " and ".join(problem.directions))
+    if problem.metrics:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(problem.metrics))
+    study.set_user_attr(SEED, chosen.seed)
+    study.set_user_attr(SAMPLER, chosen.sampler)
+    if chosen.sampler == "qubo":
+        study.set_user_attr(SOLVER, chosen.solver)
+    # An attribute cannot be removed, and one of an earlier attempt would count.
+    if chosen.max_params is not None or MAX_PARAMS in study.user_attrs:
+        study.set_user_attr(MAX_PARAMS, chosen.max_params)
+
+
+def _misfit(study: optuna.Study, problem: Problem, seed: int | None, max_params: int | None) -> str:
+    """Why trials of the problem cannot join those of the study; empty if they can."""
+    name, known = study.study_name, study.user_attrs
     if PROBLEM not in known:
-        raise QhpoError(
-            f"`qhpo run` continues only studies that it started, and {study.study_name} was made "
-            "by another program; choose another name with --study"
+        return (
+            f"`qhpo run` continues only studies that it started, and {name} was made by another "
+            "program;"
         )
     if known[PROBLEM] != problem.name:
-        raise QhpoError(
-            f"a study belongs to one problem: {study.study_name} tunes {known[PROBLEM]}, not "
-            f"{problem.name}; choose another name with --study"
-        )
+        return f"a study belongs to one problem: {name} tunes {known[PROBLEM]}, not {problem.name};"
     if seed not in (None, known[SEED]):
-        raise QhpoError(
-            f"a study trains with one seed, or its values could not be compared: "
-            f"{study.study_name} has seed {known[SEED]}, got {seed}; leave --seed out, or choose "
-            "another name with --study"
+        return (
+            f"a study trains with one seed, or its values could not be compared: {name} has seed "
+            f"{known[SEED]}, got {seed}; leave --seed out, or"
         )
-    if max_params not in (None, known.get(MAX_PARAMS)):
-        raise QhpoError(
-            f"a study keeps its size budget: {study.study_name} was started with "
-            f"{_budget(known.get(MAX_PARAMS))}, got {max_params}; leave --max-params out, or "
-            "choose another name with --study"
+    budget = known.get(MAX_PARAMS)
+    if max_params not in (None, budget):
+        said = "no --max-params" if budget is None else f"--max-params {budget}"
+        return (
+            f"a study keeps its size budget: {name} was started with {said}, got {max_params}; "
+            "leave --max-params out, or"
         )
+    return ""
 
 
-def _budget(max_params: int | None) -> str:
-    return "no --max-params" if max_params is None else f"--max-params {max_params}"
-
-
-def _check_direction(study: optuna.Study, problem: Problem) -> None:
+def _other_direction(study: optuna.Study, problem: Problem) -> str:
     directions = [direction.name.lower() for direction in study.directions]
-    if directions != list(problem.directions):
-        raise QhpoError(
-            f"a study keeps its direction: {study.study_name} has {' and '.join(directions)}, "
-            f"{problem.name} has {' and '.join(problem.directions)}; choose another name with "
-            "--study"
-        )
+    if directions == list(problem.directions):
+        return ""
+    return (
+        f"a study keeps its direction: {study.study_name} has {' and '.join(directions)}, "
+        f"{problem.name} has {' and '.join(problem.directions)};"
+    )

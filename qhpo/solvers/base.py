@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.plugins import missing_packages
 from qhpo.solvers.report import REPORT, SolverReport
 
 __all__ = ["Reads", "Solver", "SolverInfo"]
@@ -135,11 +135,4 @@ class SolverInfo:
 
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this solver needs and this environment lacks."""
-        return tuple(name for name in self.packages if not _is_installed(name))
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of a name with dots, the package before the last one
-        return False
+        return missing_packages(self.packages)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any
 
@@ -12,27 +9,23 @@ import dimod
 
 from qhpo.encoding import ENCODINGS
 from qhpo.errors import MissingExtraError, SolverError
+from qhpo.plugins import Plugins
 from qhpo.solvers.base import Solver, SolverInfo
 from qhpo.solvers.binary import wrap_sampler
 
-__all__ = ["describe_solvers", "find_solver", "make_solver", "solver_names"]
+__all__ = ["SOLVERS", "describe_solvers", "find_solver", "make_solver", "solver_names"]
 
-_GROUP = "qhpo.solvers"
-
-
-@cache
-def _entry_points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=_GROUP)}
+SOLVERS = Plugins("qhpo.solvers", "solver", SolverInfo, SolverError)
 
 
 def solver_names() -> tuple[str, ...]:
     """Names of all registered solvers, sorted."""
-    return tuple(sorted(_entry_points()))
+    return SOLVERS.names()
 
 
 def describe_solvers() -> list[SolverInfo]:
-    """All registered solvers, by name."""
-    return [find_solver(name) for name in solver_names()]
+    """All registered solvers that can be loaded, by name."""
+    return [info for info in SOLVERS.load_all().values() if isinstance(info, SolverInfo)]
 
 
 def find_solver(name: str) -> SolverInfo:
@@ -41,26 +34,7 @@ def find_solver(name: str) -> SolverInfo:
     Raises:
         SolverError: If nothing is, or it cannot be loaded.
     """
-    point = _entry_points().get(name)
-    if point is None:
-        close = difflib.get_close_matches(name, solver_names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "see `qhpo solvers`"
-        raise SolverError(
-            f"a solver must be one of: {', '.join(solver_names())}; got {name!r}; {hint}"
-        )
-    try:
-        info = point.load()
-    except Exception as error:
-        raise SolverError(
-            f"the solver {name} cannot be loaded: {type(error).__name__}: {error}; update or "
-            "uninstall the package that brings it"
-        ) from error
-    if not isinstance(info, SolverInfo):
-        raise SolverError(
-            f"an entry point of {_GROUP} must be a SolverInfo; got {info!r} as {name}; correct "
-            "the package that brings it"
-        )
-    return info
+    return SOLVERS.load(name)
 
 
 def make_solver(

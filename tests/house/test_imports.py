@@ -67,7 +67,7 @@ def _heavy_after(statement: str) -> set[str]:
         "import qhpo.cli",
         "import qhpo_problems",
         "import qhpo_integrations",
-        "from qhpo.problem import load_problems; load_problems()",
+        "from qhpo.problem import PROBLEMS; PROBLEMS.load_all()",
     ],
 )
 def test_import_is_light(statement: str) -> None:

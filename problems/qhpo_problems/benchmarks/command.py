@@ -18,8 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from qhpo.cli.app import Interrupted
-from qhpo.cli.options import WholeNumber, examples
+from qhpo.cli.options import Interrupted, WholeNumber, examples
 from qhpo.cli.report import output
 from qhpo_problems.benchmarks.ablation import ABLATIONS
 from qhpo_problems.benchmarks.constrained import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qhpo.cli.formats import plural
+from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.summary import LOG_FLOOR, collect, standard_error

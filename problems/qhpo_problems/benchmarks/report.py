@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from qhpo.cli.formats import plural
+from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.records import RunRecord
 from qhpo_problems.benchmarks.sheets import (
     Cell,

@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from qhpo.timing import CPU_SECONDS, TimedSampler
+from qhpo.wrappers import CPU_SECONDS, TimedSampler
 from qhpo_problems.benchmarks.grid import WARM_UP_TRIALS, Task, run_tasks
 from qhpo_problems.benchmarks.provenance import fingerprint, package_versions
 from qhpo_problems.benchmarks.records import RunCache, RunRecord

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from qhpo.acquisition.annealed import annealed_levels, restrict
+
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.solvers import describe_solvers, make_solver
 

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from qhpo.acquisition.expected_improvement import ensemble_log_ei, log_h
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 from scipy.stats import norm
-
-from qhpo.acquisition.expected_improvement import ensemble_log_ei, log_h
 
 
 def _log_h_by_quadrature(z: float) -> float:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qhpo.acquisition.local_search import LogEI, Region, climb
+from qhpo.acquisition.novelty import Novelty
 from scipy.stats import norm
 
-from qhpo.acquisition.novelty import Novelty
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 

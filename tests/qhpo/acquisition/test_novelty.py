@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
-
 from qhpo.acquisition.novelty import Novelty
+
 from qhpo.space import Axis, Space
 from qhpo.surrogate.anova_gp import AnovaGP
 

@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from qhpo.acquisition.penalized import constrained_samples
 
 from qhpo import constraints as c
-from qhpo.acquisition.penalized import constrained_samples
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves, PenaltyWeights
 from qhpo.solvers import Reads, make_solver

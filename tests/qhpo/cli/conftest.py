@@ -1,4 +1,4 @@
-"""A package with tiny problems and commands, found as any installed package is."""
+"""A package with tiny problems, solvers and commands, found as any installed package is."""
 
 from __future__ import annotations
 
@@ -36,11 +36,18 @@ slow = tiny_problems:SLOW
 stopping = tiny_problems:STOPPING
 text = tiny_problems:TEXT
 unprepared = tiny_problems:UNPREPARED
+wrong = tiny_problems:TEXTUAL
+
+[qhpo.solvers]
+bare = tiny_problems:BARE
+far = tiny_problems:FAR
+odd = no_such_module:SOLVER
+spy = tiny_problems:SPY
 
 [qhpo.commands]
 greet = tiny_problems:greet
 snapped = no_such_module:command
-textual = tiny_problems:NO_COMMAND
+textual = tiny_problems:TEXTUAL
 run = tiny_problems:greet
 """
 
@@ -48,8 +55,11 @@ run = tiny_problems:greet
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-import qhpo.cli.storage as storage
-storage._GRACE_SECONDS = {grace}
+from optuna.storages import RDBStorage
+opened = RDBStorage.__init__
+RDBStorage.__init__ = lambda self, *args, **kwargs: opened(
+    self, *args, **(kwargs | {{"grace_period": {grace}}})
+)
 from qhpo.cli import main
 sys.exit(main())
 """

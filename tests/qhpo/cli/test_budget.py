@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.cli import main
-from qhpo.cli.studies import Outcome, count
+from qhpo.cli.studies import Status, count
 
 URL = "sqlite:///qhpo.db"
 
@@ -39,7 +39,7 @@ def test_qubo_suggests_nothing_over_the_budget(tiny: Path) -> None:
     assert run("--study", "free", "--trials", 4, sampler="qubo") == 0
 
     found = trials()
-    assert count(found) == {Outcome.COMPLETE: 12}
+    assert count(found) == {Status.COMPLETE: 12}
     assert trained(found) == [size(trial) for trial in found]
     assert max(trained(found)) == BUDGET
     assert max(trained(trials("free"))) > BUDGET
@@ -84,7 +84,7 @@ def test_a_pruned_trial_within_the_budget_is_only_pruned(
     study = optuna.load_study(study_name="sized", storage=URL)
     study.tell(study.ask(), state=TrialState.PRUNED)
 
-    assert count(study.trials)[Outcome.PRUNED] == 1
+    assert count(study.trials)[Status.PRUNED] == 1
 
 
 def test_a_study_keeps_its_budget(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,21 +124,8 @@ def test_a_study_without_trials_takes_another_budget(tiny: Path) -> None:
     for total in (3, 8):  # the second run goes by what the first one stored
         assert run("--trials", total) == 0
 
-    assert count(trials()) == {Outcome.COMPLETE: 8}
+    assert count(trials()) == {Status.COMPLETE: 8}
     assert max(trained(trials()[3:])) > 3
-
-
-def test_the_command_to_continue_has_the_budget(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*args: object, **kwargs: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("qhpo.cli.run.open_storage", interrupted)
-
-    assert run("--max-params", BUDGET) == 130
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.endswith("continue with: qhpo run sized --sampler random --max-params 8")
 
 
 def test_the_help_says_what_happens_to_other_samplers(

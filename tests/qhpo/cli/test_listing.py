@@ -1,18 +1,19 @@
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
-import dimod
-import numpy as np
 import pytest
 from dwave.system.testing import MockDWaveSampler
 
 from qhpo.cli import main
-from qhpo.cli.listing import _small_model
-from qhpo.encoding import eliminate
-from qhpo.errors import SolverError
 from qhpo.solvers import describe_solvers, find_solver
+
+BROKEN = (
+    "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'; update or uninstall "
+    "that package"
+)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -27,11 +28,12 @@ def test_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cnn-digits" in " ".join(printed)
     at = printed.index("hungry Needs what is not there.")
     assert printed[at + 1] == 'missing; pip install "qhpo[torch]"'
-    broken = "ModuleNotFoundError: No module named 'no_such_module'"
-    assert f"absent cannot be loaded: {broken}" in printed
+    # A package that is broken hides none of the others.
+    assert f"absent the problem absent of the package tiny {BROKEN}" in printed
+    assert "must be a qhpo.problem.Problem; wrong of the package tiny is a str" in str(printed)
 
 
-def test_solvers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_solvers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solvers"]) == 0
 
     printed = lines(capsys)
@@ -40,30 +42,7 @@ def test_solvers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
         assert "missing" not in line
 
 
-def test_a_solver_whose_packages_are_missing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from qhpo.solvers import SolverInfo
-
-    def make() -> object:
-        raise AssertionError("listed, not made")
-
-    infos = {
-        "far": SolverInfo(
-            "far",
-            "Somewhere else.",
-            make,
-            encodings=("one-hot", "binary"),
-            limits="12 bits",
-            cost="a cent a call",
-            packages=("no_such_package",),
-            extra="qpu",
-        ),
-        "bare": SolverInfo("bare", "Of another package.", make, packages=("no_such_package",)),
-    }
-    monkeypatch.setattr("qhpo.solvers.solver_names", lambda: tuple(infos))
-    monkeypatch.setattr("qhpo.solvers.find_solver", infos.__getitem__)
-
+def test_a_solver_whose_packages_are_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solvers"]) == 0
 
     printed = lines(capsys)
@@ -71,13 +50,12 @@ def test_a_solver_whose_packages_are_missing(
     assert printed[first + 1 : first + 5] == [
         "limit: 12 bits",
         "cost: a cent a call",
-        "encodings: one-hot, binary",
+        "encodings: one-hot, domain-wall",
         'missing; pip install "qhpo[qpu]"',
     ]
-    assert (
-        printed[printed.index("bare Of another package.") + 1]
-        == "missing; pip install no_such_package"
-    )
+    bare = printed.index("bare Of another package.")
+    assert printed[bare + 1] == "missing; pip install no_such_package"
+    assert f"odd the solver odd of the package tiny {BROKEN}" in printed
 
 
 @pytest.fixture
@@ -162,27 +140,9 @@ class TestCheck:
         assert not out
         assert "did you mean 'neal'?" in err
 
-    def test_the_model_is_not_trivial(self) -> None:
-        # Variables that do not depend on each other would not test a solver.
-        tables = _small_model()
-        model = tables.to_dqm()
-        assert model.num_variables() == 4
-        assert model.num_cases() == 12
-        assert model.num_variable_interactions() == 6
-        # Nor would a model that elimination solves, wholly or in part.
-        assert eliminate(tables).tables.sizes.tolist() == [3, 3, 3, 3]
-        alone = np.array([[model.get_linear(v).argmin() for v in model.variables]])
-        best = dimod.ExactDQMSolver().sample_dqm(model).first.energy
-        assert tables.energies(alone)[0] > best + 1.0
+    def test_the_model_is_not_trivial(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["solvers", "--check", "spy"]) == 0
 
-
-def test_a_solver_that_cannot_be_loaded(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def find(name: str) -> object:
-        raise SolverError(f"the solver {name} cannot be loaded: it is broken")
-
-    monkeypatch.setattr("qhpo.solvers.solver_names", lambda: ("odd",))
-    monkeypatch.setattr("qhpo.solvers.find_solver", find)
-    assert main(["solvers"]) == 0
-    assert "odd the solver odd cannot be loaded: it is broken" in lines(capsys)
+        # Four variables of three values: elimination has solved no part of the model, as it does
+        # where variables do not depend on each other, and the solver gets all of it.
+        assert importlib.import_module("tiny_problems").SEEN_BITS == [12]

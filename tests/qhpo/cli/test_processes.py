@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from qhpo.cli.studies import Outcome, count, outcome
+from qhpo.cli.studies import Status, count, status
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -43,7 +43,7 @@ def test_ctrl_c_then_continue(tiny: Path, start: Start) -> None:
     last = "qhpo: stopped; continue with: qhpo run gated --trials 8 --sampler random"
     assert err.splitlines()[-1] == last
     assert "Traceback" not in err
-    assert count(trials(tiny)) == {Outcome.COMPLETE: 3, Outcome.INTERRUPTED: 1}
+    assert count(trials(tiny)) == {Status.COMPLETE: 3, Status.INTERRUPTED: 1}
 
     (tiny / "open").touch()
     process = start(*GATED, "8")
@@ -52,7 +52,7 @@ def test_ctrl_c_then_continue(tiny: Path, start: Start) -> None:
     assert process.returncode == 0
     assert "continuing gated: 3 of 8 trials are done" in err
     assert "look at it  qhpo show gated" in out
-    assert count(trials(tiny)) == {Outcome.COMPLETE: 8, Outcome.INTERRUPTED: 1}
+    assert count(trials(tiny)) == {Status.COMPLETE: 8, Status.INTERRUPTED: 1}
 
 
 def test_a_killed_process_blocks_nothing(tiny: Path, start: Start) -> None:
@@ -60,14 +60,14 @@ def test_a_killed_process_blocks_nothing(tiny: Path, start: Start) -> None:
     wait_for_trial_3(tiny)
     process.kill()
     process.communicate()
-    assert count(trials(tiny)) == {Outcome.COMPLETE: 3, Outcome.RUNNING: 1}
+    assert count(trials(tiny)) == {Status.COMPLETE: 3, Status.RUNNING: 1}
 
     (tiny / "open").touch()
     process = start(*GATED, "4", grace=2)
     process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0
-    assert count(trials(tiny)) == {Outcome.COMPLETE: 4, Outcome.INTERRUPTED: 1}
+    assert count(trials(tiny)) == {Status.COMPLETE: 4, Status.INTERRUPTED: 1}
 
 
 def test_a_live_worker_keeps_its_trial(tiny: Path, start: Start) -> None:
@@ -83,7 +83,7 @@ def test_a_live_worker_keeps_its_trial(tiny: Path, start: Start) -> None:
         worker.communicate(timeout=PATIENCE)
 
     assert [first.returncode, second.returncode] == [0, 0]
-    assert count(trials(tiny)) == {Outcome.COMPLETE: 4}
+    assert count(trials(tiny)) == {Status.COMPLETE: 4}
 
 
 def test_two_workers_share_a_new_study(tiny: Path, start: Start) -> None:
@@ -95,7 +95,7 @@ def test_two_workers_share_a_new_study(tiny: Path, start: Start) -> None:
     found = trials(tiny, "slow")
     # Both may take the last free place at the same moment.
     assert 12 <= len(found) <= 13
-    assert {outcome(trial) for trial in found} == {Outcome.COMPLETE}
+    assert {status(trial) for trial in found} == {Status.COMPLETE}
     drawn = [trial.params["x"] for trial in found]
     assert len(set(drawn)) == len(drawn)
     spans = sorted((t.datetime_start, t.datetime_complete) for t in found)  # type: ignore[type-var]

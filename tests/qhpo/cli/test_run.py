@@ -7,12 +7,12 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
-from qhpo.cli import main, samplers, storage
-from qhpo.cli.studies import Outcome, outcome
-from qhpo.timing import CPU_SECONDS, WALL_SECONDS
+from qhpo.cli import main, storage
+from qhpo.cli.studies import Status, status
+from qhpo.wrappers import CPU_SECONDS, WALL_SECONDS
 
 URL = "sqlite:///qhpo.db"
 
@@ -218,7 +218,7 @@ def test_failures_are_shown_counted_and_survived(
     assert run("flaky", "--trials", 6) == 0
 
     trials = load("flaky").trials
-    assert [outcome(trial) for trial in trials] == [Outcome.COMPLETE, Outcome.FAILED] * 3
+    assert [status(trial) for trial in trials] == [Status.COMPLETE, Status.FAILED] * 3
     printed = capsys.readouterr()
     assert "trials      3 complete, 3 failed\n" in printed.out
     error = trials[1].user_attrs["qhpo:error"]
@@ -285,31 +285,27 @@ def test_an_interrupted_trial_is_done_again(tiny: Path, capsys: pytest.CaptureFi
     assert err.splitlines()[-1] == f"qhpo: stopped; continue with: {again}"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert main(again.split()[1:]) == 0
-    assert [outcome(trial) for trial in load("stopping").trials] == [
-        *[Outcome.COMPLETE] * 3,
-        Outcome.INTERRUPTED,
-        *[Outcome.COMPLETE] * 3,
+    assert [status(trial) for trial in load("stopping").trials] == [
+        *[Status.COMPLETE] * 3,
+        Status.INTERRUPTED,
+        *[Status.COMPLETE] * 3,
     ]
 
 
 def test_ctrl_c_between_trials_leaves_none_running(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Interrupting(RandomSampler):
-        def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-            if trial.number == 1:
-                signal.raise_signal(signal.SIGINT)
-
-    def build(*args: Any, **kwargs: Any) -> BaseSampler:
-        return Interrupting()
+    def interrupt(self: object, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if trial.number == 1:
+            signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr("qhpo.cli.run.build_sampler", build)
+    monkeypatch.setattr(RandomSampler, "before_trial", interrupt)
 
     assert run("parabola", "--trials", 3) == 130
-    assert [outcome(t) for t in load("parabola").trials] == [
-        Outcome.COMPLETE,
-        Outcome.INTERRUPTED,
+    assert [status(t) for t in load("parabola").trials] == [
+        Status.COMPLETE,
+        Status.INTERRUPTED,
     ]
 
 
@@ -326,8 +322,8 @@ def test_a_trial_left_behind_is_waited_for_and_done_again(
     assert run("parabola", "--trials", 3) == 0
 
     assert "waiting for 1 trial of another process" in capsys.readouterr().err
-    found = [Outcome.COMPLETE, Outcome.COMPLETE, Outcome.INTERRUPTED, Outcome.COMPLETE]
-    assert [outcome(trial) for trial in load("parabola").trials] == found
+    found = [Status.COMPLETE, Status.COMPLETE, Status.INTERRUPTED, Status.COMPLETE]
+    assert [status(trial) for trial in load("parabola").trials] == found
 
 
 def test_a_trial_of_a_program_without_heartbeat_is_left_alone(tiny: Path) -> None:
@@ -336,8 +332,8 @@ def test_a_trial_of_a_program_without_heartbeat_is_left_alone(tiny: Path) -> Non
 
     assert run("parabola", "--trials", 2) == 0
 
-    found = [Outcome.COMPLETE, Outcome.RUNNING, Outcome.COMPLETE]
-    assert [outcome(trial) for trial in load("parabola").trials] == found
+    found = [Status.COMPLETE, Status.RUNNING, Status.COMPLETE]
+    assert [status(trial) for trial in load("parabola").trials] == found
 
 
 def test_a_storage_that_breaks_during_a_trial(
@@ -376,7 +372,7 @@ def test_a_heartbeat_that_fails_is_quiet(tiny: Path, monkeypatch: pytest.MonkeyP
     assert printed == []
 
 
-def test_the_command_to_continue_hides_the_password(
+def test_the_command_to_continue_is_the_one_given_without_a_password(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*args: object, **kwargs: object) -> None:
@@ -384,23 +380,23 @@ def test_the_command_to_continue_hides_the_password(
 
     monkeypatch.setattr("qhpo.cli.run.open_storage", interrupted)
 
-    assert run("parabola", "--storage", "postgresql://me:pw@host/db", "--study", "a b") == 130
+    url = "postgresql://me:pw@host/db"
+    assert run("sized", "--max-params", 8, "--storage", url, "--study", "a b") == 130
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
         .endswith(
-            "qhpo run parabola --study 'a b' --storage 'postgresql://me:***@host/db' "
-            "--sampler random"
+            "qhpo run sized --study 'a b' --storage 'postgresql://me:***@host/db' "
+            "--sampler random --max-params 8"
         )
     )
 
 
 def test_a_sampler_that_breaks_is_not_hidden(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(RandomSampler):
-        def after_trial(self, *args: Any) -> None:
-            raise ValueError("a bug in the sampler")
+    def broken(*args: object) -> None:
+        raise ValueError("a bug in the sampler")
 
-    monkeypatch.setattr(samplers, "RandomSampler", Broken)
+    monkeypatch.setattr(RandomSampler, "after_trial", broken)
 
     with pytest.raises(ValueError, match="a bug in the sampler"):
         run("parabola", "--trials", 2)
@@ -425,9 +421,9 @@ def test_a_result_that_comes_too_late_is_dropped(
     assert run("parabola", "--trials", 3) == 0
 
     assert "trial 1  its result came too late" in capsys.readouterr().err
-    assert [outcome(trial) for trial in load("parabola").trials] == [
-        Outcome.COMPLETE,
-        Outcome.INTERRUPTED,
-        Outcome.COMPLETE,
-        Outcome.COMPLETE,
+    assert [status(trial) for trial in load("parabola").trials] == [
+        Status.COMPLETE,
+        Status.INTERRUPTED,
+        Status.COMPLETE,
+        Status.COMPLETE,
     ]

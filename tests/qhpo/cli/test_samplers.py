@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -9,9 +10,12 @@ import pytest
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase
 
-from qhpo.cli.samplers import WorkerSampler, build_sampler, check_sampler
-from qhpo.errors import MissingExtraError, SolverError
+from qhpo.cli import main
+from qhpo.cli.run import WorkerSampler, build_sampler
+from qhpo.cli.studies import Choices
+from qhpo.problem import Problem
 
+PROBLEM = Problem("line", "", "minimize", lambda seed: lambda trial: trial.number)
 KINDS = {"tpe": TPESampler, "gp": GPSampler, "random": RandomSampler}
 
 
@@ -19,6 +23,10 @@ class TestWorkerSampler(BasicSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: WorkerSampler(lambda first: TPESampler(n_startup_trials=1, seed=first))
+
+
+def build(name: str, seed: int, first_number: int = 0) -> BaseSampler:
+    return build_sampler(PROBLEM, Choices(name, "neal", seed), first_number)
 
 
 def values(sampler: BaseSampler, n: int, study: optuna.Study | None = None) -> list[Any]:
@@ -30,7 +38,7 @@ def values(sampler: BaseSampler, n: int, study: optuna.Study | None = None) -> l
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_new_study_is_what_the_seed_gives(name: str) -> None:
-    sampler = build_sampler(name, "neal", seed=5, first_number=0)
+    sampler = build(name, seed=5)
 
     assert type(sampler) is KINDS[name]
     assert values(sampler, 3) == values(KINDS[name](seed=5), 3)
@@ -38,17 +46,17 @@ def test_a_new_study_is_what_the_seed_gives(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_continued_study_does_not_start_over(name: str) -> None:
-    again = values(build_sampler(name, "neal", seed=5, first_number=3), 3)
+    again = values(build(name, seed=5, first_number=3), 3)
 
-    assert not set(again) & set(values(build_sampler(name, "neal", seed=5, first_number=0), 3))
-    assert again == values(build_sampler(name, "neal", seed=5, first_number=3), 3)
+    assert not set(again) & set(values(build(name, seed=5), 3))
+    assert again == values(build(name, seed=5, first_number=3), 3)
 
 
 def test_two_workers_differ_from_their_first_trial_on() -> None:
     study = optuna.create_study()
     drawn = []
     for _ in range(2):
-        worker = WorkerSampler(lambda first: build_sampler("random", "neal", 0, first))
+        worker = WorkerSampler(lambda first: build("random", 0, first))
         drawn += values(worker, 2, study)
 
     assert len(set(drawn)) == 4
@@ -62,45 +70,19 @@ def test_the_qubo_sampler_gets_the_study_s_seed() -> None:
     def third(first_number: int) -> Any:
         study = optuna.create_study()
         values(QUBOSampler(seed=7), 2, study)
-        return values(build_sampler("qubo", "neal", 7, first_number), 1, study)
+        return values(build("qubo", 7, first_number), 1, study)
 
     assert third(0) == third(2)
 
 
-def test_the_qubo_sampler_keeps_constraints_from_its_first_trial_on() -> None:
-    from optuna.distributions import IntDistribution
+def test_gp_needs_torch(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
 
-    from qhpo.constraints import relation
+    assert main(["run", "parabola", "--sampler", "gp"]) == 2
 
-    sampler = build_sampler(
-        "qubo",
-        "neal",
-        seed=0,
-        first_number=0,
-        search_space={"a": IntDistribution(0, 3), "b": IntDistribution(0, 3)},
-        constraints=[relation(("a", "b"), lambda a, b: a + b == 3)],
-    )
-    study = optuna.create_study(sampler=sampler)
-
-    study.optimize(lambda trial: trial.suggest_int("a", 0, 3) - trial.suggest_int("b", 0, 3), 4)
-
-    assert sorted(trial.params["a"] for trial in study.trials) == [0, 1, 2, 3]
-    assert all(sum(trial.params.values()) == 3 for trial in study.trials)
-
-
-def test_an_unknown_solver() -> None:
-    with pytest.raises(SolverError, match=r"neal.*got 'nael'; did you mean 'neal'"):
-        check_sampler("qubo", "nael")
-    with pytest.raises(SolverError, match="see `qhpo solvers`"):
-        build_sampler("qubo", "zzz", seed=0, first_number=0)
-
-
-def test_gp_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else find(name)
-    )
-
-    with pytest.raises(MissingExtraError, match=r"sampler gp .*torch.*qhpo\[torch\]"):
-        check_sampler("gp", "neal")
-    check_sampler("tpe", "neal")
+    err = capsys.readouterr().err
+    assert err.startswith("qhpo: the sampler gp needs the package torch, which is not installed;")
+    assert 'pip install "qhpo[torch]"' in err
+    assert main(["run", "parabola", "--sampler", "tpe", "--trials", "1"]) == 0

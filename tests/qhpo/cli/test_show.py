@@ -6,7 +6,8 @@ import optuna
 import pytest
 
 from qhpo.cli import main
-from qhpo.cli.report import anneals
+from qhpo.cli.report import duration
+from qhpo.cli.studies import suggesting_seconds, training_seconds
 from qhpo.solvers import SolverReport
 
 
@@ -60,15 +61,25 @@ def test_a_narrow_terminal(
     assert header.split()[-1] == "kind"
 
 
-def test_times_add_up(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
-    from qhpo.cli.studies import suggesting_seconds, training_seconds
+def test_training_is_told_apart_from_suggesting(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "slow", "--trials", "3", "--sampler", "random"]) == 0
+    trials = optuna.load_study(study_name="slow", storage="sqlite:///qhpo.db").trials
 
-    for trial in parabola.trials:
+    for trial in trials:
         assert trial.duration is not None
-        assert suggesting_seconds(trial) > 0
-        total = training_seconds(trial) + suggesting_seconds(trial)
-        assert total == pytest.approx(trial.duration.total_seconds())
-    assert " training, " in shown(capsys)
+        assert 0.2 <= training_seconds(trial) < trial.duration.total_seconds()
+        assert suggesting_seconds(trial) == trial.system_attrs["qhpo:suggest_wall_seconds"] > 0
+    training, suggesting = (
+        duration(sum(seconds(trial) for trial in trials))
+        for seconds in (training_seconds, suggesting_seconds)
+    )
+    out = shown(capsys)
+    assert f"time     {training} training, {suggesting} suggesting\n" in out
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[3] for row in rows] == [f"{training_seconds(trial):.2f}" for trial in trials]
+    assert [row[4] for row in rows] == [f"{suggesting_seconds(trial):.3f}" for trial in trials]
 
 
 def test_several_studies_are_listed(
@@ -178,14 +189,19 @@ def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) 
     assert "trials   2 failed\n" in out
 
 
-def test_failed_calls_are_told_apart_from_models() -> None:
+def test_failed_calls_are_told_apart_from_models(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(storage="sqlite:///qhpo.db", study_name="s")
     failed = SolverReport("cloud", 0, 0, 0, 0, 0, failed=1)
     answered = SolverReport("cloud", 2, 7, 9, 10, 5, failed=1)
-    trials = [
-        optuna.create_trial(value=0.0, user_attrs={"qhpo:anneals": {"cloud": r.as_attribute()}})
-        for r in (failed, answered)
-    ]
-    (line,) = anneals(trials[:1])
-    assert line.startswith("cloud: 0 models, 1 failed call, ")
-    (line,) = anneals(trials)
-    assert line.startswith("cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%")
+    lines = []
+    for report in (failed, answered):
+        attribute = {"cloud": report.as_attribute()}
+        study.add_trial(optuna.create_trial(value=0.0, user_attrs={"qhpo:anneals": attribute}))
+        lines += [line for line in shown(capsys).splitlines() if line.startswith("anneals")]
+
+    assert lines[0].startswith("anneals  cloud: 0 models, 1 failed call, ")
+    said = "anneals  cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%"
+    assert lines[1].startswith(said)
+    assert len(lines) == 2

@@ -3,11 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
+from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from qhpo.cli import storage
 from qhpo.cli.storage import open_storage, shown_url
 from qhpo.errors import QhpoError
 
@@ -17,14 +16,14 @@ URL = "sqlite:///a.db"
 def failing(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[Exception]:
     """Makes Optuna fail so often before it opens a storage; returns the failures to come."""
     left = list(errors)
-    original = storage.RDBStorage
+    original = RDBStorage.__init__
 
-    def opening(*args: Any, **kwargs: Any) -> optuna.storages.RDBStorage:
+    def opening(*args: Any, **kwargs: Any) -> None:
         if left:
             raise left.pop(0)
-        return original(*args, **kwargs)
+        original(*args, **kwargs)
 
-    monkeypatch.setattr(storage, "RDBStorage", opening)
+    monkeypatch.setattr(RDBStorage, "__init__", opening)
     return left
 
 

@@ -1,4 +1,4 @@
-"""Problems for the tests of the command line, installed by the fixture `tiny` as a package."""
+"""Problems, solvers and commands for the tests, installed by the fixture `tiny` as a package."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import click
+import dimod
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from qhpo.errors import QhpoError
 from qhpo.problem import Direction, Objective, Problem, Size, suggest
+from qhpo.solvers import Solver, SolverInfo, make_solver
 
 
 def _parabola(seed: int) -> Objective:
@@ -161,13 +163,46 @@ HUNGRY = Problem(
 )
 
 
+def _listed() -> Solver:
+    raise AssertionError("listed, not made")
+
+
+FAR = SolverInfo(
+    "far",
+    "Somewhere else.",
+    _listed,
+    encodings=("one-hot", "domain-wall"),
+    limits="12 bits",
+    cost="a cent a call",
+    packages=("no_such_package",),
+    extra="qpu",
+)
+BARE = SolverInfo("bare", "Of another package.", _listed, packages=("no_such_package",))
+
+
+SEEN_BITS: list[int] = []
+
+
+class _Spy(dimod.ExactSolver):
+    """Notes how many bits the models have that it samples."""
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel, **kwargs: object) -> dimod.SampleSet:
+        SEEN_BITS.append(bqm.num_variables)
+        return super().sample(bqm, **kwargs)
+
+
+SPY = SolverInfo("spy", "Looks at what it gets.", lambda: make_solver(_Spy()))
+
+
 @click.command()
 @click.option("--name", required=True)
 def greet(name: str) -> None:
     """Say hello."""
     if name == "nobody":
         raise QhpoError("a name must be of somebody; got 'nobody'; give another")
+    if name == "ctrl-c":
+        raise KeyboardInterrupt
     click.echo(f"hello {name}")
 
 
-NO_COMMAND = "just a text"
+TEXTUAL = "just a text"

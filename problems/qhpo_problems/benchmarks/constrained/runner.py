@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from qhpo.timing import CPU_SECONDS, TimedSampler
+from qhpo.wrappers import CPU_SECONDS, TimedSampler
 from qhpo_problems.benchmarks.constrained.cardinality import Cardinality
 from qhpo_problems.benchmarks.constrained.contestants import Contestant, Told
 from qhpo_problems.benchmarks.constrained.knapsack import Knapsack

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from qhpo.cli.formats import plural
+from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.arrangement import Arrangement, arrange, merged_versions
 from qhpo_problems.benchmarks.formulations.comparison import Comparison
 from qhpo_problems.benchmarks.formulations.runner import ComparisonRun

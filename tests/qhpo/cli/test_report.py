@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qhpo.cli.formats import column, duration, number, plural
+from qhpo.cli.report import column, duration, number, plural
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""What installed packages add to qhpo: problems, solvers and commands, read from entry points."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from qhpo.errors import QhpoError
+
+__all__ = ["Plugins", "missing_packages"]
+
+PluginT = TypeVar("PluginT")
+
+
+class Plugins(Generic[PluginT]):
+    """The entry points of one group, by name; each is imported when it is used.
+
+    Args:
+        group: The entry-point group, such as ``"qhpo.problems"``.
+        noun: What one of them is called, such as ``"problem"``.
+        kind: The type that all of them must have.
+        error: What is raised where a name is wrong.
+    """
+
+    def __init__(
+        self, group: str, noun: str, kind: type[PluginT], error: type[QhpoError] = QhpoError
+    ) -> None:
+        self._group = group
+        self._noun = noun
+        self._kind = kind
+        self._error = error
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._points()))
+
+    def package(self, name: str) -> str:
+        """The installed package that brings a name."""
+        point = self._points()[name]
+        return point.module.partition(".")[0] if point.dist is None else point.dist.name
+
+    def load(self, name: str) -> PluginT:
+        """What is registered under a name.
+
+        Raises:
+            QhpoError: If nothing is, it cannot be imported, or it is of another type.
+        """
+        point = self._points().get(name)
+        if point is None:
+            near = get_close_matches(name, self.names(), n=1)
+            raise self._error(
+                f"a {self._noun} must be one of: {', '.join(self.names()) or 'none'}; got "
+                f"{name!r}; {f'did you mean {near[0]!r}?' if near else f'see `qhpo {self._noun}s`'}"
+            )
+        try:
+            plugin = point.load()
+        except Exception as error:  # the package's own code runs, and may raise anything
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            raise self._error(
+                f"the {self._noun} {name} of the package {self.package(name)} cannot be loaded: "
+                f"{cause}; update or uninstall that package"
+            ) from error
+        if not isinstance(plugin, self._kind):
+            raise self._error(
+                f"an entry point of the group {self._group} must be a {self._kind.__module__}."
+                f"{self._kind.__qualname__}; {name} of the package {self.package(name)} is "
+                f"a {type(plugin).__name__}; update or uninstall that package"
+            )
+        return plugin
+
+    def load_all(self) -> dict[str, PluginT | QhpoError]:
+        """Every name, sorted, with what is registered, or the error that says what is wrong."""
+        found: dict[str, PluginT | QhpoError] = {}
+        for name in self.names():
+            try:
+                found[name] = self.load(name)
+            except QhpoError as error:
+                found[name] = error
+        return found
+
+    def _points(self) -> dict[str, EntryPoint]:
+        return _read(self._group, tuple(sys.path))
+
+
+def missing_packages(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some import names that cannot be imported here."""
+    return tuple(name for name in names if not _is_installed(name))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of a name with dots, the package before the last one
+        return False
+
+
+@cache
+def _read(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Entry points of the packages on a search path; of two with one name that found first."""
+    return {point.name: point for point in reversed(entry_points(group=group))}
