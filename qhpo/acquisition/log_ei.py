@@ -102,6 +102,7 @@ class Novelty:
         self._space = space
         self._observed = observed
         self._reach = [reach(axis) for axis in space.axes]
+        self._last: dict[int, tuple[float, FloatArray]] = {}
         # Without values between levels, what is not visited has novelty 1.
         self._is_constant = not any(self._reach)
 
@@ -135,9 +136,17 @@ class Novelty:
         """Log novelty of a configuration, shape (d,), with one axis at P coordinates: (P,)."""
         if self._is_constant:
             return np.zeros(len(points))
-        same = np.concatenate([self._sameness(i, x[[i]]) for i in range(len(x))])  # (d, n)
-        others = np.delete(same, axis, axis=0).prod(axis=0)
-        return _log_novelty(others * self._sameness(axis, points))
+        others = [self._sameness_at(i, c) for i, c in enumerate(x.tolist()) if i != axis]
+        same = np.prod(np.reshape(others, (-1, len(self._observed))), axis=0)
+        return _log_novelty(same * self._sameness(axis, points))
+
+    def _sameness_at(self, axis: int, coordinate: float) -> FloatArray:
+        """With the observations, shape (n,): a search along the axes in turn asks it often."""
+        known = self._last.get(axis)
+        if known is None or known[0] != coordinate:
+            known = coordinate, self._sameness(axis, np.array([coordinate]))[0]
+            self._last[axis] = known
+        return known[1]
 
     def _sameness(self, axis: int, points: FloatArray) -> FloatArray:
         """1 - m_i of coordinates with the observations, (P,) to (P, n)."""
