@@ -1,27 +1,27 @@
-"""Benchmarks with known optima, and the runner that compares samplers on them.
+"""Benchmarks with known optima, and the suites that compare methods on them.
 
-`run_grid` runs samplers by name, also variants of your own, on tables by name and returns one
-`RunRecord` per run; `summarize`, `print_report` and `write_report` make the comparison of them.
+`load_suite` gives a `Suite` by name; with ``dataclasses.replace(suite, methods={...})`` it compares
+variants of your own. `run_suite` runs methods by name on tables by name and returns one `Record`
+per run; `print_report`, `write_report` and `draw` show the `Results` of them.
 """
 
-from qhpo_problems.benchmarks.records import RunRecord
+from qhpo_problems.benchmarks.plot import draw
 from qhpo_problems.benchmarks.report import print_report, write_report
-from qhpo_problems.benchmarks.runner import run_grid, run_trials
-from qhpo_problems.benchmarks.samplers import SAMPLERS, SamplerFactory
-from qhpo_problems.benchmarks.summary import Summary, summarize
-from qhpo_problems.benchmarks.tabular import TabularProblem, load_table, table_names
+from qhpo_problems.benchmarks.results import Results
+from qhpo_problems.benchmarks.run import run_suite
+from qhpo_problems.benchmarks.store import Record
+from qhpo_problems.benchmarks.suite import Metric, Suite, Task, load_suite, suite_names
 
 __all__ = [
-    "SAMPLERS",
-    "RunRecord",
-    "SamplerFactory",
-    "Summary",
-    "TabularProblem",
-    "load_table",
+    "Metric",
+    "Record",
+    "Results",
+    "Suite",
+    "Task",
+    "draw",
+    "load_suite",
     "print_report",
-    "run_grid",
-    "run_trials",
-    "summarize",
-    "table_names",
+    "run_suite",
+    "suite_names",
     "write_report",
 ]

@@ -1,11 +1,10 @@
-"""`qhpo bench`: samplers compared, solvers compared, and formulations with other methods."""
+"""`qhpo bench`: compare the methods of a suite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import click
 from rich.console import Console
@@ -20,65 +19,15 @@ from rich.progress import (
 
 from qhpo.cli.options import Interrupted, WholeNumber, examples
 from qhpo.cli.report import output
-from qhpo_problems.benchmarks.ablation import ABLATIONS
-from qhpo_problems.benchmarks.constrained import (
-    CONTESTANTS,
-    print_constrained,
-    problem_names,
-    run_constrained,
-    summarize_constrained,
-    write_constrained,
-)
-from qhpo_problems.benchmarks.formulations import (
-    comparison_names,
-    load_comparison,
-    plot_comparison,
-    print_comparison,
-    run_comparison,
-    write_comparison,
-)
-from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
-from qhpo_problems.benchmarks.report import print_report, write_report
-from qhpo_problems.benchmarks.runner import run_grid
-from qhpo_problems.benchmarks.samplers import SAMPLERS
-from qhpo_problems.benchmarks.sheets import check_report_path
-from qhpo_problems.benchmarks.solvers import (
-    BASELINE,
-    contestants,
-    default_contestants,
-    print_solvers,
-    run_solvers,
-    study_names,
-    summarize_solvers,
-    write_solvers,
-)
-from qhpo_problems.benchmarks.summary import summarize
-from qhpo_problems.benchmarks.tabular import table_names
+from qhpo_problems.benchmarks.plot import check_plot_path, draw
+from qhpo_problems.benchmarks.report import check_report_path, print_report, write_report
+from qhpo_problems.benchmarks.results import Results
+from qhpo_problems.benchmarks.run import check_names, run_suite
+from qhpo_problems.benchmarks.suite import Suite, load_suite, suite_names
 
 __all__ = ["bench"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-_TRIALS = 100
-_SEEDS = 10
-_SEEDS_CONSTRAINED = 5
-_SEEDS_SOLVERS = 5
-_SEEDS_FORMULATIONS = 5
-
-ValueT = TypeVar("ValueT")
-
-
-class _Finished(Protocol):
-    """What the progress bar tells of: a run of a sampler, or the models of a study."""
-
-    @property
-    def sampler(self) -> str: ...
-
-    @property
-    def table(self) -> str: ...
-
-    @property
-    def seed(self) -> int: ...
 
 
 @click.command(
@@ -92,7 +41,7 @@ class _Finished(Protocol):
 )
 @click.option(
     "--suite",
-    type=click.Choice(["tables", "constrained", "solvers", *comparison_names()]),
+    type=click.Choice(suite_names()),
     default="tables",
     show_default=True,
     help="Tables of recorded trainings, combinatorial problems with constraints, solvers on the "
@@ -102,10 +51,10 @@ class _Finished(Protocol):
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default=f"{','.join(SAMPLERS)}; constrained: {','.join(CONTESTANTS)}; "
-    "solvers: those that take every size; formulations: all methods",
-    help="What to compare; ablation, on tables: qubo, and qubo with parts changed. Solvers are "
-    f"named with their encoding, such as neal:one-hot; {BASELINE} is always among them.",
+    show_default="tables: qubo,tpe,gp,random; solvers: those that take every size; others: all",
+    help="What to compare, whatever the methods of the suite are; a wrong name lists them. "
+    "ablation, on tables: qubo, and qubo with parts changed. Solvers are named with their "
+    "encoding, such as neal:one-hot; descent is always among them.",
 )
 @click.option(
     "--tables",
@@ -118,7 +67,7 @@ class _Finished(Protocol):
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default=f"{_TRIALS}; others: each problem's own",
+    show_default="tables: 100; others: each problem's own",
     help="Trials per run; of solvers: trials that the last models are made of; formulations have "
     "none.",
 )
@@ -126,9 +75,8 @@ class _Finished(Protocol):
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default=f"{_SEEDS}; constrained: {_SEEDS_CONSTRAINED}; solvers: {_SEEDS_SOLVERS}; "
-    f"formulations: {_SEEDS_FORMULATIONS}",
-    help="Runs of each sampler on each table or problem.",
+    show_default="tables: 10; others: 5",
+    help="Runs of each method on each table.",
 )
 @click.option(
     "--first-seed",
@@ -179,178 +127,46 @@ def bench(
     """
     if out is not None:
         check_report_path(out)
+    chosen = load_suite(suite)
     if plot is not None:
-        if suite in ("constrained", "solvers"):
+        if chosen.plot is None:
             raise click.UsageError(
                 "--plot draws comparisons of formulations, and the regret curves of the suite "
                 f"tables; got --suite {suite}"
             )
         check_plot_path(plot)
+    if trials is not None and chosen.trials is None:
+        raise click.UsageError(f"--trials is of suites with trials; got --suite {suite}")
+    methods = _methods(chosen, samplers)
+    names = tuple(chosen.tables) if tables == "all" else _names("--tables", tables, chosen.tables)
+    each = range(first_seed, first_seed + (seeds or chosen.seeds))
+    # What the methods share counts as a run of its own.
+    total = (len(methods) + (chosen.inputs is not None)) * len(names) * len(each)
     console = Console(stderr=True)
-    if suite == "tables":
-        _bench_tables(
-            ",".join(SAMPLERS) if samplers is None else samplers,
-            tables,
-            trials=trials or _TRIALS,
-            seeds=range(first_seed, first_seed + (seeds or _SEEDS)),
-            jobs=jobs,
-            cache=cache,
-            out=out,
-            plot=plot,
-            console=console,
-        )
-    elif suite == "solvers":
-        _bench_solvers(
-            samplers,
-            tables,
+    with _progress(total, cache, console) as count:
+        records = run_suite(
+            *(chosen, methods, names),
+            seeds=each,
             trials=trials,
-            seeds=range(first_seed, first_seed + (seeds or _SEEDS_SOLVERS)),
-            jobs=jobs,
             cache=cache,
-            out=out,
-            console=console,
-        )
-    elif suite in comparison_names():
-        if trials is not None:
-            raise click.UsageError(f"--trials is of suites with trials; got --suite {suite}")
-        _bench_formulation(
-            suite,
-            samplers,
-            tables,
-            seeds=range(first_seed, first_seed + (seeds or _SEEDS_FORMULATIONS)),
             jobs=jobs,
-            cache=cache,
-            out=out,
-            plot=plot,
-            console=console,
+            on_run=count,
         )
-    else:
-        _bench_constrained(
-            ",".join(CONTESTANTS) if samplers is None else samplers,
-            tables,
-            trials=trials,
-            seeds=range(first_seed, first_seed + (seeds or _SEEDS_CONSTRAINED)),
-            jobs=jobs,
-            cache=cache,
-            out=out,
-            console=console,
-        )
+    results = Results.of(records)
+    print_report(chosen, results, output())
+    if out is not None:
+        write_report(chosen, results, out)
+    if plot is not None:
+        draw(chosen, results, plot)
     for path in (out, plot):
         if path is not None:
             console.print(f"Wrote {path}", highlight=False)
 
 
-def _bench_tables(
-    samplers: str,
-    tables: str,
-    *,
-    trials: int,
-    seeds: range,
-    jobs: int,
-    cache: Path,
-    out: Path | None,
-    plot: Path | None,
-    console: Console,
-) -> None:
-    if samplers == "ablation":
-        samplers = ",".join(["qubo", *ABLATIONS])
-    chosen = _samplers(samplers, {**SAMPLERS, **ABLATIONS})
-    names = _tables(tables, table_names())
-    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
-        records = run_grid(
-            chosen, names, seeds=seeds, trials=trials, cache=cache, jobs=jobs, on_record=count
-        )
-    print_report(summarize(records), output())
-    if out is not None:
-        write_report(records, out)
-    if plot is not None:
-        plot_regret(records, plot)
-
-
-def _bench_constrained(
-    samplers: str,
-    problems: str,
-    *,
-    trials: int | None,
-    seeds: range,
-    jobs: int,
-    cache: Path,
-    out: Path | None,
-    console: Console,
-) -> None:
-    chosen = _samplers(samplers, CONTESTANTS)
-    names = _tables(problems, problem_names())
-    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
-        records = run_constrained(
-            chosen, names, seeds=seeds, trials=trials, cache=cache, jobs=jobs, on_record=count
-        )
-    print_constrained(summarize_constrained(records), output())
-    if out is not None:
-        write_constrained(records, out)
-
-
-def _bench_solvers(
-    solvers: str | None,
-    studies: str,
-    *,
-    trials: int | None,
-    seeds: range,
-    jobs: int,
-    cache: Path,
-    out: Path | None,
-    console: Console,
-) -> None:
-    if solvers is None:
-        chosen = {**default_contestants()}
-    else:
-        chosen = _samplers(f"{BASELINE},{solvers}", contestants())
-    names = _tables(studies, study_names())
-    # The models of a study count as a run of their own.
-    with _progress((len(chosen) + 1) * len(names) * len(seeds), cache, console) as count:
-        records = run_solvers(
-            chosen,
-            names,
-            seeds=seeds,
-            trials=trials,
-            cache=cache,
-            jobs=jobs,
-            on_models=count,
-            on_record=count,
-        )
-    print_solvers(summarize_solvers(records), output())
-    if out is not None:
-        write_solvers(records, out)
-
-
-def _bench_formulation(
-    suite: str,
-    methods: str | None,
-    tables: str,
-    *,
-    seeds: range,
-    jobs: int,
-    cache: Path,
-    out: Path | None,
-    plot: Path | None,
-    console: Console,
-) -> None:
-    comparison = load_comparison(suite)
-    known = comparison.methods
-    chosen = known if methods is None else _names("--samplers", methods, known)
-    names = _tables(tables, tuple(comparison.tables))
-    with _progress(len(chosen) * len(names) * len(seeds), cache, console) as count:
-        records = run_comparison(
-            comparison, chosen, names, seeds=seeds, cache=cache, jobs=jobs, on_record=count
-        )
-    print_comparison(comparison, records, output())
-    if out is not None:
-        write_comparison(comparison, records, out)
-    if plot is not None:
-        plot_comparison(comparison, records, plot)
-
-
 @contextmanager
-def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[_Finished], None]]:
+def _progress(
+    total: int, cache: Path, console: Console
+) -> Iterator[Callable[[str, str, int], None]]:
     """Shows a bar that is moved on by calls with a finished run; says how to continue a break."""
     finished = 0
     with Progress(
@@ -363,11 +179,10 @@ def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[_
     ) as progress:
         bar = progress.add_task("runs", total=total)
 
-        def count(record: _Finished) -> None:
+        def count(method: str, table: str, seed: int) -> None:
             nonlocal finished
             finished += 1
-            where = f"{record.sampler} on {record.table}, seed {record.seed}"
-            progress.update(bar, advance=1, description=where)
+            progress.update(bar, advance=1, description=f"{method} on {table}, seed {seed}")
 
         try:
             yield count
@@ -378,19 +193,14 @@ def _progress(total: int, cache: Path, console: Console) -> Iterator[Callable[[_
             ) from None
 
 
-def _samplers(text: str, known: Mapping[str, ValueT]) -> dict[str, ValueT]:
-    return {name: known[name] for name in _names("--samplers", text, tuple(known))}
+def _methods(suite: Suite, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return tuple(suite.default or suite.methods)
+    chosen = suite.aliases.get(text) or _names("--samplers", text, suite.methods)
+    return tuple(dict.fromkeys([*suite.always, *chosen]))
 
 
-def _tables(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    return known if text == "all" else _names("--tables", text, known)
-
-
-def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in chosen:
-        if name not in known:
-            raise click.UsageError(
-                f"{option} must be among {', '.join(known)}, separated by commas; got {name!r}"
-            )
-    return chosen
+def _names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    check_names(option, names, known)
+    return names

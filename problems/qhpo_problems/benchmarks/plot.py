@@ -1,27 +1,33 @@
-"""Regret curves as a picture."""
+"""A comparison as a picture: curves over trials, or a dot for every method."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.summary import LOG_FLOOR, collect, standard_error
+from qhpo_problems.benchmarks.results import LOG_FLOOR, Results, deviation, mean, standard_error
+from qhpo_problems.benchmarks.suite import Suite
 
-__all__ = ["check_plot_path", "plot_regret"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["check_plot_path", "draw"]
 
 # Okabe and Ito (2008): told apart by people who see few colours, and in print.
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#555555", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# For those who see no colours, and for more methods than there are colours.
 _STYLES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def check_plot_path(path: Path) -> None:
-    """Tell before hours of work whether `plot_regret` will be able to draw.
+    """Tell before hours of work whether `draw` will be able to draw.
 
     Raises:
         QhpoError: If the file does not end in .png.
@@ -33,63 +39,119 @@ def check_plot_path(path: Path) -> None:
         raise MissingExtraError("a plot", "matplotlib", "report")
 
 
-def plot_regret(records: Sequence[RunRecord], path: Path) -> None:
-    """Draw mean normalized regret against the number of trials, one line per sampler.
+def draw(suite: Suite, results: Results, path: Path) -> None:
+    """Draw the first metric of a suite.
 
-    The band is one standard error over seeds to either side. The axis ends at 1, the median of the
-    tables: what the first random trials are worth says nothing about a sampler.
+    Curves are means over tables and seeds, with a band of one standard error over seeds to either
+    side. Their axis ends at 1, the median of the tables: what the first random trials are worth
+    says nothing about a sampler. Dots are means over seeds, in a panel for each group and a colour
+    for each point; their bars are one standard deviation to either side, of a share no further than
+    0 and 1.
 
     Raises:
-        QhpoError: If the file does not end in .png, or the records are no complete comparison.
+        QhpoError: If the suite has no picture, or the file does not end in .png.
         MissingExtraError: If matplotlib is not installed.
     """
     check_plot_path(path)
+    if suite.plot is None:
+        raise QhpoError(f"a plot needs a suite that has one; got the suite {suite.name}")
+    figure = _curves(suite, results) if suite.plot == "curves" else _dots(suite, results)
+    for axes in figure.axes:
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _curves(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
 
-    blocks = collect(records)
-    trials = np.arange(1, blocks.trials + 1)
+    (group,) = suite.groups(results)
+    gaps = group.data[suite.metrics[0].field]
+    means, errors = gaps.mean(axis=(1, 2)), standard_error(gaps)
+    trials = np.arange(1, gaps.shape[-1] + 1)
     figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    lowest = 1.0
-    for position, (sampler, regret) in enumerate(zip(blocks.samplers, blocks.regret, strict=True)):
-        mean = regret.mean(axis=(0, 1))
-        lowest = min(lowest, float(mean[-1]))
+    for position, (method, curve, error) in enumerate(
+        zip(results.methods, means, errors, strict=True)
+    ):
         turn, colour = divmod(position, len(_COLOURS))
         (line,) = axes.plot(
             trials,
-            np.maximum(mean, LOG_FLOOR),  # zero would leave the logarithmic axis
+            np.maximum(curve, LOG_FLOOR),  # zero would leave the logarithmic axis
             color=_COLOURS[colour],
             linestyle=_STYLES[turn % len(_STYLES)],
             linewidth=1.8,
-            label=f"{sampler}  {mean[-1]:.4f}",
+            label=f"{method}  {curve[-1]:.4f}",
         )
-        error = standard_error(regret)
-        if error is not None:
+        if len(results.seeds) > 1:
             axes.fill_between(
                 trials,
-                np.maximum(mean - error, LOG_FLOOR),
-                np.maximum(mean + error, LOG_FLOOR),
+                np.maximum(curve - error, LOG_FLOOR),
+                np.maximum(curve + error, LOG_FLOOR),
                 color=line.get_color(),
                 alpha=0.15,
                 linewidth=0,
             )
     axes.set_yscale("log")
-    axes.set_ylim(max(lowest, LOG_FLOOR) / 2, 1.0)
+    axes.set_ylim(np.clip(means[:, -1].min(), LOG_FLOOR, 1.0) / 2, 1.0)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(1, max(blocks.trials, 2))
+    axes.set_xlim(1, max(len(trials), 2))
     axes.set_xlabel("trials")
     axes.set_ylabel("mean normalized regret (1 = median of the table)")
     axes.set_title(
-        f"{plural(len(blocks.tables), 'table')}, {plural(len(blocks.seeds), 'seed')}"
-        + (", band: one standard error" if len(blocks.seeds) > 1 else ""),
+        f"{plural(len(results.tables), 'table')}, {plural(len(results.seeds), 'seed')}"
+        + (", band: one standard error" if len(results.seeds) > 1 else ""),
         fontsize=11,
     )
     axes.grid(visible=True, which="major", alpha=0.35)
     axes.grid(visible=True, which="minor", alpha=0.12)
     axes.legend(
-        title=f"regret after {plural(blocks.trials, 'trial')}", loc="upper right", frameon=False
+        title=f"regret after {plural(len(trials), 'trial')}", loc="upper right", frameon=False
     )
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    return figure
+
+
+def _dots(suite: Suite, results: Results) -> Figure:
+    from matplotlib.figure import Figure
+
+    metric, groups = suite.metrics[0], suite.groups(results)
+    width, height = 1.5 + 3.5 * len(groups), 1.5 + 0.4 * len(results.methods)
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    rows = np.arange(len(results.methods), dtype=float)
+    for axes, group, table in zip(panels, groups, results.tables, strict=True):
+        steps = len(group.points)
+        for position, (end, at) in enumerate(group.points.items()):
+            numbers = group.data[metric.field or metric.name][..., at]
+            axes.errorbar(
+                mean(numbers),
+                rows + 0.5 * (position + 0.5) / steps - 0.25,
+                xerr=_bars(numbers, is_share=metric.is_share) if len(results.seeds) > 1 else None,
+                color=_COLOURS[position % len(_COLOURS)],
+                marker=_MARKERS[position % len(_MARKERS)],
+                linestyle="",
+                markersize=5,
+                capsize=2,
+                label=end.removeprefix(", "),
+            )
+        axes.set_title(table, fontsize=11)
+        axes.set_xlabel(metric.name)
+        axes.grid(visible=True, axis="x", alpha=0.35)
+    panels[0].set_yticks(rows, results.methods)
+    panels[0].invert_yaxis()
+    if len(groups[0].points) > 1:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
+    return figure
+
+
+def _bars(numbers: npt.NDArray[np.float64], *, is_share: bool) -> npt.NDArray[np.float64]:
+    """Lengths of the error bars below and above the mean, shape (2, methods).
+
+    Args:
+        numbers: Of every method with every seed, shape (methods, tables, seeds).
+        is_share: Whether the numbers are shares, so that the bars end at 0 and 1.
+    """
+    lengths = np.tile(deviation(numbers), (2, 1))
+    means = mean(numbers)
+    return np.minimum(lengths, (means, 1 - means)) if is_share else lengths

@@ -1,130 +1,186 @@
-"""What a comparison on tables looks like: on the terminal, in Markdown, and everything as JSON."""
+"""What a comparison looks like: on the terminal, in Markdown, and everything as JSON."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from qhpo.cli.report import plural
-from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.sheets import (
-    Cell,
-    Sheet,
-    compared,
-    print_sheets,
-    sheets_to_markdown,
-    write_text_report,
-)
-from qhpo_problems.benchmarks.summary import Summary, summarize
+from qhpo.errors import QhpoError
+from qhpo_problems.benchmarks.results import Group, Results
+from qhpo_problems.benchmarks.suite import Metric, Suite
 
-__all__ = ["print_report", "to_markdown", "write_report"]
+__all__ = ["check_report_path", "print_report", "to_markdown", "write_report"]
+
+_SUFFIXES = (".json", ".md")
+"""Of the files that a report can be written to."""
+
+_NONE = "none"
+"""Stands where a method has no number."""
 
 
-def print_report(summary: Summary, console: Console) -> None:
+class Cell(NamedTuple):
+    """What a place of a table shows, and whether it is the best of its kind."""
+
+    text: str
+    best: bool = False
+    value: float = math.nan
+    error: float = math.nan
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a report. The first column holds names, the others hold numbers.
+
+    Attributes:
+        title: Stands above it.
+        header: Names of the columns.
+        rows: One cell per column.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Title, and row -> column -> number; of an error, the column ends with "±"."""
+        rows: dict[str, dict[str, float | None]] = {}
+        for name, *cells in self.rows:
+            numbers = rows[name.text] = {}
+            for column, cell in zip(self.header[1:], cells, strict=True):
+                numbers[column] = cell.value if math.isfinite(cell.value) else None
+                if math.isfinite(cell.error):
+                    numbers[f"{column} ±"] = cell.error
+        return {"title": self.title, "rows": rows}
+
+
+def print_report(suite: Suite, results: Results, console: Console) -> None:
     """Print a comparison as tables, the best entries bold."""
-    print_sheets(_sheets(summary), _footnote(summary), console)
+    for sheet in _sheets(suite, results):
+        # Not the table's own title, which would be folded to a narrow table's width.
+        console.print(sheet.title, style="bold", highlight=False)
+        table = Table()
+        table.add_column(sheet.header[0], no_wrap=True)
+        for name in sheet.header[1:]:
+            table.add_column(name, justify="right")
+        for row in sheet.rows:
+            table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
+        console.print(table)
+    console.print(_footnote(suite, results), style="dim", highlight=False)
 
 
-def to_markdown(summary: Summary) -> str:
+def to_markdown(suite: Suite, results: Results) -> str:
     """The same tables as GitHub Markdown."""
-    return sheets_to_markdown(_sheets(summary), _footnote(summary))
+    parts = []
+    for sheet in _sheets(suite, results):
+        align = ["---", *["---:"] * (len(sheet.header) - 1)]
+        texts = [[f"**{c.text}**" if c.best else c.text for c in row] for row in sheet.rows]
+        lines = ["| " + " | ".join(row) + " |" for row in (sheet.header, align, *texts)]
+        parts.append("\n".join([f"### {sheet.title}", "", *lines]))
+    return "\n\n".join([*parts, _footnote(suite, results)]) + "\n"
 
 
-def write_report(records: Sequence[RunRecord], path: Path) -> None:
-    """Write a comparison: tables to ``.md``, or summary and all runs to ``.json``.
+def check_report_path(path: Path) -> None:
+    """Tell before hours of work whether `write_report` will know what to write.
 
     Raises:
-        QhpoError: If the suffix is another, or the records are no complete comparison.
+        QhpoError: If the file ends neither in .json nor in .md.
     """
-    summary = summarize(records)
-
-    def data() -> dict[str, Any]:
-        runs = [
-            {**record.to_json(), "best_so_far": record.best_so_far.tolist()} for record in records
-        ]
-        return {**asdict(summary), "runs": runs}
-
-    write_text_report(path, markdown=lambda: to_markdown(summary), data=data)
+    if path.suffix.lower() not in _SUFFIXES:
+        raise QhpoError(f"a report must be a file ending in {' or '.join(_SUFFIXES)}; got {path}")
 
 
-def _sheets(summary: Summary) -> list[Sheet]:
-    last = summary.trials
-    samplers = [entry.sampler for entry in summary.samplers]
-    sheets = [_regrets(summary), _ranks(summary), _counts(summary)]
-    for kind, regrets in (("family", summary.families), ("table", summary.tables)):
-        if len(regrets) == 1:
-            continue
-        # One line a table: a row's best is what the eye looks for.
-        rows = [
-            [Cell(name), *compared([by_sampler[s] for s in samplers], _regret, min)]
-            for name, by_sampler in regrets.items()
-        ]
-        sheets.append(Sheet(f"Mean regret @{last} by {kind}", [kind, *samplers], rows))
+def write_report(suite: Suite, results: Results, path: Path) -> None:
+    """Write a comparison: tables to ``.md``, or their numbers and all runs to ``.json``.
+
+    Raises:
+        QhpoError: If the suffix is another.
+    """
+    check_report_path(path)
+    if path.suffix.lower() == ".md":
+        text = to_markdown(suite, results)
+    else:
+        data = {
+            "suite": suite.name,
+            "versions": results.versions,
+            "sheets": [sheet.to_json() for sheet in _sheets(suite, results)],
+            "runs": [record.to_json() for record in results.runs.values()],
+        }
+        text = json.dumps(data, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _sheets(suite: Suite, results: Results) -> list[Sheet]:
+    groups = suite.groups(results)
+    sheets = [sheet for group in groups for sheet in _of_group(suite, group, results.methods)]
+    return [*sheets, *(sheet for kind in suite.by for sheet in _by(suite, results, kind))]
+
+
+def _of_group(suite: Suite, group: Group, methods: Sequence[str]) -> list[Sheet]:
+    """One table for each heading of the metrics."""
+    sheets = []
+    for heading, metrics in groupby(suite.metrics, lambda metric: metric.heading):
+        columns: dict[str, list[Cell]] = {}
+        for metric in metrics:
+            points = group.points.items() if metric.each else [("", None)]
+            columns |= {f"{metric.name}{end}": _cells(metric, group, at) for end, at in points}
+        rows = zip(map(Cell, methods), *columns.values(), strict=True)
+        title = f"{group.title}: {heading}" if heading else group.title
+        sheets.append(Sheet(title, ["method", *columns], list(rows)))
     return sheets
 
 
-def _regrets(summary: Summary) -> Sheet:
-    entries, columns = summary.samplers, {}
-    for c in summary.checkpoints:
-        row = compared([entry.regret[c] for entry in entries], _regret, min)
-        errors = [entry.regret_error[c] for entry in entries]
-        columns[f"regret @{c}"] = [
-            cell if error is None else cell._replace(text=f"{cell.text} ± {_regret(error)}")
-            for cell, error in zip(row, errors, strict=True)
-        ]
-    size = (
-        f"{plural(len(summary.tables), 'table')}, {plural(len(summary.seeds), 'seed')}, "
-        f"{plural(summary.trials, 'trial')}"
-    )
-    error = " ± standard error" if len(summary.seeds) > 1 else ""
-    return _sampler_sheet(f"{size}: mean normalized regret{error}", summary, columns)
+def _by(suite: Suite, results: Results, kind: str) -> list[Sheet]:
+    """The first metric at the last point; a line for each kind of table, the best of it marked."""
+    members: dict[str, list[str]] = {}
+    for table in results.tables:
+        members.setdefault(suite.by[kind](table), []).append(table)
+    if len(members) < 2:
+        return []
+    metric, rows = replace(suite.metrics[0], error=None), []
+    *_, (end, at) = suite.groups(results)[0].points.items()
+    for name, tables in members.items():
+        rows.append([Cell(name), *_cells(metric, results.group(name, tables, {}), at)])
+    return [Sheet(f"Mean {metric.name}{end} by {kind}", [kind, *results.methods], rows)]
 
 
-def _ranks(summary: Summary) -> Sheet:
-    entries, columns = summary.samplers, {}
-    for c in summary.checkpoints:
-        columns[f"rank @{c}"] = compared([entry.rank[c] for entry in entries], "{:.2f}".format, min)
-    for c in summary.checkpoints:
-        logs = [entry.log10_regret[c] for entry in entries]
-        columns[f"log10 @{c}"] = compared(logs, "{:.2f}".format, min)
-    return _sampler_sheet("Mean rank, mean log10 regret", summary, columns)
+def _cells(metric: Metric, group: Group, at: int | None) -> list[Cell]:
+    """A number of each method, the best of them marked.
+
+    Args:
+        metric: Makes the numbers.
+        group: Has the data.
+        at: The row that they are made of; None for all rows.
+    """
+    data = group.data[metric.field or metric.name]
+    data = data if at is None else data[..., at]
+    values = metric.value(data).tolist()
+    errors = [math.nan] * len(values) if metric.error is None else metric.error(data).tolist()
+    finite = [value for value in values if math.isfinite(value)]
+    best = metric.show(metric.best(finite)) if metric.best is not None and finite else None
+    cells = []
+    for value, error in zip(values, errors, strict=True):
+        text = metric.show(value) if math.isfinite(value) else _NONE
+        # Equal to the eye is equal: no bold face for a digit that is not shown.
+        is_best = text == best
+        text += f" ± {metric.show(error)}" if math.isfinite(error) else ""
+        text += f" of {group.runs}" if metric.of_runs else ""
+        cells.append(Cell(text, is_best, value, error))
+    return cells
 
 
-def _counts(summary: Summary) -> Sheet:
-    entries = summary.samplers
-    hits = compared([entry.hits for entry in entries], "{:.0f}".format, max)
-    medians = [entry.cpu_seconds_median for entry in entries]
-    means = [entry.cpu_seconds_mean for entry in entries]
-    columns = {
-        "optimum found": [
-            cell._replace(text=f"{cell.text} of {entry.runs}")
-            for cell, entry in zip(hits, entries, strict=True)
-        ],
-        "repeats": compared([entry.repeats for entry in entries], "{:.0f}".format, min),
-        "median CPU s": compared(medians, "{:.4f}".format, min),
-        "mean CPU s": compared(means, "{:.4f}".format, min),
-    }
-    title = "Runs that found the optimum, repeated suggestions, CPU seconds per suggestion"
-    return _sampler_sheet(title, summary, columns)
-
-
-def _sampler_sheet(title: str, summary: Summary, columns: dict[str, list[Cell]]) -> Sheet:
-    return Sheet.by_name(title, "sampler", [entry.sampler for entry in summary.samplers], columns)
-
-
-def _regret(value: float) -> str:
-    return f"{value:.4f}" if value < 10 else f"{value:.3g}"
-
-
-def _footnote(summary: Summary) -> str:
-    versions = ", ".join(f"{package} {version}" for package, version in summary.versions.items())
-    return (
-        "Regret is (best - optimum) / (median - optimum) of the table, after the number of trials "
-        f"behind the @; its log10 is floored at {summary.log_floor:g}; the standard error is over "
-        "seeds; ranks are among these samplers, ties shared; CPU time is the suggesting thread's. "
-        f"{versions}."
-    )
+def _footnote(suite: Suite, results: Results) -> str:
+    versions = ", ".join(f"{package} {version}" for package, version in results.versions.items())
+    seeds = plural(len(results.seeds), "seed")
+    text = suite.footnote.format(tables=", ".join(results.tables), seeds=seeds)
+    return f"{text} {versions}."

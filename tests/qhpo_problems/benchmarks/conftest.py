@@ -1,24 +1,27 @@
-"""A small table, and records without running anything."""
+"""A small table, records without running anything, and runs without worker processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.tabular import TabularProblem
+from qhpo_problems.benchmarks import Record, Results, Suite, run, write_report
+from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark
 
-MakeRecord = Callable[..., RunRecord]
+MakeRecord = Callable[..., Record]
 
 
 @pytest.fixture
-def table() -> TabularProblem:
+def table() -> TabularBenchmark:
     """Twelve different values: 4 positions of a number times 3 categories."""
     values = np.random.default_rng(0).permutation(12).reshape(4, 3).astype(float)
-    return TabularProblem(
+    return TabularBenchmark(
         name="small",
         family="made",
         search_space={
@@ -31,32 +34,64 @@ def table() -> TabularProblem:
 
 @pytest.fixture
 def make_record() -> MakeRecord:
-    """A record from the values of its trials, on a table with optimum 0 and median 1."""
+    """A record of trials from their values, on a benchmark with optimum 0 and reference 1."""
 
     def make(
         values: Sequence[float],
         *,
-        sampler: str = "tpe",
-        table: str = "small",
-        family: str = "made",
+        method: str = "tpe",
+        table: str = "car",
         seed: int = 0,
         cpu_seconds: Sequence[float] | None = None,
         repeated: Sequence[bool] | None = None,
-        fingerprint: str = "f00d",
+        feasible: Sequence[bool] | None = None,
         version: str = "1.0",
-    ) -> RunRecord:
-        return RunRecord(
-            sampler=sampler,
-            table=table,
-            family=family,
-            seed=seed,
-            optimum=0.0,
-            median=1.0,
-            values=tuple(values),
-            cpu_seconds=tuple([0.5] * len(values) if cpu_seconds is None else cpu_seconds),
-            repeated=tuple([False] * len(values) if repeated is None else repeated),
-            versions={"optuna": version},
-            fingerprint=fingerprint,
-        )
+    ) -> Record:
+        rows, best = [], None
+        for i, value in enumerate(values):
+            is_feasible = feasible is None or feasible[i]
+            if is_feasible:
+                best = value if best is None else min(best, value)
+            rows.append(
+                {
+                    "value": value,
+                    "feasible": is_feasible,
+                    "repeated": repeated is not None and repeated[i],
+                    "gap": best,
+                    "cpu_seconds": 0.5 if cpu_seconds is None else cpu_seconds[i],
+                }
+            )
+        return Record(method, table, seed, {"optuna": version}, "f00d", tuple(rows))
 
     return make
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
+    """Method, table and seed of the runs that are really made, here instead of in a worker."""
+    runs: list[tuple[str, str, int]] = []
+
+    def in_this_process(
+        function: Any, tasks: Sequence[Any], **_: Any
+    ) -> Generator[tuple[Any, Any], None, None]:
+        for task in tasks:
+            runs.append((task.name, task.table, task.seed))
+            yield task, function(task)
+
+    monkeypatch.setattr(run, "run_in_workers", in_this_process)
+    return runs
+
+
+Sheets = dict[str, dict[str, dict[str, Any]]]
+
+
+@pytest.fixture
+def sheets(tmp_path: Path) -> Callable[[Suite, Sequence[Record]], Sheets]:
+    """The numbers of a report: title -> row -> column -> number."""
+
+    def of(suite: Suite, records: Sequence[Record]) -> Sheets:
+        path = tmp_path / "sheets.json"
+        write_report(suite, Results.of(records), path)
+        return {sheet["title"]: sheet["rows"] for sheet in json.loads(path.read_text())["sheets"]}
+
+    return of

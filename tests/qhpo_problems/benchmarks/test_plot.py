@@ -1,4 +1,4 @@
-"""The picture shows the mean regret of every sampler."""
+"""The picture shows the mean regret of every sampler, and other suites as dots."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.plot import check_plot_path, plot_regret
-from qhpo_problems.benchmarks.records import RunRecord
-from qhpo_problems.benchmarks.summary import LOG_FLOOR
+from qhpo_problems.benchmarks import Record, Results, draw, load_suite
+from qhpo_problems.benchmarks.plot import check_plot_path
+from qhpo_problems.benchmarks.results import LOG_FLOOR
+from qhpo_problems.benchmarks.sampling.tables import SUITE
 
-MakeRecord = Callable[..., RunRecord]
+MakeRecord = Callable[..., Record]
 
 
 @pytest.fixture
@@ -32,11 +33,11 @@ def test_lines_are_means_and_bands_are_standard_errors(
     make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
 ) -> None:
     records = [
-        make_record([0.9, end, 0.9], sampler=sampler, seed=seed)
-        for sampler, ends in (("qubo", (0.1, 0.3)), ("tpe", (0.5, 0.7)))
+        make_record([0.9, end, 0.9], method=method, seed=seed)
+        for method, ends in (("qubo", (0.1, 0.3)), ("tpe", (0.5, 0.7)))
         for seed, end in enumerate(ends)
     ]
-    plot_regret(records, tmp_path / "plot.png")
+    draw(SUITE, Results.of(records), tmp_path / "plot.png")
     (figure,) = drawn
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
@@ -58,7 +59,7 @@ def test_zero_regret_stays_on_the_axis(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_regret([make_record([0.5, 0.0])], tmp_path / "plot.png")
+        draw(SUITE, Results.of([make_record([0.5, 0.0])]), tmp_path / "plot.png")
     axes = drawn[0].axes[0]
     assert np.asarray(axes.get_lines()[0].get_ydata()).tolist() == [0.5, LOG_FLOOR]
     assert 0 < axes.get_ylim()[0] < LOG_FLOOR
@@ -69,21 +70,28 @@ def test_zero_regret_stays_on_the_axis(
 def test_more_samplers_than_colours_are_still_told_apart(
     make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
 ) -> None:
-    plot_regret([make_record([0.5], sampler=str(i)) for i in range(20)], tmp_path / "plot.png")
+    records = [make_record([0.5], method=str(i)) for i in range(20)]
+    draw(SUITE, Results.of(records), tmp_path / "plot.png")
     lines = drawn[0].axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 20
 
 
 def test_file_is_a_picture(make_record: MakeRecord, tmp_path: Path) -> None:
     path = tmp_path / "new" / "plot.png"
-    plot_regret([make_record([0.5, 0.1])], path)
+    draw(SUITE, Results.of([make_record([0.5, 0.1])]), path)
     height, width, _ = imread(path).shape
     assert width > height > 400
 
 
 def test_other_suffix_is_refused(make_record: MakeRecord, tmp_path: Path) -> None:
     with pytest.raises(QhpoError, match=r"ending in \.png; got .*plot\.jpg"):
-        plot_regret([make_record([0.5])], tmp_path / "plot.jpg")
+        draw(SUITE, Results.of([make_record([0.5])]), tmp_path / "plot.jpg")
+
+
+def test_suite_without_a_picture_is_refused(make_record: MakeRecord, tmp_path: Path) -> None:
+    results = Results.of([make_record([0.5], table="layers")])
+    with pytest.raises(QhpoError, match="got the suite constrained"):
+        draw(load_suite("constrained"), results, tmp_path / "plot.png")
 
 
 def test_missing_matplotlib_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -15,11 +14,11 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from qhpo_problems import formulations
+from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import data
 from qhpo_problems.benchmarks.formulations import digits as network
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
-from qhpo_problems.formulations import discrete, quantization
+from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.discrete import (
     DiscreteWeights,
     Levels,
@@ -34,7 +33,7 @@ from qhpo_problems.formulations.discrete import (
 )
 from qhpo_problems.formulations.quantization import descend
 
-__all__ = ["COMPARISON", "Sample", "measure_discrete", "nearest", "one_flip"]
+__all__ = ["SUITE", "Sample", "measure_discrete", "nearest", "one_flip"]
 
 FloatArray = NDArray[np.float64]
 Linear = tuple[FloatArray, FloatArray]
@@ -230,25 +229,17 @@ _TABLES: Mapping[str, tuple[str, Callable[[int], Sample]]] = MappingProxyType(
     }
 )
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="discrete",
     tables={name: about for name, (about, _) in _TABLES.items()},
     methods=tuple(_METHODS),
     settings=tuple(_WEIGHTS),
     metrics=(
-        Metric("score", "{:.4f}", max, spread=True),
-        Metric("loss", "{:.4f}", min),
-        Metric("CPU s", "{:.2f}", min),
+        Metric("score", "{:.4f}".format, max, error=deviation),
+        Metric("loss", "{:.4f}".format, min),
+        Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_discrete,
-    sources=(
-        Path(__file__),
-        Path(data.__file__),
-        Path(network.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
-        *sorted(Path(discrete.__path__[0]).glob("*.py")),
-        *sorted(Path(quantization.__path__[0]).glob("*.py")),
-    ),
     footnote=(
         "Accuracy on test examples, or R2; squared loss with ridge on the training examples, in "
         "units of the targets' variance; CPU seconds. A weight has 1 bit if binary, log2(3) = 1.58 "

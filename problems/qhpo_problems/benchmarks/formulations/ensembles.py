@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,12 +14,13 @@ from sklearn.ensemble import AdaBoostClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from qhpo_problems import formulations
+from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import data
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
+from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.qboost import QBoostClassifier
 
-__all__ = ["COMPARISON", "OneAgainstRest", "measure_ensembles"]
+__all__ = ["SUITE", "OneAgainstRest", "measure_ensembles"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -129,22 +129,17 @@ _TABLES: Mapping[str, tuple[str, Callable[[], tuple[FloatArray, IntArray]]]] = M
     }
 )
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="ensembles",
     tables={name: about for name, (about, _) in _TABLES.items()},
     methods=tuple(_METHODS),
     settings=("",),
     metrics=(
-        Metric("accuracy", "{:.4f}", max, spread=True),
-        Metric("learners", "{:.1f}", min),
-        Metric("CPU s", "{:.2f}", min),
+        Metric("accuracy", "{:.4f}".format, max, error=deviation, is_share=True),
+        Metric("learners", "{:.1f}".format, min),
+        Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_ensembles,
-    sources=(
-        Path(__file__),
-        Path(data.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
-    ),
     footnote=(
         "Accuracy in 3-fold cross-validation, learners that vote (of all classes together), CPU "
         "seconds of a fit. All have decision stumps, at most 50 for each class. qboost chooses its "

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -20,14 +19,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from qhpo_problems import formulations
+from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import data
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
+from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations import solve
 from qhpo_problems.formulations.exchange import with_count
 from qhpo_problems.formulations.feature_selection import FeatureSelection, pair_costs
 
-__all__ = ["COMPARISON", "measure_features", "mrmr"]
+__all__ = ["SUITE", "measure_features", "mrmr"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -170,18 +170,16 @@ _TABLES: Mapping[str, tuple[str, Callable[[], tuple[FloatArray, IntArray]]]] = M
     }
 )
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="features",
     tables={name: about for name, (about, _) in _TABLES.items()},
     methods=tuple(_METHODS),
     settings=tuple(f"k={k}" for k in _COUNTS),
-    metrics=(Metric("accuracy", "{:.4f}", max, spread=True), Metric("CPU s", "{:.2f}", min)),
-    measure=measure_features,
-    sources=(
-        Path(__file__),
-        Path(data.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
+    metrics=(
+        Metric("accuracy", "{:.4f}".format, max, error=deviation, is_share=True),
+        Metric("CPU s", "{:.2f}".format, min),
     ),
+    measure=measure_features,
     footnote=(
         "Accuracy of logistic regression on k standardized features in 5-fold cross-validation, "
         "the selection made anew within every fold; CPU seconds of a selection, its estimates "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -13,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
-from qhpo_problems import formulations
+from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import digits
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
-from qhpo_problems.formulations import pruning
+from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import choose, diagonal, outputs, prune_with
 from qhpo_problems.training.loop import error_share, fit
 from qhpo_problems.training.settings import TrainingSettings
 
-__all__ = ["COMPARISON", "measure_pruning"]
+__all__ = ["SUITE", "measure_pruning"]
 
 _SPARSITIES = (0.5, 0.7, 0.9)
 
@@ -123,7 +122,7 @@ _METHODS: Mapping[str, Prune] = MappingProxyType(
     }
 )
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="pruning",
     tables={
         "weights": "single weights of a CNN on digits",
@@ -132,17 +131,11 @@ COMPARISON = Comparison(
     methods=tuple(_METHODS),
     settings=tuple(f"{sparsity:.0%}" for sparsity in _SPARSITIES),
     metrics=(
-        Metric("accuracy", "{:.4f}", max, spread=True),
-        Metric("change", "{:.3f}", min),
-        Metric("tuned", "{:.4f}", max, spread=True),
+        Metric("accuracy", "{:.4f}".format, max, error=deviation, is_share=True),
+        Metric("change", "{:.3f}".format, min),
+        Metric("tuned", "{:.4f}".format, max, error=deviation),
     ),
     measure=measure_pruning,
-    sources=(
-        Path(__file__),
-        Path(digits.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
-        *sorted(Path(pruning.__path__[0]).glob("*.py")),
-    ),
     footnote=(
         "Accuracy on the test images with that share of the weights or channels removed and no "
         "other weight changed; mean square change of the class scores of the test images, in units "

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo_problems import formulations
+from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import digits
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
-from qhpo_problems.formulations import quantization
+from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import input_gram, weight_layers, weights
 from qhpo_problems.formulations.quantization import (
     Grid,
@@ -27,7 +26,7 @@ from qhpo_problems.formulations.quantization import (
 )
 from qhpo_problems.training.loop import error_share
 
-__all__ = ["COMPARISON", "measure_quantization"]
+__all__ = ["SUITE", "measure_quantization"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -82,25 +81,19 @@ _METHODS: Mapping[str, Callable[[int], Rounding]] = MappingProxyType(
 )
 """Name -> what makes the rounding of a seed."""
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="quantization",
     tables={name: f"a CNN on digits, {bits} bits a weight" for name, bits in _BITS.items()},
     methods=tuple(_METHODS),
     settings=("",),
     metrics=(
-        *(Metric(f"layer {i}", "{:.3g}", min) for i in range(1, _LAYERS + 1)),
-        *(Metric(f"test {i}", "{:.3g}", min) for i in range(1, _LAYERS + 1)),
-        Metric("accuracy", "{:.4f}", max),
-        Metric("points", "{:+.2f}", max, spread=True),
-        Metric("CPU s", "{:.2f}", min),
+        *(Metric(f"layer {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
+        *(Metric(f"test {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
+        Metric("accuracy", "{:.4f}".format, max),
+        Metric("points", "{:+.2f}".format, max, error=deviation),
+        Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_quantization,
-    sources=(
-        Path(__file__),
-        Path(digits.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
-        *sorted(Path(quantization.__path__[0]).glob("*.py")),
-    ),
     footnote=(
         "Mean square change of the outputs of layer 1 (first convolution) to 3 (linear), in units "
         "of their mean square, on the 256 training images that the rounding is calibrated on and "

@@ -9,15 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo_problems import formulations
-from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
-from qhpo_problems.formulations import sindy
+from qhpo_problems.benchmarks.comparison import comparison
+from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.sindy import (
     STARTS,
     Library,
@@ -28,10 +26,9 @@ from qhpo_problems.formulations.sindy import (
     starts,
     weak_form,
 )
-from qhpo_problems.training.dynamics import systems
 from qhpo_problems.training.dynamics.systems import lorenz, lorenz96, simulate
 
-__all__ = ["COMPARISON", "measure_sindy", "threshold"]
+__all__ = ["SUITE", "measure_sindy", "threshold"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -262,24 +259,18 @@ def _trajectory(table: str, seed: int) -> FloatArray:
     return _SYSTEMS[table].simulate(np.random.default_rng([seed, 0]))
 
 
-COMPARISON = Comparison(
+SUITE = comparison(
     name="sindy",
     tables={name: system.about for name, system in _SYSTEMS.items()},
     methods=tuple(_METHODS),
     settings=tuple(_NOISES),
     metrics=(
-        Metric("right", "{:.2f}", max),
-        Metric("coefficients", "{:.3g}", min),
-        Metric("misfit", "{:.3g}", min),
-        Metric("CPU s", "{:.2f}", min),
+        Metric("right", "{:.2f}".format, max, is_share=True),
+        Metric("coefficients", "{:.3g}".format, min),
+        Metric("misfit", "{:.3g}".format, min),
+        Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_sindy,
-    sources=(
-        Path(__file__),
-        Path(systems.__file__),
-        *sorted(Path(formulations.__path__[0]).glob("*.py")),
-        *sorted(Path(sindy.__path__[0]).glob("*.py")),
-    ),
     footnote=(
         "Share of runs in which all equations have exactly the right terms; Euclidean distance of "
         "the coefficients from the true ones, in units of the length of these; squared error of "

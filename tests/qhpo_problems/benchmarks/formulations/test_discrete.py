@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from qhpo_problems.benchmarks.formulations import digits as network
 from qhpo_problems.benchmarks.formulations import discrete
 from qhpo_problems.benchmarks.formulations.discrete import (
-    COMPARISON,
+    SUITE,
     measure_discrete,
     nearest,
     one_flip,
@@ -39,10 +39,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("table", ["two", "three", "numbers"])
 def test_losses_stand_in_the_order_of_effort(table: str) -> None:
-    measured = {m: measure_discrete(table, m, 0) for m in COMPARISON.methods}
+    measured = {m: measure_discrete(table, m, 0) for m in SUITE.methods}
     for position in range(2):
         at = {method: numbers[position] for method, numbers in measured.items()}
-        assert all(set(n) == {metric.name for metric in COMPARISON.metrics} for n in at.values())
+        assert all(set(n) == {metric.name for metric in SUITE.metrics} for n in at.values())
         for least, less, more, most in [
             ("ridge", "neal", "two-flip", "nearest"),
             ("ridge", "blocks", "one-flip", "nearest"),
@@ -103,4 +103,4 @@ def test_the_data_are_what_the_titles_say(table: str) -> None:
     assert (*sample.train.shape, sample.targets.shape[1]) == shapes[table]
     assert len(sample.test) == len(sample.answers)
     numbers = [str(n) if n < 1000 else f"{n:,}" for n in shapes[table][:2]]
-    assert all(number in COMPARISON.tables[table] for number in numbers)
+    assert all(number in SUITE.tables[table] for number in numbers)

@@ -32,7 +32,7 @@ def test_two_classes_are_plain_adaboost() -> None:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("table", ["two", "three"])
 def test_methods_use_what_they_say(table: str) -> None:
-    measured = {m: measure_ensembles(table, m, 0)[0] for m in ensembles.COMPARISON.methods}
+    measured = {m: measure_ensembles(table, m, 0)[0] for m in ensembles.SUITE.methods}
     assert all(0.85 < numbers["accuracy"] <= 1.0 for numbers in measured.values())
     assert measured["adaboost-same-size"]["learners"] <= measured["qboost"]["learners"]
     most = 6 if table == "two" else 18
@@ -45,7 +45,7 @@ def test_equal_seeds_give_equal_ensembles() -> None:
     assert (one["accuracy"], one["learners"]) == (other["accuracy"], other["learners"])
 
 
-@pytest.mark.parametrize("table", ensembles.COMPARISON.tables)
+@pytest.mark.parametrize("table", ensembles.SUITE.tables)
 def test_the_data_are_what_the_titles_say(table: str) -> None:
     features, classes = ensembles._TABLES[table][1]()
     shapes = {"breast-cancer": (569, 30, 2), "digits-3-8": (357, 64, 2), "digits": (1797, 64, 10)}

@@ -29,7 +29,7 @@ def test_mrmr_takes_the_best_and_then_what_is_not_redundant() -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("method", features.COMPARISON.methods)
+@pytest.mark.parametrize("method", features.SUITE.methods)
 def test_every_method_selects_k_of_what_it_may_see(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

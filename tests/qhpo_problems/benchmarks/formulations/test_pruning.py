@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from qhpo_problems.benchmarks.formulations import digits, pruning
-from qhpo_problems.benchmarks.formulations.pruning import COMPARISON, measure_pruning
+from qhpo_problems.benchmarks.formulations.pruning import SUITE, measure_pruning
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import digits as split_of
@@ -30,17 +30,17 @@ def small(monkeypatch: pytest.MonkeyPatch, fitted: Fitted) -> nn.Module:
 
 @pytest.mark.usefixtures("small")
 def test_cross_terms_keep_the_outputs_best() -> None:
-    numbers = {m: measure_pruning("weights", m, 100) for m in COMPARISON.methods}
+    numbers = {m: measure_pruning("weights", m, 100) for m in SUITE.methods}
     for at_sparsity in zip(*numbers.values(), strict=True):
         for one in at_sparsity:
-            assert set(one) == {metric.name for metric in COMPARISON.metrics}
+            assert set(one) == {metric.name for metric in SUITE.metrics}
         ours, *others = at_sparsity
         assert ours["change"] < min(other["change"] for other in others)
     worst = numbers["magnitude-by-layer"][-1]
     assert worst["tuned"] > worst["accuracy"]
 
 
-@pytest.mark.parametrize("method", COMPARISON.methods)
+@pytest.mark.parametrize("method", SUITE.methods)
 @pytest.mark.parametrize("channels", [False, True])
 def test_all_methods_remove_the_same_share(small: nn.Module, method: str, channels: bool) -> None:
     images = split_of(100).train.inputs[:64]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from qhpo_problems.benchmarks.formulations import digits
-from qhpo_problems.benchmarks.formulations.quantization import COMPARISON, measure_quantization
+from qhpo_problems.benchmarks.formulations.quantization import SUITE, measure_quantization
 from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
 from qhpo_problems.training.data import digits as split_of
 from qhpo_problems.training.loop import error_share, fit
@@ -24,9 +24,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("table", ["2-bits", "4-bits"])
 def test_annealed_rounding_has_the_least_error_on_every_layer(table: str) -> None:
     numbers = {}
-    for method in COMPARISON.methods:
+    for method in SUITE.methods:
         (numbers[method],) = measure_quantization(table, method, 100)
-        assert set(numbers[method]) == {metric.name for metric in COMPARISON.metrics}
+        assert set(numbers[method]) == {metric.name for metric in SUITE.metrics}
     ours = numbers.pop("annealed")
     for other in numbers.values():
         # Nine inputs to a row: nearest rounding can be the best there is.

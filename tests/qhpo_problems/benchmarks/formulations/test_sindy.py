@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from qhpo_problems.benchmarks.formulations import sindy
-from qhpo_problems.benchmarks.formulations.sindy import COMPARISON, measure_sindy, threshold
+from qhpo_problems.benchmarks.formulations.sindy import SUITE, measure_sindy, threshold
 from qhpo_problems.formulations.sindy import Library, weak_form
 
 
-@pytest.mark.parametrize("table", COMPARISON.tables)
+@pytest.mark.parametrize("table", SUITE.tables)
 def test_the_truth_fulfils_the_equations(table: str) -> None:
     system = sindy._SYSTEMS[table]
     states = system.simulate(np.random.default_rng(0))
@@ -22,7 +22,7 @@ def test_on_lorenz_annealing_is_right_and_greedy_choice_is_not() -> None:
     for method, right in (("annealing", 1.0), ("stlsq-hindsight", 1.0), ("greedy", 0.0)):
         low, middle, high = measure_sindy("lorenz", method, 100)
         assert (low["right"], middle["right"]) == (right, right)
-        assert set(high) == {metric.name for metric in COMPARISON.metrics}
+        assert set(high) == {metric.name for metric in SUITE.metrics}
         if right:
             assert low["coefficients"] < middle["coefficients"] < 0.05
             assert low["misfit"] == pytest.approx(1.0)

@@ -1,0 +1,32 @@
+"""How gaps are compared: at which trials, how they are written, and which runs have none left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["checkpoints", "hits", "show_gap"]
+
+
+def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
+    """Points of a group: these numbers of trials, as far as a run reaches, and its end.
+
+    Args:
+        at: Numbers of trials, ascending.
+        trials: Of the runs.
+    """
+    return {f" @{n}": n - 1 for n in (*(n for n in at if n < trials), trials)}
+
+
+def hits(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Runs of each method that found the optimum, from shape (methods, tables, seeds, trials)."""
+    # Exact: both sides of the difference are entries of one table, or whole numbers.
+    found: npt.NDArray[np.float64] = (gaps[..., -1] == 0).sum(axis=(1, 2)).astype(float)
+    return found
+
+
+def show_gap(gap: float) -> str:
+    """Four decimals; of gaps that are far too large, three digits."""
+    return f"{gap:.4f}" if gap < 10 else f"{gap:.3g}"
