@@ -22,6 +22,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _TRIES = 32
+"""Random configurations that are repaired before the exact search is asked, which costs as much."""
 
 
 class FeasibleSet:
@@ -52,7 +53,7 @@ class FeasibleSet:
     @cached_property
     def levels(self) -> Moves:
         """Constraints and conditions over nothing but the levels."""
-        return self.over([axis.coordinates for axis in self.space.axes])
+        return self._over([axis.coordinates for axis in self.space.axes])
 
     @cached_property
     def _exact(self) -> ExactSearch:
@@ -60,6 +61,10 @@ class FeasibleSet:
 
     def over(self, coordinates: Sequence[FloatArray]) -> Moves:
         """Constraints and conditions over values of every axis, the levels first."""
+        n_values = [len(known) for known in coordinates]
+        return self.levels if n_values == self.space.n_levels.tolist() else self._over(coordinates)
+
+    def _over(self, coordinates: Sequence[FloatArray]) -> Moves:
         return Moves(self.space, self.constraints, self.conditions, coordinates, self._memory)
 
     def satisfied(self, coordinates: FloatArray) -> bool:
@@ -92,6 +97,8 @@ class FeasibleSet:
             Shape (d,), NaN where inactive; None if none was found.
         """
         row = np.where(np.isnan(fixed), row, fixed)
+        if self.is_plain:
+            return row
         known = self._levels_and(row)
         places = [int(np.abs(k - c).argmin()) for k, c in zip(known, row.tolist(), strict=True)]
         imputed = np.array([places], dtype=np.intp)
@@ -121,6 +128,8 @@ class FeasibleSet:
         is_fixed = ~np.isnan(fixed)
         repaired, _ = moves.repair(imputed, is_fixed, rng)
         coordinates = moves.coordinates_of(moves.activity.apply(repaired))
+        if not self.constraints:
+            return list(coordinates)
         kept = []
         for configuration in coordinates:
             settled = self.projection.settle(configuration, is_fixed)
@@ -129,7 +138,7 @@ class FeasibleSet:
         return kept
 
     def unseen(self, fixed: FloatArray, avoid: FloatArray, rng: np.random.Generator) -> Found:
-        """A configuration that is not avoid, or whether it is proven that none is left.
+        """A configuration that is not to be avoided, or whether it is proven that none is left.
 
         Args:
             fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
@@ -139,7 +148,7 @@ class FeasibleSet:
         keys = {self.space.key(configuration) for configuration in avoid}
         if not self.is_plain:
             found = self._exact.find(fixed, avoid, rng)
-            # Between infinitely many values the search does not look at what is avoid.
+            # Between infinitely many values the search does not look at those to avoid.
             is_new = found.coordinates is None or self.space.key(found.coordinates) not in keys
             return found if is_new else Found(None, False)
         for configuration in free_configurations(self.space, fixed, rng):
@@ -168,23 +177,25 @@ class FeasibleSet:
         raise QhpoError(self._conflict(fixed, found.is_proof))
 
     def _conflict(self, fixed: FloatArray, is_proof: bool) -> str:
+        """The message about constraints that leave nothing, or for which nothing was found."""
         space = self.space
-        minimal = smallest_conflict(space, self.constraints, self.conditions, fixed)
+        minimal = smallest_conflict(space, self.constraints, self.conditions, fixed, is_proof)
         named = "; ".join(map(repr, minimal))
-        is_fixed = ~np.isnan(fixed)
-        if is_fixed.any():
-            spoken = {name for constraint in minimal for name in constraint.names}
-            values = {
-                axis.name: axis.value(c)
-                for axis, c in zip(space.axes, fixed.tolist(), strict=True)
-                if not np.isnan(c) and (axis.name in spoken or not all(m.names for m in minimal))
-            }
+        bounded = "the search was bounded, and no configuration was found that keeps"
+        if np.isnan(fixed).all():
+            told = "no configuration keeps" if is_proof else bounded
             return (
-                f"the values that are fixed in advance must leave a configuration that keeps all "
-                f"constraints; got {values}, which conflicts with {named}; change the enqueued or "
-                "fixed values"
+                f"constraints must be satisfiable together; {told} {named}; drop or loosen one of "
+                "them"
             )
-        told = "no configuration keeps" if is_proof else "no configuration was found that keeps"
+        spoken = {name for constraint in minimal for name in constraint.names}
+        values = {
+            axis.name: axis.value(c)
+            for axis, c in zip(space.axes, fixed.tolist(), strict=True)
+            if not np.isnan(c) and (axis.name in spoken or not all(m.names for m in minimal))
+        }
+        told = "which conflicts with" if is_proof else f"with which {bounded}"
         return (
-            f"constraints must be satisfiable together; {told} {named}; drop or loosen one of them"
+            "the values that are fixed in advance must leave a configuration that keeps all "
+            f"constraints; got {values}, {told} {named}; change the enqueued or fixed values"
         )

@@ -26,7 +26,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution, IntDistribution
-from scipy.optimize import Bounds, milp
+from scipy.optimize import Bounds, OptimizeResult, milp
 
 from qhpo.constraints.base import Constraint, LinearRow
 from qhpo.feasible.projection import Projection
@@ -40,10 +40,31 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _MAX_VALUES = 512
-"""An axis with at most so many values has a case for each."""
+"""An axis with at most so many values has a case for each; as many columns cost little."""
 
-_MAX_CUTS = 200
-_SECONDS = 10.0
+_MAX_WORK = 4_000_000
+"""Most work of one search: ten to twenty seconds. No clock decides, so that the same seed leads to
+the same suggestion on any machine."""
+
+_ENTRIES = 200
+"""The work of one node of branch and bound is the number of entries of its program, and so much on
+top. Both were fitted to programs of 100 to 100,000 entries."""
+
+_ROOT_NODES = 20
+"""The first node is cut and rounded in many ways: it counts as so many more."""
+
+_CONFLICT_SHARE = 0.1
+"""Share of the work for each set of constraints that is looked at to name a conflict. Most are
+quick, and there may be a hundred."""
+
+_MAX_PAIRED = 12
+"""Most constraints of which all pairs are looked at: 66."""
+
+_INFEASIBLE = 2
+"""SciPy's status of a program that is proven to have no solution."""
+
+_NO_GAP, _ANY_GAP = 0.0, 1e6
+"""Relative gaps: the optimum is wanted, or the first configuration that comes along."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +73,57 @@ class Found:
 
     Attributes:
         coordinates: A configuration, shape (d,), or None.
-        is_proof: Where there is none, whether that is proven, or only the budget spent.
+        is_proof: Where there is none, whether that is proven, or the search was only bounded.
     """
 
     coordinates: FloatArray | None
     is_proof: bool
+
+
+class _Work:
+    """Work that is left to a search, counted in nodes by the size of their program."""
+
+    def __init__(self, left: float) -> None:
+        self.left = left
+
+    def solve(
+        self,
+        program: Program,
+        cost: FloatArray,
+        columns: tuple[FloatArray, FloatArray, IntArray],
+        gap: float,
+        at_least: int = 0,
+    ) -> OptimizeResult | None:
+        """The solution of a program, within the work that is left.
+
+        Args:
+            program: Its rows.
+            cost: What to minimize, by column.
+            columns: Least and largest values of all columns, and which are whole numbers (1).
+            gap: Relative gap to the optimum that is good enough.
+            at_least: Nodes that it may take whatever is left.
+
+        Returns:
+            What HiGHS says, or None if not even a node is left.
+        """
+        unit = program.n_entries + _ENTRIES
+        nodes = max(int(self.left // unit) - _ROOT_NODES, at_least)
+        if nodes < 1:
+            return None
+        lower, upper, integrality = columns
+        result = milp(
+            cost,
+            integrality=integrality,
+            bounds=Bounds(lower, upper),
+            constraints=program.rows(),
+            options={"node_limit": nodes, "mip_rel_gap": gap},
+        )
+        spent = result.mip_node_count
+        if spent is None:
+            # Without a solution HiGHS does not say. Most proofs are made at the first node.
+            spent = 1 if result.status == _INFEASIBLE else nodes
+        self.left -= unit * (_ROOT_NODES + int(spent))
+        return result
 
 
 class ExactSearch:
@@ -136,9 +203,10 @@ class ExactSearch:
         All of them or none: one that stays a number keeps the space from being finite.
         """
         narrow = {}
+        work = _Work(_MAX_WORK)
         for i in np.flatnonzero(self._is_number).tolist():
-            least, most = self._end(i, 1.0), -self._end(i, -1.0)
-            # A program without a solution, or out of time, has no ends.
+            least, most = self._end(i, 1.0, work), -self._end(i, -1.0, work)
+            # A program without a solution, or out of work, has no ends.
             if not most - least < _MAX_VALUES:
                 return
             # A value more at each end makes up for rounding errors.
@@ -151,19 +219,12 @@ class ExactSearch:
         self.is_finite = True
         self._compile()
 
-    def _end(self, i: int, sign: float) -> float:
+    def _end(self, i: int, sign: float, work: _Work) -> float:
         """A lower bound of sign x the column of a number; NaN if there is none."""
         cost = np.zeros(self._program.n_columns)
         cost[self._first_number + i] = sign
-        lower, upper, integrality = self._columns()
-        result = milp(
-            cost,
-            integrality=integrality,
-            bounds=Bounds(lower, upper),
-            constraints=self._program.rows(),
-            options={"time_limit": _SECONDS, "mip_rel_gap": 0.0},
-        )
-        bound = result.get("mip_dual_bound")
+        result = work.solve(self._program, cost, self._columns(), _NO_GAP)
+        bound = None if result is None else result.mip_dual_bound
         return math.nan if bound is None or not math.isfinite(bound) else float(bound)
 
     def _columns(self) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -225,7 +286,13 @@ class ExactSearch:
         assert isinstance(dist, (FloatDistribution, IntDistribution))
         return float(dist.step or dist.high - dist.low)
 
-    def find(self, fixed: FloatArray, avoid: FloatArray, rng: np.random.Generator) -> Found:
+    def find(
+        self,
+        fixed: FloatArray,
+        avoid: FloatArray,
+        rng: np.random.Generator,
+        work: _Work | None = None,
+    ) -> Found:
         """A configuration that keeps all constraints, which one is drawn.
 
         Args:
@@ -233,11 +300,14 @@ class ExactSearch:
             avoid: Configurations that it must not be, shape (t, d), NaN where inactive; they count
                 only if the space is finite.
             rng: Draws the linear objective that decides which configuration is found.
+            work: What the search may cost, which several may share. The first program is solved to
+                its first node at least.
         """
+        work = _Work(_MAX_WORK) if work is None else work
         if (self._is_sampled & ~np.isnan(fixed)).any():
             exactly = ExactSearch(self.space, self._constraints, self._conditions, fixed)
-            return exactly.find(fixed, avoid, rng)
-        lower, upper, integrality = self._columns()
+            return exactly.find(fixed, avoid, rng, work)
+        columns = lower, upper, _ = self._columns()
         for i in np.flatnonzero(~np.isnan(fixed)).tolist():
             if self._is_number[i]:
                 column = self._first_number + i
@@ -256,24 +326,20 @@ class ExactSearch:
         program = self._program.copy()
         for configuration in avoid if self.is_finite else ():
             self._cut(program, configuration, range(len(self.space)))
-        for _ in range(_MAX_CUTS):
-            result = milp(
-                cost,
-                integrality=integrality,
-                bounds=Bounds(lower, upper),
-                constraints=program.rows(),
-                # The first configuration that comes along will do.
-                options={"time_limit": _SECONDS, "mip_rel_gap": 1e6},
-            )
+        result = work.solve(program, cost, columns, _ANY_GAP, at_least=1)
+        while result is not None:
             if result.x is None:
-                return Found(None, bool(result.status == 2) and not self._is_sampled.any())
+                return Found(
+                    None, bool(result.status == _INFEASIBLE) and not self._is_sampled.any()
+                )
             coordinates = self._decode(result.x, fixed)
             params = self.space.decode(coordinates)
             broken = [c for c in self._constraints if not c.satisfied(params)]
             if not broken:
                 return Found(coordinates, False)
             if not self._cut_for(program, coordinates, broken[0]):
-                return Found(None, False)
+                break
+            result = work.solve(program, cost, columns, _ANY_GAP)
         return Found(None, False)
 
     def _cut_for(self, program: Program, coordinates: FloatArray, broken: Constraint) -> bool:
@@ -329,26 +395,36 @@ def smallest_conflict(
     constraints: Sequence[Constraint],
     conditions: Sequence[Condition],
     fixed: FloatArray,
+    is_proof: bool,
 ) -> tuple[Constraint, ...]:
-    """A smallest set of constraints that cannot hold together.
+    """A smallest set of constraints that cannot hold together, or of which no solution is found.
 
     Pairs are tried before larger sets; beyond three, constraints are dropped one by one as long as
-    the rest is still in conflict, which leaves a set of which every member is needed.
+    the rest is still in conflict, which leaves a set of which every member is needed, unless the
+    work for that runs out.
 
     Args:
         space: The search space.
         constraints: A set that is in conflict.
         conditions: Which parameters are active when.
         fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
+        is_proof: Whether that is proven of the set. Then it is of those that are named.
     """
+    total = _Work(_MAX_WORK)
+    none = np.empty((0, len(space)))
 
     def conflict(chosen: Sequence[Constraint]) -> bool:
+        if total.left <= 0.0:
+            return False
+        work = _Work(_CONFLICT_SHARE * _MAX_WORK)
+        before = work.left
         search = ExactSearch(space, chosen, conditions)
-        none = np.empty((0, len(space)))
-        return search.find(fixed, none, np.random.default_rng(0)).coordinates is None
+        found = search.find(fixed, none, np.random.default_rng(0), work)
+        total.left -= before - work.left
+        return found.coordinates is None and found.is_proof >= is_proof
 
     for size in (1, 2):
-        if size == 1 or len(constraints) <= 12:
+        if size == 1 or len(constraints) <= _MAX_PAIRED:
             for chosen in combinations(constraints, size):
                 if conflict(chosen):
                     return chosen

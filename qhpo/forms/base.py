@@ -85,4 +85,4 @@ class CompiledForm(ABC):
 
     @abstractmethod
     def add_rows(self, program: Program) -> None:
-        """Adds the form as rows over the cases, unless that takes more than `MAX_ROWS` of them."""
+        """Adds the form as rows, unless there is no room for so many."""

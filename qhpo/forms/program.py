@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from scipy.optimize import LinearConstraint
 from scipy.sparse import coo_array
 
-__all__ = ["MAX_ROWS", "Program"]
+__all__ = ["Program"]
 
-MAX_ROWS = 20_000
-"""Most rows that one form may bring. What a larger one forbids is checked and cut off."""
+_MAX_ROWS = 30_000
+"""Most rows of a program: HiGHS solves its first node in some ten seconds. A form that would bring
+more is checked, and cut off where it is broken."""
 
 
 class Program:
@@ -35,6 +36,15 @@ class Program:
         self._entries: list[float] = []
         self._lower: list[float] = []
         self._upper: list[float] = []
+
+    @property
+    def n_entries(self) -> int:
+        """Number of coefficients in all rows."""
+        return len(self._entries)
+
+    def has_room(self, n_rows: int) -> bool:
+        """Whether so many more rows are not too many."""
+        return len(self._lower) + n_rows <= _MAX_ROWS
 
     def copy(self) -> Program:
         """The same program, to add rows to."""

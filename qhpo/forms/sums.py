@@ -25,7 +25,7 @@ from qhpo.errors import QhpoError
 from qhpo.forms.base import CompiledForm
 from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.numbering import Numbering
-from qhpo.forms.program import MAX_ROWS, Program
+from qhpo.forms.program import Program
 
 __all__ = ["Nogoods", "Part", "SumForm", "WholeSum"]
 
@@ -297,7 +297,8 @@ class SumForm(CompiledForm):
         return float((totals > self._upper).mean() - (totals < self._lower).mean())
 
     def add_rows(self, program: Program) -> None:
-        if sum(np.count_nonzero(table) for table in self._pairs.values()) > MAX_ROWS:
+        n_products = sum(int(np.count_nonzero(table)) for table in self._pairs.values())
+        if not program.has_room(3 * n_products):
             return
         terms: list[tuple[int, float]] = []
         for i in range(len(self._numbering.first)):

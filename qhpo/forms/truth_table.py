@@ -14,7 +14,7 @@ from qhpo.errors import QhpoError
 from qhpo.forms.base import CompiledForm
 from qhpo.forms.builder import PenaltyBuilder
 from qhpo.forms.numbering import Numbering
-from qhpo.forms.program import MAX_ROWS, Program
+from qhpo.forms.program import Program
 
 __all__ = ["TruthTable"]
 
@@ -110,7 +110,7 @@ class TruthTable(CompiledForm):
     def add_rows(self, program: Program) -> None:
         known = tuple(slice(0, -1) for _ in self._axes)
         forbidden = np.argwhere(self._forbidden[known] > 0.0)
-        if len(forbidden) > MAX_ROWS:
+        if not program.has_room(len(forbidden)):
             return
         for places in forbidden.tolist():
             columns = [program.column(i, u) for i, u in zip(self._axes, places, strict=True)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -32,6 +34,20 @@ from tests.qhpo.strategies import (
 )
 
 FloatArray = NDArray[np.float64]
+
+
+@contextmanager
+def _recorded_solves() -> Iterator[list[dict[str, Any]]]:
+    """The options of every program that is solved."""
+    solves: list[dict[str, Any]] = []
+
+    def recording(*args: Any, options: dict[str, Any], **named: Any) -> Any:
+        solves.append(dict(options))
+        return scipy.optimize.milp(*args, options=options, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qhpo.feasible.milp.milp", recording)
+        yield solves
 
 
 @st.composite
@@ -117,10 +133,10 @@ def test_what_can_be_tabulated_needs_no_cuts(data: st.DataObject) -> None:
     distributions = data.draw(search_spaces(EXACT_STEPS, most=4, axes=(2, 3), numeric=numeric))
     rules = data.draw(rule_sets(distributions, chosen))
     space = Space(distributions)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qhpo.feasible.milp._MAX_CUTS", 1)
-        search = ExactSearch(space, [rule.constraint for rule in rules])
+    search = ExactSearch(space, [rule.constraint for rule in rules])
+    with _recorded_solves() as solves:
         found = search.find(_free(space), _none(space), np.random.default_rng(0))
+    assert len(solves) == 1
     if feasible_configurations(space, rules):
         assert found.coordinates is not None
         assert all(rule.holds(space.decode(found.coordinates)) for rule in rules)
@@ -148,7 +164,7 @@ def test_names_a_smallest_conflict(data: st.DataObject) -> None:
     while not conflict(constraints):
         params = next(p for p in every if all(rule.satisfied(p) for rule in constraints))
         constraints.append(c.forbid(dict(list(params.items())[:2])))
-    named = smallest_conflict(space, constraints, (), frozen)
+    named = smallest_conflict(space, constraints, (), frozen, True)
     assert conflict(named)
     for size in range(len(named)):
         assert not any(map(conflict, itertools.combinations(named, size)))
@@ -238,7 +254,7 @@ class TestNumbers:
         rules = rule, c.quadratic({("n", "x"): 1}, ">=", 0.3)
         assert self.find(space, *rules, frozen=frozen) is None
         # Neither is alone in conflict with what is frozen, though both are at the levels.
-        assert smallest_conflict(space, rules, (), frozen) == rules
+        assert smallest_conflict(space, rules, (), frozen, True) == rules
 
     def test_between_the_levels_nothing_is_proven(self) -> None:
         space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
@@ -395,13 +411,6 @@ class TestCuts:
         found = search.find(_free(space), found.coordinates[None, :], rng)
         assert (found.coordinates, found.is_proof) == (None, True)
 
-    def test_a_budget_of_cuts_proves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_CUTS", 10)
-        space = Space({n: IntDistribution(0, 9) for n in "abc"})
-        search = ExactSearch(space, [c.predicate(lambda p: False)])
-        found = search.find(_free(space), _none(space), np.random.default_rng(0))
-        assert (found.coordinates, found.is_proof) == (None, False)
-
     def test_relations_too_large_for_a_table(self) -> None:
         space = Space({n: IntDistribution(0, 299) for n in "ab"})
         search = ExactSearch(space, [c.relation(("a", "b"), lambda a, b: (a + b) % 7 == 0)])
@@ -427,6 +436,74 @@ class TestCuts:
             found = search.find(_free(space), _none(space), np.random.default_rng(seed))
             assert found.coordinates is not None
             assert space.decode(found.coordinates)["on"] is True
+
+
+class TestBounds:
+    """A search ends after so much work, by counts, and then proves nothing."""
+
+    # Equal halves of five sums of forty numbers (the market split of Cornuejols, Dawande 1998).
+    NAMES = tuple(f"x{i:02}" for i in range(40))
+    SPACE = Space({name: IntDistribution(0, 1) for name in NAMES})
+
+    def hard(self) -> list[c.Constraint]:
+        weights = np.random.default_rng(0).integers(0, 100, size=(5, 40)).tolist()
+        return [c.linear(dict(zip(self.NAMES, w, strict=True)), "==", sum(w) // 2) for w in weights]
+
+    def find(self, constraints: Sequence[c.Constraint]) -> tuple[Any, list[dict[str, Any]]]:
+        search = ExactSearch(self.SPACE, constraints)
+        with _recorded_solves() as solves:
+            found = search.find(_free(self.SPACE), _none(self.SPACE), np.random.default_rng(0))
+        return found, solves
+
+    def test_a_hard_program_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
+        found, solves = self.find(self.hard())
+        assert (found.coordinates, found.is_proof) == (None, False)
+        assert self.find(self.hard()) == (found, solves)
+
+    def test_cuts_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
+        found, solves = self.find([c.predicate(lambda p: False)])
+        assert (found.coordinates, found.is_proof) == (None, False)
+        assert 1 < len(solves) < 20
+        # What one has spent the next has no more.
+        limits = [options["node_limit"] for options in solves]
+        assert limits == sorted(limits, reverse=True)
+        assert limits[-1] < limits[0]
+
+    def test_the_first_node_is_always_solved(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 0)
+        found, solves = self.find([c.exactly(20, dict.fromkeys(self.NAMES, 1))])
+        assert found.coordinates is not None
+        assert [options["node_limit"] for options in solves] == [1]
+
+    def test_no_clock_decides(self) -> None:
+        space = Space({"n": IntDistribution(0, 9000), "m": IntDistribution(0, 9)})
+        with _recorded_solves() as solves:
+            search = ExactSearch(space, [c.linear({"n": 1, "m": 7}, "<=", 70)])
+            search.find(_free(space), _none(space), np.random.default_rng(0))
+        assert len(solves) == 3
+        for options in solves:
+            assert set(options) == {"node_limit", "mip_rel_gap"}
+
+    def test_conflicts_that_are_only_bounded_are_named_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 300_000)
+        never = c.predicate(lambda p: False)
+        rules = [c.forbid(x00=1), never, c.forbid(x01=0)]
+        assert smallest_conflict(self.SPACE, rules, (), _free(self.SPACE), False) == (never,)
+
+    def test_what_is_proven_together_is_not_named_for_less(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # For the first two nothing is found so soon; the last two are proven to conflict.
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 300_000)
+        both = [c.linear({"x00": 1}, ">=", 1), c.linear({"x00": 1, "x01": 0.5}, "<=", 0.9)]
+        rules = [*self.hard()[:2], *both]
+        free = _free(self.SPACE)
+        assert smallest_conflict(self.SPACE, rules, (), free, False) == tuple(rules[:2])
+        assert smallest_conflict(self.SPACE, rules, (), free, True) == tuple(rules[2:])
 
 
 def test_taken_configurations_without_their_children_are_taken() -> None:
@@ -462,8 +539,8 @@ def test_a_pair_in_conflict_is_named_before_three() -> None:
         c.linear({"b": 1}, "<=", 5),
         c.linear({"c": 1}, "<=", 5),
     )
-    assert smallest_conflict(space, [*pair, *three], (), _free(space)) == pair
-    assert smallest_conflict(space, [pair[0], *three], (), _free(space)) == three
+    assert smallest_conflict(space, [*pair, *three], (), _free(space), True) == pair
+    assert smallest_conflict(space, [pair[0], *three], (), _free(space), True) == three
 
 
 def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
@@ -475,8 +552,8 @@ def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
         c.forbid(b=0),
     ]
     frozen = space.encode({"a": 4})
-    assert smallest_conflict(space, rules, (), frozen) in [
+    assert smallest_conflict(space, rules, (), frozen, True) in [
         (rules[0], rules[3]),
         (rules[2], rules[3]),
     ]
-    assert smallest_conflict(space, rules, (), space.encode({"b": 0})) == (rules[3],)
+    assert smallest_conflict(space, rules, (), space.encode({"b": 0}), True) == (rules[3],)
