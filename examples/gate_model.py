@@ -8,6 +8,7 @@ import logging
 import os
 
 import optuna
+from qhpo.accounts import spent
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -15,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from qhpo import QUBOSampler
-from qhpo.accounts import spent
 from qhpo.solvers import make_solver
 
 DATA = load_digits(return_X_y=True)
