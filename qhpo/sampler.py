@@ -270,7 +270,8 @@ class QUBOSampler(BaseSampler):
             chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
             is_new = chosen.is_new
             if not is_new and len(space) < len(domain.search_space):
-                # Parameters that are suggested on their own may make the same another one.
+                # Trials with the same joint parameters still differ if another parameter, suggested
+                # on its own, differs. Only those that have no such parameter are to be avoided.
                 history = replace(history, avoid=domain.avoid_alone(trials, trial))
                 chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
             if not chosen.is_new and np.isnan(coordinates).all():

@@ -36,6 +36,7 @@ _LEAST = 1e-12
 """Novelty of a copy, whose logarithm must be finite: it may be all that a search can start from."""
 
 _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
+"""Of the normal density."""
 
 
 class LogEI:

@@ -34,8 +34,8 @@ class Suggestion:
     Attributes:
         coordinates: Shape (d,), NaN where inactive.
         is_new: Whether it is none of those to avoid.
-        is_proof: Where it is one, whether it is proven that nothing else is left, or only the
-            budget of the search spent.
+        is_proof: If it is not new: whether it is proven that no new one is left. Otherwise the
+            search for a new one has ended at its bound.
     """
 
     coordinates: FloatArray
