@@ -248,6 +248,7 @@ class TestChain:
         drawn = []
         for _ in range(6000):
             chain.sweep()
+            assert chain.squares.max() <= 100.0 + 1e-9
             drawn.append(chain.tau**2 * chain.squares)
         # Standard error from means of batches, since one sweep resembles the next.
         batches = conditional(np.reshape(drawn, (30, 200, 2))).mean(axis=1)
