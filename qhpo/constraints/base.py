@@ -43,7 +43,8 @@ __all__ = [
 ]
 
 _EQUALITY_TOLERANCE = 1e-9
-"""Numbers are equal if they differ by no more than this, relative to their size (at least 1)."""
+"""Numbers are equal if they differ by no more than this, relative to their size (at least 1): much
+more than floats lose in sums of decimal fractions, and much less than a user means."""
 
 
 class Statement(ABC):

@@ -68,11 +68,8 @@ class Compiler:
         self._memory = {} if memory is None else memory
         self._index = {axis.name: i for i, axis in enumerate(space.axes)}
         self._coordinates = [known.tolist() for known in coordinates]
-        self._values = [
-            [axis.value(c) for c in known]
-            for axis, known in zip(space.axes, self._coordinates, strict=True)
-        ]
-        self.numbering = Numbering(space.n_levels, [len(values) for values in self._values])
+        self._values: dict[int, list[Any]] = {}
+        self.numbering = Numbering(space.n_levels, [len(known) for known in coordinates])
         self.black_boxes: list[BlackBox] = []
         self._forms: list[CompiledForm] = []
         self._banned = np.zeros(self.numbering.n_cases)
@@ -83,6 +80,13 @@ class Compiler:
         if not self._conflicts and not self._banned.any():
             return self._forms
         return [Nogoods(self.numbering, self._banned, self._conflicts), *self._forms]
+
+    def _values_of(self, axis: int) -> list[Any]:
+        """The known values of an axis, of which most may never be asked for."""
+        if axis not in self._values:
+            value = self._space.axes[axis].value
+            self._values[axis] = [value(c) for c in self._coordinates[axis]]
+        return self._values[axis]
 
     def add_black_box(self, statement: BlackBox) -> None:
         """Adds what can only be asked."""
@@ -109,20 +113,23 @@ class Compiler:
             Whether it could be tabulated, and was added.
         """
         joined = {self._index[name] for first, second, _ in products for name in (first, second)}
-        if sum(len(self._values[i]) for i in joined) > _MAX_DENSE:
+        if sum(self.numbering.n_values[i] for i in joined) > _MAX_DENSE:
             return False
         linear = np.zeros(self.numbering.n_cases)
         parts: list[Part] = []
         for name, term in terms:
             i = self._index[name]
-            contributions = np.array([float(term(v)) for v in self._values[i]])
+            contributions = np.array([float(term(v)) for v in self._values_of(i)])
             linear[self.numbering.cases_of(i)] += contributions
             parts.append(((i,), np.append(contributions, 0.0)))
         pairs: dict[tuple[int, int], FloatArray] = {}
         for first, second, contribution in products:
             i, j = self._index[first], self._index[second]
             table = np.array(
-                [[float(contribution(u, v)) for v in self._values[j]] for u in self._values[i]]
+                [
+                    [float(contribution(u, v)) for v in self._values_of(j)]
+                    for u in self._values_of(i)
+                ]
             )
             parts.append(((i, j), np.pad(table, (0, 1))))
             if i > j:
@@ -163,12 +170,12 @@ class Compiler:
             Whether it could be tabulated, and was added.
         """
         axes = [self._index[name] for name in names]
-        sizes = [len(self._values[i]) for i in axes]
+        sizes = [self.numbering.n_values[i] for i in axes]
         # Values between levels come and go: asking about all their tuples would not pay.
         fixed = all(self._space.axes[i].is_exhaustive for i in axes)
         if math.prod(sizes) > (_MAX_TABLE if fixed or len(axes) < 3 else 0):
             return False
-        known = (zip(self._coordinates[i], self._values[i], strict=True) for i in axes)
+        known = (zip(self._coordinates[i], self._values_of(i), strict=True) for i in axes)
         forbidden = np.reshape(
             [
                 not self._ask(names, accepts, *zip(*chosen, strict=True))

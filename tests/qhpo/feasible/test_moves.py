@@ -172,12 +172,15 @@ def test_repair_finds_what_is_there(problem: Problem, seed: int) -> None:
 
 @given(problems(), st.integers(0, 2**32 - 1))
 @settings(max_examples=40)
-def test_draws_are_feasible_and_different(problem: Problem, seed: int) -> None:
+def test_repaired_are_the_feasible_ones_once_each(problem: Problem, seed: int) -> None:
     space = problem[0]
     rng = np.random.default_rng(seed)
     imputed, fixed = _some(space, 10, rng), _fixed(space, rng)
     drawn = _moves(problem).repaired_distinct(imputed, fixed, rng)
     assert all(_holds(problem, drawn))
+    # What needs no repair is there as it was.
+    kept = imputed[_holds(problem, imputed)]
+    assert {tuple(row) for row in kept} <= {tuple(row) for row in drawn}
     assert len(np.unique(drawn, axis=0)) == len(drawn) <= 10
     assert {tuple(row) for row in drawn[:, fixed]} <= {tuple(row) for row in imputed[:, fixed]}
 
