@@ -19,8 +19,8 @@ from qhpo_problems.benchmarks.formulations.comparison import Comparison, Metric
 from qhpo_problems.formulations import pruning
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import choose, diagonal, outputs, prune_with
-from qhpo_problems.training.loop import error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.fit.loop import error_share, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
 
 __all__ = ["COMPARISON", "measure_pruning"]
 

@@ -25,7 +25,7 @@ from qhpo_problems.formulations.quantization import (
     output_errors,
     quantize_with,
 )
-from qhpo_problems.training.loop import error_share
+from qhpo_problems.training.fit.loop import error_share
 
 __all__ = ["COMPARISON", "measure_quantization"]
 

@@ -28,8 +28,8 @@ from qhpo_problems.formulations.sindy import (
     starts,
     weak_form,
 )
-from qhpo_problems.training.dynamics import systems
-from qhpo_problems.training.dynamics.systems import lorenz, lorenz96, simulate
+from qhpo_problems.training.data import systems
+from qhpo_problems.training.data.systems import lorenz, lorenz96, simulate
 
 __all__ = ["COMPARISON", "measure_sindy", "threshold"]
 
