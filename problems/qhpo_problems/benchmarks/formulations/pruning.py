@@ -18,8 +18,8 @@ from qhpo_problems.benchmarks.results import deviation
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import choose, diagonal, outputs, prune_with
-from qhpo_problems.training.loop import error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.fit.loop import error_share, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
 
 __all__ = ["SUITE", "measure_pruning"]
 

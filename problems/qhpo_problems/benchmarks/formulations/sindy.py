@@ -26,7 +26,7 @@ from qhpo_problems.formulations.sindy import (
     starts,
     weak_form,
 )
-from qhpo_problems.training.dynamics.systems import lorenz, lorenz96, simulate
+from qhpo_problems.training.data.systems import lorenz, lorenz96, simulate
 
 __all__ = ["SUITE", "measure_sindy", "threshold"]
 
