@@ -252,6 +252,20 @@ def test_a_plain_domain_is_plain() -> None:
     assert not FeasibleSet(space, (), conditions).is_plain
 
 
+def test_a_plain_set_draws_uniformly_and_is_nearest_to_everything() -> None:
+    space = Space({"n": IntDistribution(0, 3), "x": FloatDistribution(0.0, 1.0)})
+    plain, fixed = FeasibleSet(space), np.array([np.nan, 0.123])
+    drawn = np.array(plain.draws(400, fixed, np.random.default_rng(0)))
+    assert drawn.shape == (400, 2)
+    assert (drawn[:, 1] == 0.123).all()
+    counts = np.unique(drawn[:, 0], return_counts=True)[1]
+    assert len(counts) == 4
+    assert np.abs(counts - 100).max() < 45
+    nearest = plain.nearest(np.array([1 / 3, 0.7654]), fixed, np.random.default_rng(0))
+    assert nearest is not None
+    assert nearest.tolist() == [1 / 3, 0.123]
+
+
 def _every(*axes: int) -> FloatArray:
     """All configurations of axes with so many levels each, evenly spaced."""
     grids = np.meshgrid(*(np.linspace(0.0, 1.0, n) for n in axes), indexing="ij")
