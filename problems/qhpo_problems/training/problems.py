@@ -6,7 +6,6 @@ Whatever needs torch is imported when a problem's data are loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,31 +23,7 @@ from qhpo_problems.training.data.shapes import COEFFICIENTS, DIGITS, EXERCISES, 
 from qhpo_problems.training.data.systems import LORENZ, MACKEY_GLASS, System
 from qhpo_problems.training.fit.checks import check_seed
 from qhpo_problems.training.fit.training import Conditions, Params, Training
-from qhpo_problems.training.networks.configs import (
-    ACTIVATIONS,
-    ATTENTIONS,
-    CELLS,
-    ENCODINGS,
-    ENTANGLEMENTS,
-    HALVINGS,
-    MAX_LAYERS,
-    MAX_QUBITS,
-    POSITIONS,
-    READOUTS,
-    SEQUENCE_POOLINGS,
-    TARGETS,
-    TEXT_POOLINGS,
-    CNNConfig,
-    ForecasterConfig,
-    RNNConfig,
-    TransformerConfig,
-    VQCConfig,
-    count_cnn,
-    count_forecaster,
-    count_rnn,
-    count_transformer,
-    count_vqc,
-)
+from qhpo_problems.training.networks import configs
 
 if TYPE_CHECKING:
     from qhpo_problems.training.fit.tuning import Task
@@ -67,7 +42,6 @@ __all__ = [
     "VQC_HYBRID",
     "cnn_config",
     "forecaster_config",
-    "physio_config",
     "rnn_config",
     "stocks_config",
 ]
@@ -85,28 +59,30 @@ CNN_SPACE: Space = {
     "blocks": IntDistribution(1, 3),
     **{f"channels_{block}": IntDistribution(8, 40, step=8) for block in (1, 2, 3)},
     "kernel_size": CategoricalDistribution((3, 5)),
-    "pooling": CategoricalDistribution(HALVINGS),
+    "pooling": CategoricalDistribution(configs.HALVINGS),
     "batch_norm": CategoricalDistribution((True, False)),
-    "activation": CategoricalDistribution(ACTIVATIONS),
+    "activation": CategoricalDistribution(configs.ACTIVATIONS),
     "dropout": _DROPOUT,
 }
 """What a trial of cnn-digits asks for, before its training."""
 
 
-def cnn_config(params: Params) -> CNNConfig:
-    """The network that parameters of `CNN_SPACE` describe."""
-    return CNNConfig(
+def cnn_config(params: Params) -> configs.CNNConfig:
+    """The network that parameters of cnn-digits or cnn-physio describe."""
+    return configs.CNNConfig(
         channels=tuple(params[f"channels_{block}"] for block in range(1, params["blocks"] + 1)),
         kernel_size=params["kernel_size"],
         pooling=params["pooling"],
         batch_norm=params["batch_norm"],
         activation=params["activation"],
         dropout=params["dropout"],
+        summary=params.get("readout", "all"),
+        noise=params.get("noise"),
     )
 
 
 def _digits_size(params: Params) -> int:
-    return count_cnn(cnn_config(params), DIGITS)
+    return configs.count_cnn(cnn_config(params), DIGITS)
 
 
 def _digits_cnn(seed: int) -> Callable[[Params], Task]:
@@ -136,13 +112,8 @@ CNN_DIGITS = Training(
 _PHYSIO_CHANNELS = tuple(f"channels_{block}" for block in (1, 2, 3, 4))
 
 
-def physio_config(params: Params) -> CNNConfig:
-    """The network that parameters of cnn-physio describe."""
-    return replace(cnn_config(params), summary=params["readout"], noise=params["noise"])
-
-
 def _physio_size(params: Params) -> int:
-    return count_cnn(physio_config(params), EXERCISES)
+    return configs.count_cnn(cnn_config(params), EXERCISES)
 
 
 def _physio_cnn(seed: int) -> Callable[[Params], Task]:
@@ -151,7 +122,7 @@ def _physio_cnn(seed: int) -> Callable[[Params], Task]:
     from qhpo_problems.training.networks.convolution import build_cnn
 
     split = exercises(seed)
-    return lambda params: Task(lambda: build_cnn(physio_config(params), EXERCISES), split)
+    return lambda params: Task(lambda: build_cnn(cnn_config(params), EXERCISES), split)
 
 
 CNN_PHYSIO = Training(
@@ -161,10 +132,10 @@ CNN_PHYSIO = Training(
         "blocks": IntDistribution(1, len(_PHYSIO_CHANNELS)),
         **{name: IntDistribution(8, 32, step=8) for name in _PHYSIO_CHANNELS},
         "kernel_size": CategoricalDistribution((3, 5, 9)),
-        "pooling": CategoricalDistribution(HALVINGS),
+        "pooling": CategoricalDistribution(configs.HALVINGS),
         "readout": CategoricalDistribution(("average", "max")),
         "batch_norm": CategoricalDistribution((True, False)),
-        "activation": CategoricalDistribution(ACTIVATIONS),
+        "activation": CategoricalDistribution(configs.ACTIVATIONS),
         "noise": FloatDistribution(0.0, 1.0, step=0.25),
         "dropout": _DROPOUT,
     },
@@ -179,12 +150,13 @@ CNN_PHYSIO = Training(
 
 # rnn-vowels: speech. The space is conditional: a trial has the units of the layers that it has.
 
-_LAYERS = IntDistribution(1, MAX_LAYERS)
+_LAYERS = IntDistribution(1, configs.MAX_LAYERS)
 _UNITS: Space = {
-    f"units_{layer}": IntDistribution(8, 48, step=8) for layer in range(1, MAX_LAYERS + 1)
+    f"units_{layer}": IntDistribution(8, 48, step=8) for layer in range(1, configs.MAX_LAYERS + 1)
 }
 _IF_LAYERS: Conditions = {
-    name: {"layers": tuple(range(layer, MAX_LAYERS + 1))} for layer, name in enumerate(_UNITS, 1)
+    name: {"layers": tuple(range(layer, configs.MAX_LAYERS + 1))}
+    for layer, name in enumerate(_UNITS, 1)
 }
 
 
@@ -192,9 +164,9 @@ def _units(params: Params) -> tuple[int, ...]:
     return tuple(params[f"units_{layer}"] for layer in range(1, params["layers"] + 1))
 
 
-def rnn_config(params: Params) -> RNNConfig:
+def rnn_config(params: Params) -> configs.RNNConfig:
     """The network that parameters of rnn-vowels describe."""
-    return RNNConfig(
+    return configs.RNNConfig(
         cell=params["cell"],
         units=_units(params),
         bidirectional=params["bidirectional"],
@@ -205,7 +177,7 @@ def rnn_config(params: Params) -> RNNConfig:
 
 
 def _vowels_size(params: Params) -> int:
-    return count_rnn(rnn_config(params), COEFFICIENTS, SPEAKERS)
+    return configs.count_rnn(rnn_config(params), COEFFICIENTS, SPEAKERS)
 
 
 def _vowels_rnn(seed: int) -> Callable[[Params], Task]:
@@ -222,9 +194,9 @@ RNN_VOWELS = Training(
     summary="An RNN that knows nine speakers by two vowels: architecture and training, "
     "11 to 13 parameters.",
     space={
-        "cell": CategoricalDistribution(CELLS),
+        "cell": CategoricalDistribution(configs.CELLS),
         "bidirectional": CategoricalDistribution((False, True)),
-        "pooling": CategoricalDistribution(SEQUENCE_POOLINGS),
+        "pooling": CategoricalDistribution(configs.SEQUENCE_POOLINGS),
         "layer_norm": CategoricalDistribution((False, True)),
         "dropout": _DROPOUT,
         "layers": _LAYERS,
@@ -245,13 +217,15 @@ RNN_VOWELS = Training(
 # fails within the time that is looked at, to 0.
 
 
-def forecaster_config(params: Params) -> ForecasterConfig:
+def forecaster_config(params: Params) -> configs.ForecasterConfig:
     """The network that parameters of rnn-dynamics and rnn-mackey-glass describe."""
-    return ForecasterConfig(params["cell"], _units(params), params["target"], params["noise"])
+    return configs.ForecasterConfig(
+        params["cell"], _units(params), params["target"], params["noise"]
+    )
 
 
 def _forecaster_size(system: System, params: Params) -> int:
-    return count_forecaster(forecaster_config(params), system.variables)
+    return configs.count_forecaster(forecaster_config(params), system.variables)
 
 
 def _forecaster(system: System, seed: int) -> Callable[[Params], Task]:
@@ -275,10 +249,10 @@ def _chaos(name: str, system: System) -> Problem:
         name=name,
         summary=f"A recurrent network that forecasts {system.name}: minus its validity time.",
         space={
-            "cell": CategoricalDistribution(CELLS),
+            "cell": CategoricalDistribution(configs.CELLS),
             "layers": _LAYERS,
             **_UNITS,
-            "target": CategoricalDistribution(TARGETS),
+            "target": CategoricalDistribution(configs.TARGETS),
             "noise": FloatDistribution(1e-5, 1e-1, log=True),
             # States of a training sequence, over which errors are carried back in time.
             "window": CategoricalDistribution((10, 20, 40, 80)),
@@ -307,15 +281,17 @@ _INPUTS = {"own": 2, "all": 7}
 """Features of a month: the company's own return and log price, and the returns of all five."""
 
 
-def stocks_config(params: Params) -> RNNConfig:
+def stocks_config(params: Params) -> configs.RNNConfig:
     """The network that parameters of rnn-stocks describe; every layer has the same units."""
     units = (params["units"],) * params["layers"]
-    return RNNConfig(params["cell"], units, False, params["pooling"], False, params["dropout"])
+    return configs.RNNConfig(
+        params["cell"], units, False, params["pooling"], False, params["dropout"]
+    )
 
 
 def _stocks_size(params: Params) -> int:
     """Of one forecaster; pooling, dropout, window and anchor have none."""
-    return count_rnn(stocks_config(params), _INPUTS[params["inputs"]], 1)
+    return configs.count_rnn(stocks_config(params), _INPUTS[params["inputs"]], 1)
 
 
 def _stocks_rnn(seed: int) -> Callable[[Params], Task]:
@@ -350,7 +326,7 @@ RNN_STOCKS = Training(
     summary="An RNN that forecasts next month's prices of shares: architecture, inputs and "
     "training, 12 parameters.",
     space={
-        "cell": CategoricalDistribution(CELLS),
+        "cell": CategoricalDistribution(configs.CELLS),
         "layers": IntDistribution(1, 2),
         "units": IntDistribution(4, 24, step=4),
         "pooling": CategoricalDistribution(("last", "mean")),
@@ -378,16 +354,16 @@ TRANSFORMER_SPACE: Space = {
     "heads": IntDistribution(1, 3),
     "head_width": IntDistribution(2, 6, step=2),
     "feed_forward": IntDistribution(16, 64, step=16),
-    "positions": CategoricalDistribution(POSITIONS),
-    "pooling": CategoricalDistribution(TEXT_POOLINGS),
-    "attention": CategoricalDistribution(ATTENTIONS),
+    "positions": CategoricalDistribution(configs.POSITIONS),
+    "pooling": CategoricalDistribution(configs.TEXT_POOLINGS),
+    "attention": CategoricalDistribution(configs.ATTENTIONS),
     "dropout": _DROPOUT,
 }
 """What a trial of transformer-text asks for, before its training: a `TransformerConfig`."""
 
 
 def _text_size(params: Params) -> int:
-    return count_transformer(TransformerConfig(**params))
+    return configs.count_transformer(configs.TransformerConfig(**params))
 
 
 def _text_transformer(seed: int) -> Callable[[Params], Task]:
@@ -396,7 +372,7 @@ def _text_transformer(seed: int) -> Callable[[Params], Task]:
     from qhpo_problems.training.networks.transformer import Transformer
 
     split = diseases(seed)
-    return lambda params: Task(lambda: Transformer(TransformerConfig(**params)), split)
+    return lambda params: Task(lambda: Transformer(configs.TransformerConfig(**params)), split)
 
 
 TRANSFORMER_TEXT = Training(
@@ -416,7 +392,7 @@ TRANSFORMER_TEXT = Training(
 
 
 def _vqc_size(params: Params) -> int:
-    return count_vqc(VQCConfig(**params))
+    return configs.count_vqc(configs.VQCConfig(**params))
 
 
 def _digits_vqc(seed: int) -> Callable[[Params], Task]:
@@ -425,18 +401,18 @@ def _digits_vqc(seed: int) -> Callable[[Params], Task]:
     from qhpo_problems.training.networks.circuits import build_vqc
 
     split = digits(seed)
-    return lambda params: Task(lambda: build_vqc(VQCConfig(**params)), split)
+    return lambda params: Task(lambda: build_vqc(configs.VQCConfig(**params)), split)
 
 
 VQC_HYBRID = Training(
     name="vqc-hybrid",
     summary="A quantum circuit between classical layers, on real images of digits: 9 parameters.",
     space={
-        "qubits": IntDistribution(2, MAX_QUBITS),
+        "qubits": IntDistribution(2, configs.MAX_QUBITS),
         "depth": IntDistribution(1, 4),
-        "encoding": CategoricalDistribution(ENCODINGS),
-        "entanglement": CategoricalDistribution(ENTANGLEMENTS),
-        "readout": CategoricalDistribution(READOUTS),
+        "encoding": CategoricalDistribution(configs.ENCODINGS),
+        "entanglement": CategoricalDistribution(configs.ENTANGLEMENTS),
+        "readout": CategoricalDistribution(configs.READOUTS),
     },
     count=_vqc_size,
     sized_by=("qubits", "depth", "encoding", "readout"),

@@ -24,7 +24,7 @@ CNN, PHYSIO, VOWELS, CHAOS, STOCKS = (
 def test_networks_are_what_the_trial_says() -> None:
     blocks = ((16, 24), 3, "average", True, "silu", 0.25)
     assert problems.cnn_config(CNN) == CNNConfig(*blocks)
-    assert problems.physio_config(PHYSIO | {"kernel_size": 3}) == CNNConfig(*blocks, "max", 0.25)
+    assert problems.cnn_config(PHYSIO | {"kernel_size": 3}) == CNNConfig(*blocks, "max", 0.25)
     both = {"layers": 2, "units_2": 8}
     recurrent = RNNConfig("gru", (24, 8), True, "mean", True, 0.25)
     assert problems.rnn_config(VOWELS | both) == recurrent

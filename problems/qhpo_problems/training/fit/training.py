@@ -66,15 +66,7 @@ class Training:
             packages=self.packages,
             extra=self.extra,
             search_space=None if self.conditions else {**self.space, **SETTINGS_SPACE},
-            size=Size(self.sized_by, self.size) if self.sized_by else None,
-        )
-
-    def size(self, *values: Any) -> int:
-        """Trainable numbers of the network, from values of `sized_by`, in that order."""
-        # The others have none: any value of theirs will do.
-        return self.count(
-            {name: _first(distribution) for name, distribution in self.space.items()}
-            | dict(zip(self.sized_by, values, strict=True))
+            size=Size(self.sized_by, _Count(self)) if self.sized_by else None,
         )
 
     def make_objective(self, seed: int) -> Objective:
@@ -118,6 +110,18 @@ def suggest_active(
         if all(params.get(parent) in values for parent, values in parents.items()):
             params |= suggest(trial, {name: distribution})
     return params
+
+
+class _Count:
+    """Trainable numbers of the network, from values of ``sized_by``, in that order."""
+
+    def __init__(self, training: Training) -> None:
+        self._count, self._names = training.count, training.sized_by
+        # The others have none: any value of theirs will do.
+        self._any = {name: _first(distribution) for name, distribution in training.space.items()}
+
+    def __call__(self, *values: Any) -> int:
+        return self._count(self._any | dict(zip(self._names, values, strict=True)))
 
 
 def _first(distribution: BaseDistribution) -> Any:
