@@ -53,7 +53,7 @@ def test_a_solver_whose_packages_are_missing(
             "far",
             "Somewhere else.",
             make,
-            encodings=("one-hot", "binary"),
+            encodings=("one-hot", "domain-wall"),
             limits="12 bits",
             cost="a cent a call",
             packages=("no_such_package",),
@@ -71,7 +71,7 @@ def test_a_solver_whose_packages_are_missing(
     assert printed[first + 1 : first + 5] == [
         "limit: 12 bits",
         "cost: a cent a call",
-        "encodings: one-hot, binary",
+        "encodings: one-hot, domain-wall",
         'missing; pip install "qhpo[qpu]"',
     ]
     assert (

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def run_solvers(
                 maker=contestant,
                 # The file's name tells of all that the models depend on.
                 fingerprint=fingerprint(
-                    f"{name}, {file.path.name}, {_more_versions()}",
+                    f"{name}, {file.path.name}",
                     contestant,
                     [Path(measure_module.__file__)],
                 ),
@@ -175,7 +174,7 @@ def _run(files: Mapping[tuple[str, int], ModelFile], task: Task[Contestant]) -> 
         sampler=task.sampler,
         table=task.table,
         seed=task.seed,
-        versions={**package_versions(), **_more_versions()},
+        versions=package_versions(),
         fingerprint=task.fingerprint,
         parameters=tuple(model.tables.n_variables for model in models),
         axes=tuple(tables.n_variables for tables in left),
@@ -194,14 +193,6 @@ def _run(files: Mapping[tuple[str, int], ModelFile], task: Task[Contestant]) -> 
 @cache
 def _models(path: Path) -> list[Model]:
     return load_models(path)
-
-
-def _more_versions() -> dict[str, str]:
-    """Of the package that other comparisons do not need."""
-    try:
-        return {"openjij": version("openjij")}
-    except PackageNotFoundError:
-        return {}
 
 
 def _warm_up(contestants: Sequence[Contestant]) -> None:
