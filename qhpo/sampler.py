@@ -83,7 +83,7 @@ class QUBOSampler(BaseSampler):
         seed: Seed of everything left to chance. None draws one.
         solver: Name of a registered solver (see `qhpo solvers`), any `dimod.Sampler`, or what
             `qhpo.solvers.make_solver` makes with options of its own.
-        encoding: How the model becomes binary: ``"one-hot"``, ``"domain-wall"`` or ``"binary"``.
+        encoding: How the model becomes binary: ``"one-hot"`` or ``"domain-wall"``.
             None for what suits the solver.
         qpu_seconds: QPU access time that the study may spend, all runs and processes together.
         max_calls: Calls of the solver that the study may spend. Where a budget is spent, or the

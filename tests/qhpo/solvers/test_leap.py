@@ -17,14 +17,13 @@ import dimod
 import dwave.optimization
 import numpy as np
 import pytest
-from dimod.testing import assert_sampleset_energies_dqm
 from dwave.cloud.testing import mocks
 
-from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.encoding import DenseDQM
 from qhpo.errors import SolverError
 from qhpo.solvers import Solver, find_solver, make_solver
-from qhpo.solvers.leap import nonlinear_model
-from tests.qhpo.solvers.answers import report_of, sample_set
+from qhpo.solvers.cloud.leap import nonlinear_model
+from tests.qhpo.solvers.checks import assert_reads, lowest
 
 KINDS = ("bqm", "cqm", "dqm", "nl")
 
@@ -38,8 +37,8 @@ def done(value: Any) -> Any:
     return future
 
 
-def energy(dqm: dimod.DiscreteQuadraticModel, cases: Any) -> float:
-    return float(dqm.energy(dict(zip(dqm.variables, cases, strict=True))))
+def energy(model: DenseDQM, cases: Any) -> float:
+    return float(model.to_dqm().energy(dict(enumerate(cases))))
 
 
 class Service:
@@ -133,31 +132,29 @@ def best(kind: str, model: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "model", ["random", "binary", "frustrated", "frustrated, of one case", "labels", "flat"]
+    "model", ["random", "binary", "frustrated", "frustrated, of one case", "sparse", "flat"]
 )
 def test_the_answer_is_returned_with_its_energy(
     service: Service, kind: str, model: str, small_models: Any
 ) -> None:
-    dqm = small_models[model]
+    tables = small_models[model]
     service.answer = lambda sent: best(kind, sent)
-    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
+    reads = make_solver(f"leap-{kind}").reads(tables, 0)
     assert service.calls == 1
-    assert list(samples.variables) == list(dqm.variables)
-    assert_sampleset_energies_dqm(samples, dqm, precision=7)
-    lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
-    assert samples.first.energy == pytest.approx(lowest)
+    assert_reads(reads, tables)
+    assert reads.energies[0] == pytest.approx(lowest(tables))
 
 
 def test_what_is_sent_has_the_energies_of_the_model(
-    service: Service, kind: str, frustrated_dqm: Any
+    service: Service, kind: str, frustrated: Any
 ) -> None:
-    dqm = frustrated_dqm([3, 2, 4], seed=1)
+    model = frustrated([3, 2, 4], seed=1)
     service.answer = lambda sent: best(kind, sent)
-    sample_set(make_solver(f"leap-{kind}"), dqm, 0)
+    make_solver(f"leap-{kind}").reads(model, 0)
     sent = service.model
     rng = np.random.default_rng(0)
     for cases in rng.integers([3, 2, 4], size=(20, 3)):
-        expected = energy(dqm, cases)
+        expected = energy(model, cases)
         if kind == "bqm":  # domain walls: as many ones as the number of the case
             assert sent.num_variables == 2 + 1 + 3
             bits = [
@@ -172,7 +169,7 @@ def test_what_is_sent_has_the_energies_of_the_model(
             assert sent.objective.energy(bits) == pytest.approx(expected)
             assert sent.check_feasible(bits)
         elif kind == "dqm":
-            assert energy(sent, cases) == pytest.approx(expected)
+            assert energy(DenseDQM.from_dqm(sent), cases) == pytest.approx(expected)
         else:
             (x,) = sent.iter_decisions()
             sent.states.resize(1)
@@ -182,10 +179,10 @@ def test_what_is_sent_has_the_energies_of_the_model(
 
 @pytest.mark.parametrize("time_limit", [None, 7.5])
 def test_the_label_and_the_time_limit_are_sent(
-    service: Service, kind: str, time_limit: float | None, frustrated_dqm: Any
+    service: Service, kind: str, time_limit: float | None, frustrated: Any
 ) -> None:
     service.answer = lambda sent: best(kind, sent)
-    sample_set(make_solver(f"leap-{kind}", time_limit=time_limit), frustrated_dqm([3, 2]), 0)
+    make_solver(f"leap-{kind}", time_limit=time_limit).reads(frustrated([3, 2]), 0)
     assert service.parameters["label"] == "qhpo"
     # The least that the fake service takes: 1 s, but D-Wave's samplers put DQM and NL at 5.
     least = {"bqm": 1.0, "cqm": 1.0, "dqm": 5.0, "nl": 5.0}[kind]
@@ -193,9 +190,9 @@ def test_the_label_and_the_time_limit_are_sent(
     assert sent == pytest.approx(least, abs=0.1) if time_limit is None else sent == time_limit
 
 
-def test_the_report_says_what_was_used(service: Service, kind: str, frustrated_dqm: Any) -> None:
+def test_the_report_says_what_was_used(service: Service, kind: str, frustrated: Any) -> None:
     service.answer = lambda sent: best(kind, sent)
-    report = report_of(sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([3, 2]), 0))
+    report = make_solver(f"leap-{kind}").reads(frustrated([3, 2]), 0).report
     assert (report.solver, report.calls) == (f"leap-{kind}", 1)
     assert (report.reads, report.valid_reads) == (1, 1)
     assert report.qpu_seconds == pytest.approx(0.041)
@@ -203,12 +200,14 @@ def test_the_report_says_what_was_used(service: Service, kind: str, frustrated_d
     assert report.chain_breaks is None
 
 
-def test_a_model_without_a_choice_is_not_sent(service: Service, kind: str, random_dqm: Any) -> None:
-    dqm = random_dqm([1, 1, 1])
-    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
+def test_a_model_without_a_choice_is_not_sent(
+    service: Service, kind: str, random_model: Any
+) -> None:
+    model = random_model([1, 1, 1])
+    reads = make_solver(f"leap-{kind}").reads(model, 0)
     assert service.calls == 0
-    assert samples.record.sample.tolist() == [[0, 0, 0]]
-    assert samples.first.energy == pytest.approx(energy(dqm, [0, 0, 0]))
+    assert reads.cases.tolist() == [[0, 0, 0]]
+    assert reads.energies[0] == pytest.approx(energy(model, [0, 0, 0]))
 
 
 @pytest.mark.parametrize("kind", ["bqm"])
@@ -216,20 +215,19 @@ def test_a_model_without_a_choice_is_not_sent(service: Service, kind: str, rando
 def test_a_model_that_elimination_solves_is_not_sent_as_bits(
     service: Service, kind: str, model: str, small_models: Any
 ) -> None:
-    dqm = small_models[model]
-    samples = sample_set(make_solver("leap-bqm"), dqm, 0)
-    report = report_of(samples)
+    tables = small_models[model]
+    reads = make_solver("leap-bqm").reads(tables, 0)
+    report = reads.report
     assert service.calls == report.calls == report.variables == 0
     assert report.qpu_seconds == 0.0
-    lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
-    assert samples.first.energy == pytest.approx(lowest)
+    assert reads.energies[0] == pytest.approx(lowest(tables))
 
 
 @pytest.mark.parametrize("kind", ["bqm", "cqm"])
 def test_infeasible_samples_are_repaired_and_counted(
-    service: Service, kind: str, frustrated_dqm: Any
+    service: Service, kind: str, frustrated: Any
 ) -> None:
-    dqm = frustrated_dqm([3, 4, 2], seed=2)
+    model = frustrated([3, 4, 2], seed=2)
 
     def answer(sent: Any) -> dimod.SampleSet:
         if kind == "bqm":  # the second variable has a wrong wall in the first sample
@@ -244,31 +242,29 @@ def test_infeasible_samples_are_repaired_and_counted(
         return dimod.SampleSet.from_samples_cqm(samples, sent, num_occurrences=[1, 1, 2])
 
     service.answer = answer
-    samples = sample_set(make_solver(f"leap-{kind}"), dqm, 0)
-    report = report_of(samples)
+    reads = make_solver(f"leap-{kind}").reads(model, 0)
+    report = reads.report
     assert (report.reads, report.valid_reads) == ((2, 1) if kind == "bqm" else (4, 2))
-    assert samples.record.num_occurrences.sum() == report.reads
-    assert_sampleset_energies_dqm(samples, dqm, precision=7)
+    assert reads.counts.sum() == report.reads
+    assert_reads(reads, model)
 
 
 @pytest.mark.parametrize("kind", ["dqm"])
-def test_the_answer_is_polished(service: Service, kind: str, random_dqm: Any) -> None:
-    dqm = random_dqm([3, 3, 3], seed=3)
-    worst = max(np.ndindex(3, 3, 3), key=partial(energy, dqm))
+def test_the_answer_is_polished(service: Service, kind: str, random_model: Any) -> None:
+    model = random_model([3, 3, 3], seed=3)
+    worst = max(np.ndindex(3, 3, 3), key=partial(energy, model))
     service.answer = lambda sent: dimod.SampleSet.from_samples(
         ([list(worst)[::-1]], [2, 1, 0]), vartype="DISCRETE", energy=[0.0]
     )
-    samples = sample_set(make_solver("leap-dqm"), dqm, 0)
-    tables = DenseDQM.from_dqm(dqm)
-    expected = tables.descend(np.array([worst]))
-    assert samples.record.sample.tolist() == expected.tolist()
+    reads = make_solver("leap-dqm").reads(model, 0)
+    expected = model.descend(np.array([worst]))
+    assert reads.cases.tolist() == expected.tolist()
 
 
-def test_all_states_of_the_nonlinear_solver_are_read(credentials: str, random_dqm: Any) -> None:
-    dqm = random_dqm([4, 3, 5], seed=4)
+def test_all_states_of_the_nonlinear_solver_are_read(credentials: str, random_model: Any) -> None:
+    model = random_model([4, 3, 5], seed=4)
     fake = Service("nl")
-    tables = DenseDQM.from_dqm(dqm)
-    minima = np.unique(tables.descend(np.array(list(np.ndindex(4, 3, 5)))), axis=0)
+    minima = np.unique(model.descend(np.array(list(np.ndindex(4, 3, 5)))), axis=0)
     assert len(minima) > 1
 
     def answer(sent: Any) -> Any:
@@ -281,14 +277,14 @@ def test_all_states_of_the_nonlinear_solver_are_read(credentials: str, random_dq
     fake.answer = answer
     with mock.patch("dwave.system.samplers.leap_hybrid_sampler.Client") as client:
         client.from_config.return_value.get_solver.return_value = fake
-        samples = sample_set(make_solver("leap-nl"), dqm, 0)
-    assert sorted(samples.record.sample.tolist()) == minima.tolist()
+        reads = make_solver("leap-nl").reads(model, 0)
+    assert sorted(reads.cases.tolist()) == minima.tolist()
 
 
 @pytest.mark.parametrize("sizes", [[3], [2, 5], [1, 4, 1, 2], [3] * 7])
-def test_the_nonlinear_model_is_small_and_exact(sizes: list[int], random_dqm: Any) -> None:
-    dqm = random_dqm(sizes, seed=len(sizes))
-    model = nonlinear_model(DenseDQM.from_dqm(dqm))
+def test_the_nonlinear_model_is_small_and_exact(sizes: list[int], random_model: Any) -> None:
+    tables = random_model(sizes, seed=len(sizes))
+    model = nonlinear_model(tables)
     assert model.num_nodes() <= 16
     assert model.num_constraints() == 0
     (x,) = model.iter_decisions()
@@ -296,32 +292,32 @@ def test_the_nonlinear_model_is_small_and_exact(sizes: list[int], random_dqm: An
     model.states.resize(1)
     for cases in np.random.default_rng(0).integers(sizes, size=(20, len(sizes))):
         x.set_state(0, cases)
-        assert model.objective.state(0) == pytest.approx(energy(dqm, cases))
+        assert model.objective.state(0) == pytest.approx(energy(tables, cases))
 
 
 def test_a_service_that_takes_other_problems_is_an_error(
-    service: Service, kind: str, frustrated_dqm: Any
+    service: Service, kind: str, frustrated: Any
 ) -> None:
     service.supported_problem_types = ["other"]
     with pytest.raises(ValueError, match=f"does not support the '{kind}'"):
-        sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}").reads(frustrated([2, 2]), 0)
 
 
 def test_a_failure_of_the_service_comes_through(
-    service: Service, kind: str, frustrated_dqm: Any
+    service: Service, kind: str, frustrated: Any
 ) -> None:
     service.failure = ConnectionError("the line is cut")
     with pytest.raises(ConnectionError, match="the line is cut"):
-        sample_set(make_solver(f"leap-{kind}"), frustrated_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}").reads(frustrated([2, 2]), 0)
 
 
 def test_too_short_a_time_limit_is_an_error_of_the_service(
-    service: Service, kind: str, frustrated_dqm: Any
+    service: Service, kind: str, frustrated: Any
 ) -> None:
     if kind == "nl":  # it only guarantees no such time
         pytest.skip("the nonlinear sampler takes any time limit")
     with pytest.raises(ValueError, match=r"(?i)time limit.*(at least|minimum)|minimum time limit"):
-        sample_set(make_solver(f"leap-{kind}", time_limit=0.01), frustrated_dqm([2, 2]), 0)
+        make_solver(f"leap-{kind}", time_limit=0.01).reads(frustrated([2, 2]), 0)
     assert service.calls == 0
 
 
@@ -340,28 +336,28 @@ def test_making_one_contacts_nobody(kind: str, credentials: str) -> None:
     assert solver.name == f"leap-{kind}"
 
 
-def test_the_service_is_contacted_once(service: Service, kind: str, frustrated_dqm: Any) -> None:
+def test_the_service_is_contacted_once(service: Service, kind: str, frustrated: Any) -> None:
     service.answer = lambda sent: best(kind, sent)
     solver = make_solver(f"leap-{kind}")
     path = "dwave.system.samplers.leap_hybrid_sampler.Client.from_config"
     with mock.patch(path, return_value=mock.Mock(get_solver=lambda: service)) as connect:
         for seed in range(3):
-            sample_set(solver, frustrated_dqm([2, 2]), seed)
+            solver.reads(frustrated([2, 2]), seed)
     assert connect.call_count == 1
     assert service.calls == 3
 
 
 def test_a_copy_has_neither_the_connection_nor_the_token(
-    service: Service, kind: str, credentials: str, frustrated_dqm: Any
+    service: Service, kind: str, credentials: str, frustrated: Any
 ) -> None:
     service.answer = lambda sent: best(kind, sent)
     solver = make_solver(f"leap-{kind}")
-    dqm = frustrated_dqm([2, 3])
-    one = sample_set(solver, dqm, 0)
+    model = frustrated([2, 3])
+    one = solver.reads(model, 0)
     pickled = pickle.dumps(solver)
     assert credentials.encode() not in pickled
-    other = sample_set(pickle.loads(pickled), dqm, 0)
-    assert one.record.sample.tolist() == other.record.sample.tolist()
+    other = pickle.loads(pickled).reads(model, 0)
+    assert one.cases.tolist() == other.cases.tolist()
 
 
 def test_it_says_what_it_costs(kind: str) -> None:

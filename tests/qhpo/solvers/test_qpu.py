@@ -11,7 +11,6 @@ import dimod
 import numpy as np
 import optuna
 import pytest
-from dimod.testing import assert_sampleset_energies_dqm
 from dwave.embedding.chain_strength import uniform_torque_compensation
 from dwave.samplers import SimulatedAnnealingSampler
 from dwave.system import FixedEmbeddingComposite
@@ -23,9 +22,9 @@ from qhpo.encoding import encode
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
 from qhpo.solvers import find_solver, make_solver
-from qhpo.solvers.qpu import CliqueSampler
-from qhpo.solvers.service import connect
-from tests.qhpo.solvers.answers import report_of, sample_set
+from qhpo.solvers.cloud.qpu import CliqueSampler
+from qhpo.solvers.cloud.service import connect
+from tests.qhpo.solvers.checks import assert_reads, lowest
 
 PEGASUS, ZEPHYR = ("pegasus", [4]), ("zephyr", [3, 4])
 
@@ -106,7 +105,7 @@ class TestSamples:
             "small biases",
             "one variable",
             "variables of one case",
-            "labels",
+            "sparse",
             "flat",
             "frustrated",
             "frustrated, of one case",
@@ -116,23 +115,20 @@ class TestSamples:
         self, switch_on: Switch, graph: Any, encoding: str, model: str, small_models: Any
     ) -> None:
         machine = switch_on(graph)
-        dqm = small_models[model]
-        samples = sample_set(make_solver("qpu", encoding=encoding, num_reads=20), dqm, 0)
-        assert list(samples.variables) == list(dqm.variables)
+        tables = small_models[model]
+        reads = make_solver("qpu", encoding=encoding, num_reads=20).reads(tables, 0)
         is_sent = model not in SOLVED
-        assert len(machine.annealer.asked) == report_of(samples).calls == int(is_sent)
-        assert samples.record.num_occurrences.sum() == (20 if is_sent else 1)
-        scale = max(np.abs(samples.record.energy).max(), 1.0)
-        assert_sampleset_energies_dqm(samples, dqm, precision=int(7 - np.log10(scale)))
-        lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
-        assert samples.first.energy == pytest.approx(lowest)
+        assert len(machine.annealer.asked) == reads.report.calls == int(is_sent)
+        assert reads.counts.sum() == (20 if is_sent else 1)
+        assert_reads(reads, tables)
+        assert reads.energies[0] == pytest.approx(lowest(tables))
 
     def test_come_with_a_report(
-        self, switch_on: Switch, graph: Any, encoding: str, frustrated_dqm: Any
+        self, switch_on: Switch, graph: Any, encoding: str, frustrated: Any
     ) -> None:
         switch_on(graph)
         solver = make_solver("qpu", encoding=encoding, num_reads=30)
-        report = report_of(sample_set(solver, frustrated_dqm([3, 4, 2]), 0))
+        report = solver.reads(frustrated([3, 4, 2]), 0).report
         assert (report.solver, report.calls, report.reads) == ("qpu", 1, 30)
         assert report.variables == {"domain-wall": 6, "one-hot": 9}[encoding]
         assert 1 <= report.valid_reads <= 30
@@ -141,70 +137,70 @@ class TestSamples:
         assert report.qpu_seconds == pytest.approx(MOCK_SECONDS)
 
 
-def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_dqm: Any) -> None:
+def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_model: Any) -> None:
     machine = switch_on()
-    samples = sample_set(make_solver("qpu"), random_dqm([1, 1]), 0)
-    assert samples.record.sample.tolist() == [[0, 0]]
+    reads = make_solver("qpu").reads(random_model([1, 1]), 0)
+    assert reads.cases.tolist() == [[0, 0]]
     assert not machine.annealer.asked
-    report = report_of(samples)
+    report = reads.report
     assert (report.calls, report.variables, report.qpu_seconds) == (0, 0, 0.0)
 
 
-def test_a_model_without_a_choice_contacts_nobody(switch_on: Switch, random_dqm: Any) -> None:
+def test_a_model_without_a_choice_contacts_nobody(switch_on: Switch, random_model: Any) -> None:
     machine = switch_on()
-    sample_set(make_solver("qpu"), random_dqm([1, 1]), 0)
+    make_solver("qpu").reads(random_model([1, 1]), 0)
     assert not machine.made
 
 
-def test_domain_walls_keep_more_reads_valid(switch_on: Switch, frustrated_dqm: Any) -> None:
+def test_domain_walls_keep_more_reads_valid(switch_on: Switch, frustrated: Any) -> None:
     switch_on(ZEPHYR)
-    dqm = frustrated_dqm([4] * 6, seed=3)
+    model = frustrated([4] * 6, seed=3)
     walls, ones = (
-        report_of(sample_set(make_solver("qpu", encoding=name), dqm, 0)).valid_reads
+        make_solver("qpu", encoding=name).reads(model, 0).report.valid_reads
         for name in ("domain-wall", "one-hot")
     )
     assert walls > ones
     assert find_solver("qpu").encodings[0] == "domain-wall"
 
 
-def test_broken_chains_are_reported(switch_on: Switch, frustrated_dqm: Any) -> None:
-    dqm = frustrated_dqm([4] * 8, seed=4)
+def test_broken_chains_are_reported(switch_on: Switch, frustrated: Any) -> None:
+    model = frustrated([4] * 8, seed=4)
     shares = []
     for hot in (False, True):
         switch_on(hot=hot)
-        samples = sample_set(make_solver("qpu"), dqm, 0)
-        assert_sampleset_energies_dqm(samples, dqm, precision=7)
-        shares.append(report_of(samples).chain_breaks)
+        reads = make_solver("qpu").reads(model, 0)
+        assert_reads(reads, model)
+        shares.append(reads.report.chain_breaks)
     assert shares[0] < 0.1 < shares[1]
 
 
 class TestWhatIsSent:
-    def test_defaults(self, switch_on: Switch, frustrated_dqm: Any) -> None:
+    def test_defaults(self, switch_on: Switch, frustrated: Any) -> None:
         machine = switch_on()
-        sample_set(make_solver("qpu"), frustrated_dqm([3, 3]), 0)
+        make_solver("qpu").reads(frustrated([3, 3]), 0)
         assert machine.annealer.asked == [{"num_reads": 100, "label": "qhpo"}]
         (config,) = machine.made
         assert config == {"profile": None, "defaults": {"polling_timeout": 300.0}}
 
-    def test_options(self, switch_on: Switch, no_credentials: Any, frustrated_dqm: Any) -> None:
+    def test_options(self, switch_on: Switch, no_credentials: Any, frustrated: Any) -> None:
         no_credentials.write_text("[here]\ntoken = A\n[there]\ntoken = B\n")
         machine = switch_on()
         solver = make_solver("qpu", num_reads=7, annealing_time=0.5, profile="there")
-        sample_set(solver, frustrated_dqm([3, 3]), 0)
+        solver.reads(frustrated([3, 3]), 0)
         assert machine.annealer.asked == [{"num_reads": 7, "label": "qhpo", "annealing_time": 0.5}]
         assert machine.made[0]["profile"] == "there"
 
     def test_chains_are_as_strong_as_dwaves_own_composite_makes_them(
-        self, switch_on: Switch, frustrated_dqm: Any
+        self, switch_on: Switch, frustrated: Any
     ) -> None:
         machine = switch_on()
-        dqm = frustrated_dqm([3, 3, 3], seed=5)
-        sample_set(make_solver("qpu"), dqm, 0)
+        model = frustrated([3, 3, 3], seed=5)
+        make_solver("qpu").reads(model, 0)
         graph = MockDWaveSampler(topology_type="pegasus", topology_shape=[4]).to_networkx_graph()
         chains = busgraph_cache(graph).find_clique_embedding(6)
         qubits = {qubit for chain in chains.values() for qubit in chain}
         assert qubits == set(machine.annealer.models[0].variables)
-        bqm = encode(DenseDQM.from_dqm(dqm), "domain-wall").bqm
+        bqm = encode(model, "domain-wall").bqm
         strength = uniform_torque_compensation(bqm.change_vartype("SPIN", inplace=False))
         sent = machine.annealer.models[0].change_vartype("SPIN", inplace=False)
         long = next(chain for chain in chains.values() if len(chain) > 1)
@@ -213,7 +209,7 @@ class TestWhatIsSent:
 
 
 class TestEmbedding:
-    def test_is_found_once(self, switch_on: Switch, frustrated_dqm: Any) -> None:
+    def test_is_found_once(self, switch_on: Switch, frustrated: Any) -> None:
         machine = switch_on()
         solver = make_solver("qpu", num_reads=2)
         with (
@@ -223,32 +219,32 @@ class TestEmbedding:
             ) as embedded,
         ):
             for seed in range(4):
-                sample_set(solver, frustrated_dqm([3, 3], seed), seed)
+                solver.reads(frustrated([3, 3], seed), seed)
             assert (cliques.call_count, embedded.call_count) == (1, 1)
-            sample_set(solver, frustrated_dqm([3, 4]), 0)
-            sample_set(solver, frustrated_dqm([3, 3]), 0)
+            solver.reads(frustrated([3, 4]), 0)
+            solver.reads(frustrated([3, 3]), 0)
             assert (cliques.call_count, embedded.call_count) == (1, 2)
         assert len(machine.made) == 1
 
     def test_chains_are_as_short_as_the_model_allows(
-        self, switch_on: Switch, frustrated_dqm: Any
+        self, switch_on: Switch, frustrated: Any
     ) -> None:
         machine = switch_on()
         solver = make_solver("qpu", num_reads=1)
-        sample_set(solver, frustrated_dqm([3] * 15), 0)
-        sample_set(solver, frustrated_dqm([2] * 4), 0)
+        solver.reads(frustrated([3] * 15), 0)
+        solver.reads(frustrated([2] * 4), 0)
         large, small = (len(model.variables) for model in machine.annealer.models)
         assert large / 30 > 2 * small / 4
 
     @pytest.mark.parametrize("graph", [PEGASUS, ZEPHYR], ids=lambda graph: graph[0])
     def test_missing_qubits_are_avoided(
-        self, switch_on: Switch, graph: Any, frustrated_dqm: Any
+        self, switch_on: Switch, graph: Any, frustrated: Any
     ) -> None:
         broken = list(range(4, 200, 17))
         machine = switch_on(graph, broken_nodes=broken)
-        dqm = frustrated_dqm([3] * 6, seed=6)
-        samples = sample_set(make_solver("qpu"), dqm, 0)
-        assert_sampleset_energies_dqm(samples, dqm, precision=7)
+        model = frustrated([3] * 6, seed=6)
+        reads = make_solver("qpu").reads(model, 0)
+        assert_reads(reads, model)
         assert not set(broken) & set(machine.annealer.models[0].variables)
 
     def test_the_largest_clique_is_the_limit(self, switch_on: Switch) -> None:
@@ -257,16 +253,14 @@ class TestEmbedding:
         largest = len(busgraph_cache(graph).largest_clique())
         solver = make_solver("qpu", num_reads=1)
 
-        def binary(n: int) -> dimod.DiscreteQuadraticModel:
-            tables = DenseDQM(
-                np.arange(0, 2 * n + 1, 2), np.zeros(2 * n), np.zeros((2 * n, 2 * n)), 0.0
-            )
-            return tables.to_dqm()
+        def binary(n: int) -> DenseDQM:
+            starts = np.arange(0, 2 * n + 1, 2)
+            return DenseDQM(starts, np.zeros(2 * n), np.zeros((2 * n, 2 * n)), 0.0)
 
         for n in (largest, largest + 1):
-            samples = sample_set(solver, binary(n), 0)
-            assert len(samples.variables) == n
-            assert report_of(samples).variables == largest
+            reads = solver.reads(binary(n), 0)
+            assert reads.cases.shape[1] == n
+            assert reads.report.variables == largest
         assert len(machine.annealer.asked) == 2
         sampler = CliqueSampler(connect("qpu", "DWaveSampler", None), {}, 0)
         assert sampler.max_bits() == largest
@@ -278,61 +272,58 @@ class TestEmbedding:
     @pytest.mark.parametrize("encoding", ["domain-wall", "one-hot"])
     @pytest.mark.parametrize("graph", [PEGASUS, ZEPHYR], ids=lambda graph: graph[0])
     def test_what_does_not_fit_is_cut_to_the_largest_clique(
-        self, switch_on: Switch, graph: Any, encoding: str, frustrated_dqm: Any
+        self, switch_on: Switch, graph: Any, encoding: str, frustrated: Any
     ) -> None:
         machine = switch_on(graph)
         largest = {"pegasus": 36, "zephyr": 40}[graph[0]]
-        dqm = frustrated_dqm([5] * 14, seed=11)
-        samples = sample_set(make_solver("qpu", encoding=encoding), dqm, 0)
+        model = frustrated([5] * 14, seed=11)
+        reads = make_solver("qpu", encoding=encoding).reads(model, 0)
         # A second case of a variable is two bits of one-hot, which may be one too many.
-        unused = largest - report_of(samples).variables
+        unused = largest - reads.report.variables
         assert 0 <= unused <= {"domain-wall": 0, "one-hot": 1}[encoding]
         (sent,) = machine.annealer.models
         whole = machine().to_networkx_graph()
         chains = busgraph_cache(whole).find_clique_embedding(largest - unused)
         assert len(sent.variables) == sum(map(len, chains.values()))
 
-        assert list(samples.variables) == list(dqm.variables)
-        assert_sampleset_energies_dqm(samples, dqm, precision=7)
-        assert samples.record.num_occurrences.sum() == 100
-        tables = DenseDQM.from_dqm(dqm)
-        cases = np.asarray(samples.record.sample)
-        np.testing.assert_array_equal(tables.descend(cases), cases)
+        assert_reads(reads, model)
+        assert reads.counts.sum() == 100
+        np.testing.assert_array_equal(model.descend(reads.cases), reads.cases)
         # Nothing is lost to as many descents of the whole model.
         starts = np.random.default_rng(0).integers(5, size=(100, 14))
-        descents = tables.energies(tables.descend(starts))
-        assert samples.first.energy <= descents.min() + 1e-9
+        descents = model.energies(model.descend(starts))
+        assert reads.energies[0] <= descents.min() + 1e-9
 
 
 class TestSpinReversal:
-    def test_every_transform_is_a_call(self, switch_on: Switch, frustrated_dqm: Any) -> None:
+    def test_every_transform_is_a_call(self, switch_on: Switch, frustrated: Any) -> None:
         machine = switch_on()
-        dqm = frustrated_dqm([3, 4, 2], seed=7)
+        model = frustrated([3, 4, 2], seed=7)
         solver = make_solver("qpu", spin_reversal_transforms=3, num_reads=10)
-        samples = sample_set(solver, dqm, 0)
+        reads = solver.reads(model, 0)
         assert [asked["num_reads"] for asked in machine.annealer.asked] == [10, 10, 10]
-        report = report_of(samples)
+        report = reads.report
         assert (report.calls, report.reads) == (1, 30)
         assert report.qpu_seconds == pytest.approx(3 * MOCK_SECONDS)
         assert report.chain_breaks is not None
-        assert_sampleset_energies_dqm(samples, dqm, precision=7)
+        assert_reads(reads, model)
 
-    def test_reads_are_transformed_back(self, switch_on: Switch, frustrated_dqm: Any) -> None:
+    def test_reads_are_transformed_back(self, switch_on: Switch, frustrated: Any) -> None:
         # Reads that were not would be uniformly random bits, of which hardly any is valid.
         switch_on()
-        dqm = frustrated_dqm([4] * 5, seed=8)
-        plain = report_of(sample_set(make_solver("qpu"), dqm, 0))
-        flipped = report_of(sample_set(make_solver("qpu", spin_reversal_transforms=2), dqm, 0))
+        model = frustrated([4] * 5, seed=8)
+        plain = make_solver("qpu").reads(model, 0).report
+        flipped = make_solver("qpu", spin_reversal_transforms=2).reads(model, 0).report
         assert flipped.valid_reads / flipped.reads > 0.6 * plain.valid_reads / plain.reads > 0.3
 
     def test_transforms_differ_and_follow_the_seed(
-        self, switch_on: Switch, frustrated_dqm: Any
+        self, switch_on: Switch, frustrated: Any
     ) -> None:
-        dqm = frustrated_dqm([3, 4, 2], seed=9)
+        model = frustrated([3, 4, 2], seed=9)
 
         def sent(seed: int) -> list[dict[Any, float]]:
             machine = switch_on()
-            sample_set(make_solver("qpu", spin_reversal_transforms=2, num_reads=1), dqm, seed)
+            make_solver("qpu", spin_reversal_transforms=2, num_reads=1).reads(model, seed)
             models = [m.change_vartype("SPIN", inplace=False) for m in machine.annealer.models]
             return [{v: round(bias, 9) for v, bias in model.linear.items()} for model in models]
 
@@ -375,19 +366,19 @@ class TestCredentials:
         assert not machine.made
 
     def test_an_error_that_shows_the_token_is_cleaned(
-        self, credentials: str, frustrated_dqm: Any
+        self, credentials: str, frustrated: Any
     ) -> None:
         cause = ConnectionError(f"GET /solvers with X-Auth-Token: {credentials}")
         with (
             mock.patch("dwave.system.DWaveSampler", side_effect=cause),
             pytest.raises(SolverError, match=r"ConnectionError: GET .*\*\*\*") as error,
         ):
-            sample_set(make_solver("qpu"), frustrated_dqm([2, 2]), 0)
+            make_solver("qpu").reads(frustrated([2, 2]), 0)
         assert credentials not in str(error.value)
         assert error.value.__context__ is None
 
     def test_a_cause_that_shows_the_token_is_dropped(
-        self, credentials: str, frustrated_dqm: Any
+        self, credentials: str, frustrated: Any
     ) -> None:
         def fail(**config: Any) -> Any:
             try:
@@ -399,19 +390,19 @@ class TestCredentials:
             mock.patch("dwave.system.DWaveSampler", fail),
             pytest.raises(SolverError, match="ConnectionError: no answer") as error,
         ):
-            sample_set(make_solver("qpu"), frustrated_dqm([2, 2]), 0)
+            make_solver("qpu").reads(frustrated([2, 2]), 0)
         assert error.value.__cause__ is None
         assert error.value.__context__ is None
 
     def test_a_copy_has_neither_the_connection_nor_the_token(
-        self, switch_on: Switch, credentials: str, frustrated_dqm: Any
+        self, switch_on: Switch, credentials: str, frustrated: Any
     ) -> None:
         machine = switch_on()
         solver = make_solver("qpu", num_reads=5)
-        sample_set(solver, frustrated_dqm([2, 3]), 0)
+        solver.reads(frustrated([2, 3]), 0)
         pickled = pickle.dumps(solver)
         assert credentials.encode() not in pickled
-        sample_set(pickle.loads(pickled), frustrated_dqm([2, 3]), 0)
+        pickle.loads(pickled).reads(frustrated([2, 3]), 0)
         assert len(machine.made) == 2
 
 
@@ -472,10 +463,10 @@ def test_a_study_on_a_mock(switch_on: Switch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graph", [("pegasus", [16]), ("zephyr", [12, 4])], ids=lambda g: g[0])
-def test_graphs_of_real_size(switch_on: Switch, graph: Any, random_dqm: Any) -> None:
+def test_graphs_of_real_size(switch_on: Switch, graph: Any, random_model: Any) -> None:
     switch_on(graph)
-    dqm = random_dqm([5] * 12, seed=10)
-    samples = sample_set(make_solver("qpu"), dqm, 0)
-    assert_sampleset_energies_dqm(samples, dqm, precision=7)
-    neal = sample_set(make_solver("neal"), dqm, 0)
-    assert samples.first.energy <= neal.first.energy + 0.05 * abs(neal.first.energy)
+    model = random_model([5] * 12, seed=10)
+    reads = make_solver("qpu").reads(model, 0)
+    assert_reads(reads, model)
+    neal = make_solver("neal").reads(model, 0)
+    assert reads.energies[0] <= neal.energies[0] + 0.05 * abs(neal.energies[0])

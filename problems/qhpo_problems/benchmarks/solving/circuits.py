@@ -77,7 +77,7 @@ def measure_circuits(table: str, method: str, seed: int) -> list[dict[str, float
     )
     tapped = Tapped(solver)
     tapped.reads(tables, seed)
-    info = tapped.info
+    info = {} if tapped.sampled is None else tapped.sampled.info
     return [
         {
             "optimum": info["probability_of_optimum"],

@@ -18,17 +18,17 @@ from typing import Any
 import dimod
 import numpy as np
 
-from qhpo.encoding import SIZED_ENCODINGS, Encoding
+from qhpo.encoding import Encoding
 from qhpo.errors import SolverError
 from qhpo.solvers.base import SolverInfo
 from qhpo.solvers.binary import BinarySolver
+from qhpo.solvers.cloud.service import CLOUD_ENCODINGS, LABEL, Connection, connect
 from qhpo.solvers.options import check_number
-from qhpo.solvers.service import LABEL, Connection, connect
 
 __all__ = ["QPU", "CliqueSampler"]
 
 _NAME = "qpu"
-_ENCODINGS = tuple(sorted(SIZED_ENCODINGS, key=lambda name: name != "domain-wall"))
+"""What the user types, and what messages say."""
 
 
 class CliqueSampler(dimod.Sampler):
@@ -193,7 +193,7 @@ QPU = SolverInfo(
     _NAME,
     "a quantum annealer of D-Wave's, over the cloud",
     _qpu,
-    encodings=_ENCODINGS,
+    encodings=CLOUD_ENCODINGS,
     limits="bits of the largest clique of the QPU's graph: about 180 on a whole Advantage or "
     "Advantage2, fewer where qubits are missing; larger models are cut to what matters most",
     cost="QPU access time of your Leap plan: about 40 ms a call with the default of 100 "

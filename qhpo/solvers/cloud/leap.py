@@ -11,28 +11,21 @@ Nothing here has run on the real service yet: it is tested on fakes of its clien
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import dimod
 import numpy as np
-from numpy.typing import NDArray
 
-from qhpo.encoding import ENCODINGS, DenseDQM, Encoding, eliminate
+from qhpo.encoding import DenseDQM, Encoding
 from qhpo.encoding.constrained import cases_of_cqm_samples, to_cqm
-from qhpo.solvers.base import Reads, Solver, SolverInfo
-from qhpo.solvers.binary import BinarySolver, qpu_seconds
+from qhpo.solvers.base import Sampled, Solver, SolverInfo, SolverTemplate
+from qhpo.solvers.binary import BinarySolver
+from qhpo.solvers.cloud.service import CLOUD_ENCODINGS, LABEL, Connection, connect
 from qhpo.solvers.options import check_number
-from qhpo.solvers.report import SolverReport
-from qhpo.solvers.service import LABEL, Connection, connect
 
 __all__ = ["LEAP_BQM", "LEAP_CQM", "LEAP_DQM", "LEAP_NL", "HybridSampler", "HybridSolver"]
-
-# Penalties need no tuning with them: they do not freeze an annealer that finds ground states.
-_ENCODINGS = tuple(sorted(ENCODINGS, key=lambda name: name != "domain-wall"))
 
 
 class HybridSampler(dimod.Sampler):
@@ -64,28 +57,11 @@ class HybridSampler(dimod.Sampler):
             return reads
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What a hybrid solver returned.
-
-    Attributes:
-        cases: Configurations, repaired if need be, shape (q, d).
-        counts: How often each was returned, shape (q,).
-        valid: Which needed no repair, shape (q,).
-        info: What the service says about the call.
-    """
-
-    cases: NDArray[np.intp]
-    counts: NDArray[np.intp]
-    valid: NDArray[np.bool_]
-    info: Mapping[str, Any]
-
-
-_Ask = Callable[[Any, DenseDQM, Mapping[str, Any]], _Answer]
+_Ask = Callable[[Any, DenseDQM, Mapping[str, Any]], Sampled]
 """Samples tables with a sampler of dwave-system and the keyword arguments of its call."""
 
 
-class HybridSolver:
+class HybridSolver(SolverTemplate):
     """A hybrid solver that takes the model without penalties.
 
     Args:
@@ -103,45 +79,27 @@ class HybridSolver:
         self.name = name
         self._ask, self._connection, self._options = ask, connection, dict(options)
 
-    def reads(self, tables: DenseDQM, seed: int) -> Reads:
-        """See `Solver.reads`; the seed is ignored."""
-        begin = time.perf_counter()
-        reduced = eliminate(tables)
-        is_open = len(reduced.variables) > 0
-        if is_open:
-            with self._connection.sampler() as sampler:
-                answer = self._ask(sampler, reduced.tables, self._options)
-        else:  # the only local minimum is left
-            only = np.empty((1, 0), dtype=np.intp)
-            answer = _Answer(only, np.ones(1, np.intp), np.ones(1, np.bool_), {})
-        cases = tables.descend(reduced.expand(answer.cases))
-        report = replace(
-            SolverReport.of_discrete(self.name, reduced.tables, int(answer.counts.sum()), begin),
-            valid_reads=int(answer.counts[answer.valid].sum()),
-            qpu_seconds=qpu_seconds(answer.info),
-        )
-        return Reads.of(tables, cases, report, answer.counts)
+    def sample(self, tables: DenseDQM, seed: int) -> Sampled:
+        """Asks the service; the seed is ignored."""
+        with self._connection.sampler() as sampler:
+            return self._ask(sampler, tables, self._options)
 
 
-def _ask_cqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
-    dqm = tables.to_dqm()
-    reads = sampler.sample_cqm(to_cqm(dqm), **options)
-    return _Answer(
-        cases_of_cqm_samples(dqm, reads),
-        reads.record.num_occurrences,
-        reads.record.is_feasible,
-        reads.info,
-    )
+def _ask_cqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> Sampled:
+    reads = sampler.sample_cqm(to_cqm(tables), **options)
+    record = reads.record
+    cases = cases_of_cqm_samples(tables, reads)
+    return Sampled(cases, record.num_occurrences, record.is_feasible, info=reads.info)
 
 
-def _ask_dqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
+def _ask_dqm(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> Sampled:
     reads = sampler.sample_dqm(tables.to_dqm(), **options)
     cases = np.empty((len(reads), tables.n_variables), dtype=np.intp)
     cases[:, list(reads.variables)] = reads.record.sample
-    return _Answer(cases, reads.record.num_occurrences, np.ones(len(cases), np.bool_), reads.info)
+    return Sampled(cases, reads.record.num_occurrences, info=reads.info)
 
 
-def _ask_nl(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answer:
+def _ask_nl(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> Sampled:
     model = nonlinear_model(tables)
     answer = sampler.sample(model, **options).result()
     (decision,) = answer.model.iter_decisions()
@@ -149,8 +107,7 @@ def _ask_nl(sampler: Any, tables: DenseDQM, options: Mapping[str, Any]) -> _Answ
     cases = np.empty((n_states, tables.n_variables), dtype=np.intp)
     for k in range(n_states):
         cases[k] = np.rint(decision.state(k))  # whole numbers, as floats
-    every = np.ones(n_states, np.intp)
-    return _Answer(cases, every, every.astype(np.bool_), answer.info)
+    return Sampled(cases, info=answer.info)
 
 
 def nonlinear_model(tables: DenseDQM) -> Any:
@@ -273,7 +230,7 @@ def _info(
     )
 
 
-LEAP_BQM = _info("leap-bqm", "D-Wave's hybrid solver of binary models", _bqm, 3, _ENCODINGS)
+LEAP_BQM = _info("leap-bqm", "D-Wave's hybrid solver of binary models", _bqm, 3, CLOUD_ENCODINGS)
 
 LEAP_CQM = _info(
     "leap-cqm",

@@ -13,16 +13,22 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from qhpo.encoding import ENCODINGS
 from qhpo.errors import SolverError
 
-__all__ = ["LABEL", "Connection", "connect"]
+__all__ = ["CLOUD_ENCODINGS", "LABEL", "Connection", "connect"]
+
+CLOUD_ENCODINGS = tuple(sorted(ENCODINGS, key=lambda name: name != "domain-wall"))
+"""Domain walls are the default: they keep more reads of a QPU valid, and their penalty needs no
+tuning, which a hybrid solver leaves no time for."""
 
 LABEL = "qhpo"
 """Label of every problem, for the dashboard of the service."""
 
 _PATIENCE = 300.0
 """Seconds to wait for an answer, beyond the time limit, where D-Wave's configuration says nothing
-else (``polling_timeout``). Without it a problem that is stuck in a queue stops the study."""
+else (``polling_timeout``). Five minutes outlast a busy queue; without a limit, a problem that is
+stuck in one stops the study."""
 
 _SECRETS = ("token", "proxy", "headers")
 """Settings of D-Wave's configuration that no message may show."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qhpo.errors import SolverError
 from qhpo_integrations.gate.layout import Layout
 
-__all__ = ["MIXERS", "Mixer", "Problem", "check_mixer"]
+__all__ = ["MIXERS", "Mixer", "QubitModel", "check_mixer"]
 
 FloatArray = NDArray[np.float64]
 Mixer = Literal["xy", "x"]
@@ -24,7 +24,7 @@ MIXERS: tuple[Mixer, ...] = ("xy", "x")
 
 
 @dataclass(frozen=True)
-class Problem:
+class QubitModel:
     """A model over qubits 0 to n - 1.
 
     Attributes:
@@ -43,8 +43,8 @@ class Problem:
         bqm: dimod.BinaryQuadraticModel,
         blocks: Sequence[Sequence[Hashable]] | None,
         mixer: Mixer | None,
-    ) -> Problem:
-        """The problem of a model, see `QAOASampler.sample`.
+    ) -> QubitModel:
+        """The model with its blocks and mixer, see `QAOASampler.sample`.
 
         Raises:
             SolverError: If the blocks or the mixer break their rule.
