@@ -52,5 +52,5 @@ class Acquisition(Protocol):
         ...
 
     def set_pending(self, x: FloatArray) -> None:
-        """Reckon with configurations, shape (p, d), that are being evaluated."""
+        """Reckon with configurations, shape (p, d), that are being evaluated, and with no others."""
         ...

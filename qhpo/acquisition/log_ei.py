@@ -63,6 +63,7 @@ class LogEI:
                 "the expected improvement is that of one objective; got "
                 f"{len(surrogates)} surrogates; give one, of a scalarized objective if need be"
             )
+        self._without_pending = surrogates[0]
         self._set(surrogates[0])
 
     def _set(self, surrogate: Surrogate) -> None:
@@ -85,7 +86,7 @@ class LogEI:
         return self._log_ei(moments) + self._novelty.log_along(x, axis, points)
 
     def set_pending(self, x: FloatArray) -> None:
-        self._set(self._surrogate.believing(x))
+        self._set(self._without_pending.believing(x))
 
     def _log_ei(self, moments: Moments) -> FloatArray:
         return ensemble_log_ei(moments.mean, moments.variance, self._best)

@@ -1,17 +1,23 @@
-"""Log EI against numbers computed with many digits, and against its definition."""
+"""Log EI and novelty against numbers computed with many digits, and against their definitions."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from qhpo.acquisition.expected_improvement import ensemble_log_ei, log_h
+from optuna.distributions import FloatDistribution, IntDistribution
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 from scipy.stats import norm
+
+from qhpo.acquisition.log_ei import LogEI, Novelty, ensemble_log_ei, log_h
+from qhpo.errors import QhpoError
+from qhpo.space import Axis, Space
+from tests.qhpo.known import along_axis, every_change
 
 
 def _log_h_by_quadrature(z: float) -> float:
@@ -108,3 +114,85 @@ class TestEnsemble:
         one = ensemble_log_ei(mean[:1], np.ones((1, 1)), np.zeros(1))
         three = ensemble_log_ei(mean, np.ones((3, 1)), np.zeros(3))
         assert three[0] == pytest.approx(one[0] - math.log(3))
+
+
+class TestScore:
+    def test_is_log_ei_on_the_least_smooth_mean_at_a_visited_point_times_novelty(
+        self, mixed_space: Space, observe: Any, make_model: Any
+    ) -> None:
+        model = make_model(mixed_space, 8, 4, n_members=3, inactive=0.2)
+        points = observe(mixed_space, 20, 31, inactive=0.2)
+        mean, variance = model.predict(points)
+        best = model.observed_mean.min(axis=1)[:, None]
+        z = (best - mean) / np.sqrt(variance)
+        ei = (np.sqrt(variance) * (norm.pdf(z) + z * norm.cdf(z))).mean(axis=0)
+        expected = np.log(ei) + Novelty(mixed_space, model.observed).log_of(points)
+        np.testing.assert_allclose(LogEI([model]).score(points), expected, atol=1e-7)
+
+    @pytest.mark.parametrize("n", [0, 2])
+    def test_is_of_one_surrogate(self, mixed_space: Space, make_model: Any, n: int) -> None:
+        with pytest.raises(QhpoError, match=f"one objective; got {n} surrogates; give one"):
+            LogEI([make_model(mixed_space, 3)] * n)
+
+
+def _sameness(axis: Axis, x: float, y: float) -> float:
+    if math.isnan(x) or math.isnan(y):
+        return float(math.isnan(x) and math.isnan(y))
+    if axis.is_exhaustive:
+        return float(x == y)
+    half_a_level = 0.5 / (axis.n_levels - 1)
+    return math.exp(-0.5 * ((x - y) / half_a_level) ** 2)
+
+
+def _novelty(space: Space, x: np.ndarray, visited: np.ndarray) -> float:
+    products = [
+        math.prod(_sameness(axis, a, b) for axis, a, b in zip(space.axes, x, y, strict=True))
+        for y in visited
+    ]
+    return 1.0 - max(products)
+
+
+class TestNovelty:
+    @given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4))
+    @settings(max_examples=30)
+    def test_agrees_with_the_definition(
+        self, mixed_space: Space, observe: Any, seed: int, inactive: float
+    ) -> None:
+        visited = observe(mixed_space, 6, seed, inactive)
+        # Some of the points are copies of visited ones, but for one axis.
+        points = observe(mixed_space, 6, seed + 1, inactive)
+        axis = int(np.random.default_rng(seed).integers(len(mixed_space)))
+        points[:3] = visited[:3]
+        points[:3, axis] = observe(mixed_space, 3, seed + 2)[:, axis]
+        novelty = Novelty(mixed_space, visited)
+
+        def expected(points: np.ndarray) -> list[float]:
+            return [_novelty(mixed_space, x, visited) for x in points]
+
+        def check(found: np.ndarray, points: np.ndarray) -> None:
+            np.testing.assert_allclose(np.exp(found), expected(points), atol=1e-9)
+
+        check(novelty.log_of(points), points)
+        check(novelty.log_of_changes(points[:1])[0], every_change(mixed_space, points[0]))
+        values = mixed_space.axes[axis].coordinates
+        for x in points[:4]:
+            check(novelty.log_along(x, axis, values), along_axis(x, axis, values))
+
+    def test_rises_from_nothing_at_a_visited_configuration(self) -> None:
+        space = Space({"n": IntDistribution(0, 3), "x": FloatDistribution(0, 1)})
+        visited = space.encode({"n": 1, "x": 0.4})[None, :]
+        novelty = Novelty(space, visited)
+        course = np.exp(novelty.log_along(visited[0], 1, np.linspace(0.4, 1.0, 50)))
+        assert course[0] == pytest.approx(0.0, abs=1e-9)
+        assert (np.diff(course) >= 0).all()
+        assert course[-1] == pytest.approx(1.0, abs=1e-6)
+        assert np.isfinite(novelty.log_of(visited)).all()
+        assert novelty.log_of(space.encode({"n": 2, "x": 0.4})[None, :])[0] == pytest.approx(0.0)
+
+    def test_is_the_same_everywhere_where_no_number_lies_between_levels(self) -> None:
+        space = Space({"n": IntDistribution(0, 3), "m": IntDistribution(0, 3)})
+        every = np.array([space.encode({"n": i, "m": j}) for i in range(4) for j in range(4)])
+        novelty = Novelty(space, every[:5])
+        assert not novelty.log_of(every).any()
+        assert not novelty.log_of_changes(every).any()
+        assert not novelty.log_along(every[0], 0, every[:, 0]).any()
