@@ -85,8 +85,8 @@ class Reduced:
         )
 
     @classmethod
-    def nothing(cls, tables: DenseDQM) -> Reduced:
-        """The whole model, with its variables of one case."""
+    def whole(cls, tables: DenseDQM) -> Reduced:
+        """All of a model, its variables of one case too."""
         d = tables.n_variables
         cases = np.arange(len(tables.linear)) - tables.starts[tables.block]
         return cls(tables, np.arange(d), cases, np.zeros(d, dtype=np.intp))

@@ -28,7 +28,7 @@ class DescentSolver(SolverTemplate):
 
     def reduce(self, tables: DenseDQM, seed: int) -> Reduced:
         """The whole model: a baseline makes no use of what is to be compared."""
-        return Reduced.nothing(tables)
+        return Reduced.whole(tables)
 
     def sample(self, tables: DenseDQM, seed: int) -> Sampled:
         """The local minima that random configurations lead to."""

@@ -31,7 +31,7 @@ class ExactSolver(SolverTemplate):
 
     def reduce(self, tables: DenseDQM, seed: int) -> Reduced:
         """The whole model: the next lowest may have cases that elimination takes."""
-        return Reduced.nothing(tables)
+        return Reduced.whole(tables)
 
     def sample(self, tables: DenseDQM, seed: int) -> Sampled:
         """The configurations of lowest energy; the seed is ignored.

@@ -28,7 +28,7 @@ _ANNEAL_SWEEPS, _ANNEAL_READS = 16, 128
 """Many short anneals, as polish follows: at equal time they find the optimum more often than fewer
 longer ones, see `qhpo bench --suite solvers`."""
 
-_HOT, _COLD = 0.5, 12.0
+_ANNEAL_HOT, _COLDEST = 0.5, 12.0
 """First and last beta, in units of 1 / s. On models of studies the range from 0.3 to 1 up to 12
 about halved the gap that the sampler's own range leaves."""
 
@@ -60,7 +60,7 @@ _READS = 16
 def _annealing(encoding: Encoding, seed: int) -> dict[str, Any]:
     scale = encoding.tables.field_scale
     return {
-        "beta_range": [_HOT / scale, _COLD / scale],
+        "beta_range": [_ANNEAL_HOT / scale, _COLDEST / scale],
         "num_reads": affordable_reads(encoding.bqm.num_variables, _ANNEAL_SWEEPS, _ANNEAL_READS),
         "num_sweeps": _ANNEAL_SWEEPS,
         "seed": seed,
@@ -90,7 +90,7 @@ def _worldlines(encoding: Encoding, seed: int) -> dict[str, Any]:
     cost = _QUANTUM_COST * _QUANTUM_SWEEPS
     return {
         "beta_schedule_type": "custom",
-        "Hp_field": _COLD / encoding.tables.field_scale * progress,
+        "Hp_field": _COLDEST / encoding.tables.field_scale * progress,
         "Hd_field": _QUANTUM_FIELD * (1.0 - progress),
         "num_sweeps": _QUANTUM_SWEEPS,
         "num_reads": affordable_reads(encoding.bqm.num_variables, cost, _READS),

@@ -11,6 +11,7 @@ import dimod
 import numpy as np
 import optuna
 import pytest
+from dimod.testing import assert_sampler_api, assert_sampleset_energies
 from dwave.embedding.chain_strength import uniform_torque_compensation
 from dwave.samplers import SimulatedAnnealingSampler
 from dwave.system import FixedEmbeddingComposite
@@ -135,6 +136,20 @@ class TestSamples:
         assert report.chain_breaks is not None
         assert 0.0 <= report.chain_breaks < 0.5
         assert report.qpu_seconds == pytest.approx(MOCK_SECONDS)
+
+
+def test_the_sampler_keeps_to_dimods_own_rules(switch_on: Switch) -> None:
+    switch_on()
+    sampler = CliqueSampler(connect("qpu", "DWaveSampler", None), {"num_reads": 20}, 0)
+    assert_sampler_api(sampler)
+    for vartype in (dimod.BINARY, dimod.SPIN):
+        bqm = dimod.BinaryQuadraticModel(
+            [0.5, -1.0, 0.0], {(0, 1): 1.0, (1, 2): -2.0}, 3.0, vartype
+        )
+        reads = sampler.sample(bqm, seed=0)
+        assert_sampleset_energies(reads, bqm)
+        assert reads.vartype is vartype
+        assert reads.first.energy == dimod.ExactSolver().sample(bqm).first.energy
 
 
 def test_a_model_without_a_choice_is_not_sent(switch_on: Switch, random_model: Any) -> None:

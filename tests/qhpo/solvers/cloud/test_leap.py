@@ -17,12 +17,14 @@ import dimod
 import dwave.optimization
 import numpy as np
 import pytest
+from dimod.testing import assert_sampler_api, assert_sampleset_energies
 from dwave.cloud.testing import mocks
 
 from qhpo.encoding import DenseDQM
 from qhpo.errors import SolverError
 from qhpo.solvers import Solver, find_solver, make_solver
-from qhpo.solvers.cloud.leap import nonlinear_model
+from qhpo.solvers.cloud.leap import HybridSampler, nonlinear_model
+from qhpo.solvers.cloud.service import connect
 from tests.qhpo.solvers.checks import assert_reads, lowest
 
 KINDS = ("bqm", "cqm", "dqm", "nl")
@@ -175,6 +177,17 @@ def test_what_is_sent_has_the_energies_of_the_model(
             sent.states.resize(1)
             x.set_state(0, cases)
             assert sent.objective.state(0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["bqm"])
+def test_the_sampler_keeps_to_dimods_own_rules(service: Service, kind: str) -> None:
+    service.answer = lambda sent: best(kind, sent)
+    sampler = HybridSampler(connect("leap-bqm", "LeapHybridBQMSampler", None), {})
+    assert_sampler_api(sampler)
+    bqm = dimod.BinaryQuadraticModel({"a": 0.5, "b": -1.0}, {("a", "b"): -2.0}, 3.0, "SPIN")
+    reads = sampler.sample(bqm)
+    assert_sampleset_energies(reads, bqm)
+    assert reads.first.energy == dimod.ExactSolver().sample(bqm).first.energy
 
 
 @pytest.mark.parametrize("time_limit", [None, 7.5])
