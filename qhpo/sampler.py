@@ -38,7 +38,7 @@ from qhpo.study import (
     published_params,
     random_weights,
 )
-from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate, random_coordinate
+from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate
 from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
@@ -244,7 +244,7 @@ class QUBOSampler(BaseSampler):
         space = Space({axis.name: axis.distribution})
         history = HistoryReader(space).history(trials, trial, self._weights(study, trial))
         if len(history.values) < max(self._n_startup, 1):
-            return random_coordinate(axis, rng)
+            return axis.draw(rng)
         # What else differs between trials makes the same value worth another.
         history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
         free = np.full(1, np.nan)

@@ -52,5 +52,8 @@ class Acquisition(Protocol):
         ...
 
     def set_pending(self, x: FloatArray) -> None:
-        """Reckon with configurations, shape (p, d), that are being evaluated, and with no others."""
+        """Reckon with configurations, shape (p, d), that are being evaluated.
+
+        Those of an earlier call no longer count.
+        """
         ...

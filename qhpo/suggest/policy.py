@@ -12,7 +12,7 @@ from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
-from qhpo.suggest.design import design_row, random_coordinate
+from qhpo.suggest.design import design_row
 from qhpo.suggest.optimize import ranked
 from qhpo.suggest.settings import Settings
 
@@ -126,7 +126,7 @@ class SuggestionPolicy:
         if self._settings.balanced_design:
             return design_row(space, number, n_rows, self._seed)
         rng = np.random.default_rng([self._seed, number])
-        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+        return np.array([axis.draw(rng) for axis in space.axes])
 
 
 def _best_again(

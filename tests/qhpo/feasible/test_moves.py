@@ -17,11 +17,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from qhpo import constraints as c
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
-from qhpo.space import Condition, Space, declared_conditions
+from qhpo.space import Space, declared_conditions
 from tests.qhpo.strategies import (
     KINDS,
-    Rule,
-    active_params,
+    Problem,
     conditions_over,
     every_place,
     rule_sets,
@@ -32,7 +31,6 @@ IntArray = NDArray[np.intp]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 RandomDQM = Callable[..., dimod.DiscreteQuadraticModel]
-Problem = tuple[Space, list[Rule], tuple[Condition, ...]]
 
 TABULATED = tuple(kind for kind in KINDS if kind != "predicate")
 
@@ -41,35 +39,19 @@ TABULATED = tuple(kind for kind in KINDS if kind != "predicate")
 def problems(draw: Any, kinds: Sequence[str] = KINDS, axes: tuple[int, int] = (2, 4)) -> Problem:
     distributions = draw(search_spaces(most=4, axes=axes))
     rules = draw(st.just([]) | rule_sets(distributions, kinds))
-    return Space(distributions), rules, draw(conditions_over(distributions))
+    return Problem(Space(distributions), rules, draw(conditions_over(distributions)))
 
 
 def _moves(problem: Problem) -> Moves:
-    space, rules, conditions = problem
-    levels = [axis.coordinates for axis in space.axes]
-    return Moves(space, [rule.constraint for rule in rules], conditions, levels)
+    return problem.feasible().levels
 
 
 def _holds(problem: Problem, imputed: IntArray) -> list[bool]:
-    """Whether configurations keep all rules, in plain Python."""
-    space, rules, conditions = problem
-    return [
-        all(rule.holds(active_params(conditions, space.decode(row))) for rule in rules)
-        for row in space.at_levels(imputed)
-    ]
+    return problem.holds(problem.space.at_levels(imputed)).tolist()
 
 
 def _energy(problem: Problem, tables: DenseDQM, imputed: IntArray) -> float:
-    """Of one configuration; what is inactive adds nothing."""
-    space, _, conditions = problem
-    active = active_params(conditions, space.decode(space.at_levels(imputed[None, :])[0]))
-    chosen = [
-        int(space.starts[i] + imputed[i])
-        for i, axis in enumerate(space.axes)
-        if axis.name in active
-    ]
-    pairs = sum(tables.quadratic[r, s] for r, s in itertools.combinations(chosen, 2))
-    return float(sum(tables.linear[r] for r in chosen) + pairs)
+    return float(problem.energies(tables, imputed[None, :])[0])
 
 
 def _some(space: Space, n: int, rng: np.random.Generator) -> IntArray:
@@ -81,9 +63,7 @@ def _fixed(space: Space, rng: np.random.Generator) -> BoolArray:
 
 
 def _is_movable(problem: Problem, imputed: IntArray, axis: int) -> bool:
-    space, _, conditions = problem
-    row = space.at_levels(imputed[None, :])[0]
-    return space.axes[axis].name in active_params(conditions, space.decode(row))
+    return not np.isnan(problem.active(problem.space.at_levels(imputed[None, :]))[0, axis])
 
 
 @given(problems())

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from qhpo.acquisition.design import design_coordinate, design_row
 
 from qhpo.space import Axis, Space
+from qhpo.suggest.design import design_coordinate, design_row
 
 seeds = st.integers(0, 2**32 - 1)
 exhaustive = st.one_of(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qhpo.acquisition.trust_region import trust_radius
+
+from qhpo.suggest.trust_region import trust_radius
 
 values = st.lists(
     st.one_of(st.floats(-10, 10), st.sampled_from([np.inf, -np.inf])), min_size=0, max_size=120
