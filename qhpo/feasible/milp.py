@@ -30,8 +30,8 @@ from scipy.optimize import Bounds, OptimizeResult, milp
 
 from qhpo.constraints.base import Constraint, LinearRow
 from qhpo.feasible.projection import Projection
-from qhpo.feasible.rules import Rules
 from qhpo.forms.program import Program
+from qhpo.forms.rules import Rules
 from qhpo.space import Activity, Condition, Space
 
 __all__ = ["ExactSearch", "Found", "smallest_conflict"]
