@@ -29,7 +29,7 @@ _POOL = 50
 """Decision stumps, for each class where there are more than two."""
 
 _FOLDS = 3
-"""Of the cross-validation that chooses lambda: each fold solves all models anew."""
+"""Each is a training and a test of every method; seeds give more of them."""
 
 
 class OneAgainstRest:

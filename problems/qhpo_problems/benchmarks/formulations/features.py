@@ -41,7 +41,7 @@ _FOLDS = 5
 """Usual for tables of some hundred examples."""
 
 _NOISE = 500
-"""Features of pure noise beside real ones: many times as many as there are examples to tell."""
+"""Features of pure noise beside the real ones: some of so many look relevant by chance."""
 
 _RFE_ROUNDS = 50
 """RFE drops features one by one, of more than this a fiftieth at a time."""

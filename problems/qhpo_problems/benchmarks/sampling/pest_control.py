@@ -31,6 +31,8 @@ from scipy.stats import beta
 __all__ = ["PestControl"]
 
 _SIMULATIONS = 100
+"""Courses of the infestation, the same for all configurations: the value has no noise."""
+
 _THRESHOLD = 0.1
 """A stage costs the share of simulations in which more than this is infested."""
 

@@ -40,8 +40,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _BLOCK = 64
-"""Weights that are rounded before the rest of the row makes up for it: their part of the Hessian
-fits in a cache."""
+"""Most weights of a row that one proposal may touch: their inverse matrix is computed each time."""
 
 _SWEEPS = 200
 """Proposals of a chain, in units of those that touch each weight once on average."""
