@@ -8,7 +8,6 @@ import logging
 import os
 
 import optuna
-from qhpo.accounts import spent
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,6 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from qhpo import QUBOSampler
 from qhpo.solvers import make_solver
+from qhpo.study import spent
 
 DATA = load_digits(return_X_y=True)
 SCALERS = {"none": "passthrough", "range": MinMaxScaler(), "deviation": StandardScaler()}

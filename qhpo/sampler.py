@@ -38,7 +38,7 @@ from qhpo.study import (
     published_params,
     random_weights,
 )
-from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate, random_coordinate
+from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate
 from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
@@ -86,7 +86,7 @@ class QUBOSampler(BaseSampler):
         surrogate: Model of the trials' values: ``"anova-gp"``, or ``"horseshoe"``, the regression
             of BOCS, for effects of few levels and pairs: on 15 tables its mean normalized regret
             after 100 trials was 0.024, that of the default 0.019.
-        encoding: How the model becomes binary: ``"one-hot"``, ``"domain-wall"`` or ``"binary"``.
+        encoding: How the model becomes binary: ``"one-hot"`` or ``"domain-wall"``.
             None for what suits the solver.
         qpu_seconds: QPU access time that the study may spend, all runs and processes together.
         max_calls: Calls of the solver that the study may spend. Where a budget is spent, or the
@@ -248,7 +248,7 @@ class QUBOSampler(BaseSampler):
         space = Space({axis.name: axis.distribution})
         history = HistoryReader(space).history(trials, trial, self._weights(study, trial))
         if len(history.values) < max(self._n_startup, 1):
-            return random_coordinate(axis, rng)
+            return axis.draw(rng)
         # What else differs between trials makes the same value worth another.
         history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
         free = np.full(1, np.nan)
@@ -274,7 +274,8 @@ class QUBOSampler(BaseSampler):
             chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
             is_new = chosen.is_new
             if not is_new and len(space) < len(domain.search_space):
-                # Parameters that are suggested on their own may make the same another one.
+                # Trials with the same joint parameters still differ if another parameter, suggested
+                # on its own, differs. Only those that have no such parameter are to be avoided.
                 history = replace(history, avoid=domain.avoid_alone(trials, trial))
                 chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
             if not chosen.is_new and np.isnan(coordinates).all():

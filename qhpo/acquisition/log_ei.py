@@ -36,6 +36,7 @@ _LEAST = 1e-12
 """Novelty of a copy, whose logarithm must be finite: it may be all that a search can start from."""
 
 _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
+"""Of the normal density."""
 
 
 class LogEI:
@@ -62,6 +63,7 @@ class LogEI:
                 "the expected improvement is that of one objective; got "
                 f"{len(surrogates)} surrogates; give one, of a scalarized objective if need be"
             )
+        self._without_pending = surrogates[0]
         self._set(surrogates[0])
 
     def _set(self, surrogate: Surrogate) -> None:
@@ -71,20 +73,24 @@ class LogEI:
         self._best = surrogate.observed_mean.min(axis=1)
 
     def score(self, x: FloatArray) -> FloatArray:
+        """See `Acquisition.score`."""
         return self._log_ei(self._surrogate.predict(x)) + self._novelty.log_of(x)
 
     def score_changes(self, x: FloatArray) -> FloatArray:
+        """See `Acquisition.score_changes`."""
         moments = self._surrogate.predict_changes(x)
         flat = Moments(*(part.reshape(len(part), -1) for part in moments))
         scores: FloatArray = self._log_ei(flat).reshape(len(x), -1)
         return scores + self._novelty.log_of_changes(x)
 
     def score_axis(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
+        """See `Acquisition.score_axis`."""
         moments = self._surrogate.predict_axis(x, axis, points)
         return self._log_ei(moments) + self._novelty.log_along(x, axis, points)
 
     def set_pending(self, x: FloatArray) -> None:
-        self._set(self._surrogate.believing(x))
+        """See `Acquisition.set_pending`."""
+        self._set(self._without_pending.believing(x))
 
     def _log_ei(self, moments: Moments) -> FloatArray:
         return ensemble_log_ei(moments.mean, moments.variance, self._best)

@@ -154,6 +154,7 @@ _CHANGES: WeakKeyDictionary[BaseStorage, int] = WeakKeyDictionary()
 """How often samplers of this process have changed something in a storage."""
 
 _CHANGES_LOCK = threading.Lock()
+"""Two threads must not count the same change."""
 
 
 def _changes(study: Study) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qhpo.suggest.design import design_coordinate, random_coordinate
+from qhpo.suggest.design import design_coordinate
 from qhpo.suggest.policy import Suggestion, SuggestionPolicy
 from qhpo.suggest.settings import Settings
 
-__all__ = ["Settings", "Suggestion", "SuggestionPolicy", "design_coordinate", "random_coordinate"]
+__all__ = ["Settings", "Suggestion", "SuggestionPolicy", "design_coordinate"]

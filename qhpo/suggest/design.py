@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qhpo.space import Axis, Space
 
-__all__ = ["design_coordinate", "design_row", "random_coordinate"]
+__all__ = ["design_coordinate", "design_row"]
 
 FloatArray = NDArray[np.float64]
 
@@ -45,10 +45,3 @@ def design_coordinate(axis: Axis, row: int, n_rows: int, seed: int) -> float:
 def design_row(space: Space, row: int, n_rows: int, seed: int) -> FloatArray:
     """Coordinates of one row of the design, shape (d,). See `design_coordinate`."""
     return np.array([design_coordinate(axis, row, n_rows, seed) for axis in space.axes])
-
-
-def random_coordinate(axis: Axis, rng: np.random.Generator) -> float:
-    """A coordinate drawn uniformly from the levels, or from the whole range where there is more."""
-    if axis.is_exhaustive:
-        return float(rng.choice(axis.coordinates))
-    return float(axis.snap(rng.random(1))[0])

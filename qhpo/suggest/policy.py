@@ -12,7 +12,7 @@ from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
-from qhpo.suggest.design import design_row, random_coordinate
+from qhpo.suggest.design import design_row
 from qhpo.suggest.optimize import ranked
 from qhpo.suggest.settings import Settings
 
@@ -34,8 +34,8 @@ class Suggestion:
     Attributes:
         coordinates: Shape (d,), NaN where inactive.
         is_new: Whether it is none of those to avoid.
-        is_proof: Where it is one, whether it is proven that nothing else is left, or only the
-            budget of the search spent.
+        is_proof: If it is not new: whether it is proven that no new one is left. Otherwise the
+            search for a new one has ended at its bound.
     """
 
     coordinates: FloatArray
@@ -126,7 +126,7 @@ class SuggestionPolicy:
         if self._settings.balanced_design:
             return design_row(space, number, n_rows, self._seed)
         rng = np.random.default_rng([self._seed, number])
-        return np.array([random_coordinate(axis, rng) for axis in space.axes])
+        return np.array([axis.draw(rng) for axis in space.axes])
 
 
 def _best_again(

@@ -79,9 +79,7 @@ class Search:
         self.feasible = feasible
         self.occurring = occurring
         self.region = region
-        # On nothing but levels the rules are always the same.
-        has_numbers = any(not axis.is_exhaustive for axis in feasible.space.axes)
-        self.moves: Moves = feasible.over(occurring.of_axis) if has_numbers else feasible.levels
+        self.moves: Moves = feasible.over(occurring.of_axis)
         by_mean = np.argsort(surrogate.observed_mean.mean(axis=0), kind="stable")
         self.best_observed = occurring.places(surrogate.observed[by_mean])
         """Places of the observed configurations, the one of lowest mean first, shape (n, d)."""

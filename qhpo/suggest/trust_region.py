@@ -16,8 +16,14 @@ __all__ = ["trust_radius"]
 FloatArray = NDArray[np.float64]
 
 _SUCCESSES = 2
+"""Improvements in a row that let the region grow: one alone may be luck."""
+
 _GROWTH = 1.5
+"""Doubling, as in the continuous case, would pass the few sizes that a radius in axes can have."""
+
 _MIN_RADIUS = 2
+"""Changes of a pair of axes, which interactions need, stay possible; below it the region starts
+anew, with all axes."""
 
 
 def trust_radius(values: FloatArray, n_axes: int, n_startup: int) -> int:

@@ -1,1 +1,1 @@
-"""Models of trial values, and their first two orders as a DiscreteQuadraticModel."""
+"""How good a configuration may be: models of trial values, and their pair interactions exactly."""

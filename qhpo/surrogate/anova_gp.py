@@ -71,6 +71,7 @@ class AnovaGP:
         self._along: tuple[int, FloatArray, AxisTerms] | None = None
 
     def predict(self, x: FloatArray) -> Moments:
+        """See `Surrogate.predict`."""
         places, known = self._cross.support.occurring.find(x)
         if known.all():
             return self._condition(*self._cross.at(places))
@@ -79,7 +80,12 @@ class AnovaGP:
         return self._condition(cross, prior)
 
     def predict_changes(self, x: FloatArray) -> Moments:
-        cross, prior = self._cross.at_changes(self._cross.support.occurring.places(x))
+        """See `Surrogate.predict_changes`."""
+        places, known = self._cross.support.occurring.find(x)
+        if not known.all():
+            each = [self._changes_of_any(configuration) for configuration in x]
+            return Moments(*(np.stack(parts, axis=1) for parts in zip(*each, strict=True)))
+        cross, prior = self._cross.at_changes(places)
         n_members, n_starts, n_levels, n = cross.shape
         moments = self._condition(
             cross.reshape(n_members, n_starts * n_levels, n),
@@ -88,10 +94,17 @@ class AnovaGP:
         mean, variance = (part.reshape(n_members, n_starts, n_levels) for part in moments)
         return Moments(mean, variance)
 
+    def _changes_of_any(self, x: FloatArray) -> Moments:
+        """`predict_changes` of one configuration of any values, (d,) to (M, D)."""
+        axes = enumerate(self.space.axes)
+        each = [self.predict_axis(x, i, axis.coordinates) for i, axis in axes]
+        return Moments(*(np.concatenate(parts, axis=1) for parts in zip(*each, strict=True)))
+
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
+        """See `Surrogate.predict_axis`."""
         around = self._terms_around(x)
         of_points = self._cross.axis_terms(axis, points)
-        self._along = axis, points, of_points
+        self._along = axis, points.copy(), of_points
         return self._condition(*self._cross.along_axis(around, axis, of_points))
 
     def _terms_around(self, x: FloatArray) -> AxisTerms:
@@ -111,12 +124,14 @@ class AnovaGP:
         return terms
 
     def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
         if kind == "mean":
             return first_two_orders(self._cross, member, self._alpha[member])
         features = PriorFeatures(self._cross, member, self._covariance[member])
         return features.draw(self._inverse[member], self._y[member], rng)
 
     def believing(self, x: FloatArray) -> AnovaGP:
+        """See `Surrogate.believing`."""
         if not len(x):
             return self
         believed = self.predict(x).mean

@@ -44,11 +44,12 @@ _BLOCK = 64
 """Rows of a covariance that are computed at once: their terms fit in a cache."""
 
 _LONG, _FEW_LEVELS = 16, 4
-"""From so many axes with at most so many values, sums over axes are products with a matrix that
-says which values a candidate has: more is multiplied, but in the cache."""
+"""A space is long from so many axes on, if none has more values than this. There a sum over axes is
+computed as one matrix product, with a matrix of zeros and ones that says which values a candidate
+has: it multiplies more numbers than needed, and is faster all the same."""
 
 _LEAST_TERM = -0.99
-"""Products of factors 1 + term are sums of logarithms where all terms are above this."""
+"""A long product of 1 + term is computed as a sum of logarithms, if all terms are above this."""
 
 
 class CrossCovariance:

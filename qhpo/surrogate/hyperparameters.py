@@ -34,11 +34,14 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _JITTER = 1e-6
+"""Added to the noise: without it a covariance of equal configurations cannot be inverted."""
+
 _REACH = 6.0
-"""How far a fit may move from the prior's centre, in logarithms."""
+"""How far a fit may move from the prior's centre, in logarithms. That is a factor of 400; beyond it
+rounding errors of the covariance decide."""
 
 _LOG_MAX_TENSION = np.log(20.0)
-"""A larger tension makes no difference that can be measured, and exp(-tension) vanish."""
+"""The kernel sees exp(-tension), which is below 1e-8 here. Larger tensions are all alike."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,11 @@ class Prior:
 
 
 _AXIS_WIDTHS = (1.5, 0.7, 1.0)
+"""Prior deviations of the logarithms of an axis's relevance, length scale and tension. Relevances
+differ by orders of magnitude; length scales, in units of an axis's range, by a factor or two."""
+
 _SHARED_WIDTHS = (1.0, 1.0, 1.5, 1.5)
+"""Those of s2, s3, v and the noise: how exact a study is cannot be known beforehand."""
 
 
 def _widths(n_axes: int) -> FloatArray:
@@ -205,6 +212,7 @@ class _LogPosterior:
         matrix.flat[:: n + 1] += hyper.noise
         factor, info = dpotrf(matrix, lower=1)
         if info != 0:
+            # Not infinite, so that a line search can step back from it.
             return 1e25, np.zeros_like(theta)
         inverse, _ = dpotri(factor, lower=1)
         inverse_pairs = inverse[self.rows, self.columns]

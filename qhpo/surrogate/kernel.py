@@ -74,6 +74,7 @@ CONSTANT = 1.0
 """Prior variance c of the mean of the transformed values over the whole space."""
 
 _SQRT5 = 5.0**0.5
+"""Of the Matern-5/2 correlation."""
 
 
 def matern52(distance: FloatArray, lengthscale: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -69,7 +69,7 @@ def hyperparameters() -> Callable[[Space, int], list[Hyperparameters]]:
                 tension=rng.uniform(0.1, 3.0, len(space)),
                 pair=float(rng.uniform(0.4, 1.5)),
                 rest=float(rng.uniform(0.4, 1.5)),
-                local=float(rng.uniform(0.1, 0.6)),
+                nugget=float(rng.uniform(0.1, 0.6)),
                 noise=float(rng.uniform(0.02, 0.2)),
             )
             for _ in range(n_members)

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,6 +20,8 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
+from qhpo.encoding import DenseDQM
+from qhpo.feasible import FeasibleSet
 from qhpo.space import Condition, Space, declared_conditions
 
 FloatArray = NDArray[np.float64]
@@ -288,3 +290,35 @@ def feasible_configurations(
         if all(rule.holds(params) for rule in rules):
             found[space.key(space.encode(params))] = params
     return found
+
+
+class Problem(NamedTuple):
+    """A search space with constraints and conditions, and what they mean in plain Python."""
+
+    space: Space
+    rules: list[Rule]
+    conditions: tuple[Condition, ...]
+
+    def feasible(self) -> FeasibleSet:
+        return FeasibleSet(self.space, [rule.constraint for rule in self.rules], self.conditions)
+
+    def active(self, x: FloatArray) -> FloatArray:
+        """Configurations with a coordinate on every axis, without what is inactive, (q, d)."""
+        params = [active_params(self.conditions, self.space.decode(one)) for one in x]
+        names = [axis.name for axis in self.space.axes]
+        missing = np.array([[name not in p for name in names] for p in params], dtype=bool)
+        return np.where(missing.reshape(x.shape), np.nan, x)
+
+    def holds(self, x: FloatArray) -> NDArray[np.bool_]:
+        """Which configurations keep all rules, of shape (q, d), inactive axes left out or not."""
+        params = [active_params(self.conditions, self.space.decode(one)) for one in x]
+        return np.array([all(rule.holds(p) for rule in self.rules) for p in params], dtype=bool)
+
+    def energies(self, tables: DenseDQM, levels: IntArray) -> FloatArray:
+        """Of levels of every axis; what is inactive adds nothing, (q, d) to (q,)."""
+        found = []
+        for one, active in zip(levels, self.active(self.space.at_levels(levels)), strict=True):
+            chosen = (self.space.starts[:-1] + one)[~np.isnan(active)]
+            pairs = tables.quadratic[np.ix_(chosen, chosen)].sum() / 2.0
+            found.append(float(tables.linear[chosen].sum() + pairs + tables.offset))
+        return np.array(found)

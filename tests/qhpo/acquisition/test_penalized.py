@@ -119,6 +119,11 @@ def test_all_samples_are_moves(random_dqm: RandomDQM, solver: str, n_examples: i
         assert samples.shape[0] <= 6
         assert samples.shape[1] == len(space)
         assert _holds(problem, samples).all()
+        if all(rule.constraint.names for rule in problem[1]):
+            # There is one where there can be, unless a predicate hides it.
+            every = every_place(space.n_levels.tolist())
+            every = every[(every == centre)[:, frozen].all(axis=1)]
+            assert bool(len(samples)) is bool(_holds(problem, every).any())
         np.testing.assert_array_equal(
             samples[:, frozen], np.broadcast_to(centre[frozen], (len(samples), frozen.sum()))
         )

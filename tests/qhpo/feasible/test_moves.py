@@ -17,11 +17,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from qhpo import constraints as c
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.feasible import Moves
-from qhpo.space import Condition, Space, declared_conditions
+from qhpo.space import Space, declared_conditions
 from tests.qhpo.strategies import (
     KINDS,
-    Rule,
-    active_params,
+    Problem,
     conditions_over,
     every_place,
     rule_sets,
@@ -32,7 +31,6 @@ IntArray = NDArray[np.intp]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 RandomDQM = Callable[..., dimod.DiscreteQuadraticModel]
-Problem = tuple[Space, list[Rule], tuple[Condition, ...]]
 
 TABULATED = tuple(kind for kind in KINDS if kind != "predicate")
 
@@ -41,35 +39,19 @@ TABULATED = tuple(kind for kind in KINDS if kind != "predicate")
 def problems(draw: Any, kinds: Sequence[str] = KINDS, axes: tuple[int, int] = (2, 4)) -> Problem:
     distributions = draw(search_spaces(most=4, axes=axes))
     rules = draw(st.just([]) | rule_sets(distributions, kinds))
-    return Space(distributions), rules, draw(conditions_over(distributions))
+    return Problem(Space(distributions), rules, draw(conditions_over(distributions)))
 
 
 def _moves(problem: Problem) -> Moves:
-    space, rules, conditions = problem
-    levels = [axis.coordinates for axis in space.axes]
-    return Moves(space, [rule.constraint for rule in rules], conditions, levels)
+    return problem.feasible().levels
 
 
 def _holds(problem: Problem, imputed: IntArray) -> list[bool]:
-    """Whether configurations keep all rules, in plain Python."""
-    space, rules, conditions = problem
-    return [
-        all(rule.holds(active_params(conditions, space.decode(row))) for rule in rules)
-        for row in space.at_levels(imputed)
-    ]
+    return problem.holds(problem.space.at_levels(imputed)).tolist()
 
 
 def _energy(problem: Problem, tables: DenseDQM, imputed: IntArray) -> float:
-    """Of one configuration; what is inactive adds nothing."""
-    space, _, conditions = problem
-    active = active_params(conditions, space.decode(space.at_levels(imputed[None, :])[0]))
-    chosen = [
-        int(space.starts[i] + imputed[i])
-        for i, axis in enumerate(space.axes)
-        if axis.name in active
-    ]
-    pairs = sum(tables.quadratic[r, s] for r, s in itertools.combinations(chosen, 2))
-    return float(sum(tables.linear[r] for r in chosen) + pairs)
+    return float(problem.energies(tables, imputed[None, :])[0])
 
 
 def _some(space: Space, n: int, rng: np.random.Generator) -> IntArray:
@@ -81,9 +63,7 @@ def _fixed(space: Space, rng: np.random.Generator) -> BoolArray:
 
 
 def _is_movable(problem: Problem, imputed: IntArray, axis: int) -> bool:
-    space, _, conditions = problem
-    row = space.at_levels(imputed[None, :])[0]
-    return space.axes[axis].name in active_params(conditions, space.decode(row))
+    return not np.isnan(problem.active(problem.space.at_levels(imputed[None, :]))[0, axis])
 
 
 @given(problems())
@@ -172,12 +152,15 @@ def test_repair_finds_what_is_there(problem: Problem, seed: int) -> None:
 
 @given(problems(), st.integers(0, 2**32 - 1))
 @settings(max_examples=40)
-def test_draws_are_feasible_and_different(problem: Problem, seed: int) -> None:
+def test_repaired_are_the_feasible_ones_once_each(problem: Problem, seed: int) -> None:
     space = problem[0]
     rng = np.random.default_rng(seed)
     imputed, fixed = _some(space, 10, rng), _fixed(space, rng)
     drawn = _moves(problem).repaired_distinct(imputed, fixed, rng)
     assert all(_holds(problem, drawn))
+    # What needs no repair is there as it was.
+    kept = imputed[_holds(problem, imputed)]
+    assert {tuple(row) for row in kept} <= {tuple(row) for row in drawn}
     assert len(np.unique(drawn, axis=0)) == len(drawn) <= 10
     assert {tuple(row) for row in drawn[:, fixed]} <= {tuple(row) for row in imputed[:, fixed]}
 
@@ -255,6 +238,44 @@ def test_pairs_are_priced_as_if_they_were_made(
             changed[moves.block[column]] = moves.level[column]
         expected = _energy(problem, tables, changed) - _energy(problem, tables, imputed[s])
         assert changes[s, r, t] == pytest.approx(expected, abs=1e-9)
+
+
+class TestWithoutRules:
+    """A plain space is one without rules: every configuration is feasible."""
+
+    SPACE = Space({n: IntDistribution(0, 3) for n in "abc"})
+
+    def moves(self) -> Moves:
+        return Moves(self.SPACE, (), (), [axis.coordinates for axis in self.SPACE.axes])
+
+    def test_nothing_is_violated(self) -> None:
+        moves, every = self.moves(), every_place([4, 4, 4])
+        assert not moves.violation(every).any()
+        assert moves.accepts(every[0])
+        assert moves.switched(every) == []
+        assert not moves.needs_pairs
+
+    def test_only_what_is_no_change_is_excluded(self) -> None:
+        moves = self.moves()
+        after = moves.after_change(np.array([[0, 1, 3]]), np.array([False, True, False]))
+        no, yes = np.inf, 0.0
+        assert after.tolist() == [[no, yes, yes, yes, *[no] * 4, yes, yes, yes, no]]
+
+    def test_repair_returns_what_it_gets(self) -> None:
+        moves, every = self.moves(), every_place([4, 4, 4])
+        rng = np.random.default_rng(0)
+        before = rng.bit_generator.state
+        repaired, ok = moves.repair(every, np.zeros(3, dtype=bool), rng)
+        np.testing.assert_array_equal(repaired, every)
+        assert ok.all()
+        assert rng.bit_generator.state == before
+
+    def test_descent_reaches_the_least_of_independent_energies(self) -> None:
+        rng = np.random.default_rng(0)
+        tables = DenseDQM(self.SPACE.starts, rng.normal(size=12), np.zeros((12, 12)), 0.0)
+        least = tables.linear.reshape(3, 4).argmin(axis=1)
+        end = self.moves().descend(tables, every_place([4, 4, 4]), np.zeros(3, dtype=bool), rng)
+        np.testing.assert_array_equal(end, np.tile(least, (64, 1)))
 
 
 class TestExamples:

@@ -1,7 +1,8 @@
-"""The posterior against a textbook Gaussian process."""
+"""The posterior against a textbook Gaussian process, on every way of asking it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,155 +10,130 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 
 from qhpo.space import Space
-from qhpo.surrogate import anova_gp
 from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.base import Moments
 from qhpo.surrogate.hyperparameters import Hyperparameters
+from tests.qhpo.known import along_axis, every_change
 
-CASES = [(0, 0.0), (1, 0.25)]
-
-
-def _by_the_book(textbook: Any, model: AnovaGP, x: np.ndarray, points: np.ndarray, m: int) -> Any:
-    h, n = model.members[m], len(x)
-    gram = textbook.matrix(model.space, x, x, h) + h.noise * np.eye(n)
-    cross = textbook.matrix(model.space, points, x, h)
-    mean = cross @ np.linalg.solve(gram, model.y[m])
-    prior = np.array([textbook.kernel(model.space, p, p, h) for p in points])
-    variance = prior - np.einsum("qn,nq->q", cross, np.linalg.solve(gram, cross.T))
-    return mean, variance
+FloatArray = np.ndarray
 
 
-@pytest.mark.parametrize(("seed", "inactive"), CASES)
-def test_mean_and_variance_agree_with_the_textbook(
-    mixed_space: Space, observe: Any, make_model: Any, textbook: Any, seed: int, inactive: float
-) -> None:
-    points = observe(mixed_space, 7, seed + 50, inactive)
-    model = make_model(mixed_space, 9, seed, inactive=inactive, others=points)
-    x = observe(mixed_space, 9, seed, inactive)
-    mean, variance = model.predict(model.bank.rows_of(points))
-    assert mean.shape == variance.shape == (2, 7)
-    for m in range(2):
-        expected = _by_the_book(textbook, model, x, points, m)
-        np.testing.assert_allclose(mean[m], expected[0], atol=1e-8)
-        np.testing.assert_allclose(variance[m], expected[1], atol=1e-8)
+def _at_once(model: AnovaGP, points: FloatArray) -> tuple[Moments, FloatArray]:
+    return model.predict(points), points
 
 
-def test_observed_mean_is_that_of_the_smooth_part(
-    mixed_space: Space, observe: Any, make_model: Any, textbook: Any
-) -> None:
-    model = make_model(mixed_space, 8, inactive=0.2)
-    x = observe(mixed_space, 8, 0, inactive=0.2)
-    np.testing.assert_array_equal(model.bank.coordinates_of(model.bank.rows_at(model.places)), x)
-    for m, h in enumerate(model.members):
-        gram = textbook.matrix(mixed_space, x, x, h) + h.noise * np.eye(8)
-        smooth = textbook.smooth_matrix(mixed_space, x, x, h)
-        expected = smooth @ np.linalg.solve(gram, model.y[m])
-        np.testing.assert_allclose(model.observed_mean[m], expected, atol=1e-9)
+def _changes(model: AnovaGP, points: FloatArray) -> tuple[Moments, FloatArray]:
+    moments = model.predict_changes(points)
+    flat = Moments(*(part.reshape(model.n_members, -1) for part in moments))
+    return flat, np.concatenate([every_change(model.space, x) for x in points])
 
 
-def test_every_member_may_have_values_of_its_own(
-    mixed_space: Space, observe: Any, hyperparameters: Any
-) -> None:
-    x = observe(mixed_space, 8, 0)
-    members = hyperparameters(mixed_space, 2)
-    y = np.random.default_rng(0).standard_normal((2, 8))
-    both = AnovaGP(mixed_space, x, y, members)
-    for m in range(2):
-        alone = AnovaGP(mixed_space, x, y[m], [members[m]])
-        np.testing.assert_allclose(both.observed_mean[m], alone.observed_mean[0], atol=1e-12)
+def _axes(model: AnovaGP, points: FloatArray) -> tuple[Moments, FloatArray]:
+    """Every axis of every point at its values in all points."""
+    moments, asked = [], []
+    for x in points:
+        for axis, column in enumerate(points.T):
+            values = column[~np.isnan(column)]
+            moments.append(model.predict_axis(x, axis, values))
+            asked.append(along_axis(x, axis, values))
+    return Moments(
+        *(np.concatenate(p, axis=1) for p in zip(*moments, strict=True))
+    ), np.concatenate(asked)
 
 
-def test_observations_leave_less_uncertainty_than_their_own_noise(
-    mixed_space: Space, make_model: Any
-) -> None:
-    model = make_model(mixed_space, 10)
-    _, at_data = model.predict(model.bank.rows_at(model.places))
-    assert (at_data < np.diagonal(model.covariance, axis1=1, axis2=2)).all()
-    assert (at_data < model.noise[:, None] + 1e-9).all()
-    assert (at_data > 0).all()
-
-
-def test_rows_and_coordinates_name_the_same_configurations(
-    mixed_space: Space, observe: Any, make_model: Any
-) -> None:
-    others = observe(mixed_space, 6, 9, inactive=0.3)
-    model = make_model(mixed_space, 5, others=others)
-    back = model.bank.coordinates_of(model.bank.rows_of(others))
-    np.testing.assert_array_equal(back, others)
-    levels = np.zeros(len(mixed_space), dtype=int)
-    rows = model.bank.level_rows[levels + mixed_space.starts[:-1]]
-    np.testing.assert_array_equal(
-        model.bank.coordinates_of(rows[None, :])[0], mixed_space.at_levels(levels)
-    )
-    np.testing.assert_array_equal(rows, model.bank.axis_start)
-
-
-@pytest.mark.parametrize("inactive", [0.0, 0.3])
-def test_terms_agree_with_the_textbook(
-    mixed_space: Space, observe: Any, make_model: Any, textbook: Any, inactive: float
-) -> None:
-    model = make_model(mixed_space, 6, inactive=inactive)
-    x = observe(mixed_space, 6, 0, inactive)
-    point = observe(mixed_space, 1, 77, inactive)[0]  # its rate is not in the support
-    terms, own, strain = model.terms(point)
-    for m, h in enumerate(model.members):
-        expected = np.array([textbook.terms(mixed_space, point, row, h) for row in x]).T
-        np.testing.assert_allclose(terms[:, m], expected, atol=1e-9)
-        expected = np.array([textbook.strains(mixed_space, point, row, h) for row in x]).T
-        np.testing.assert_allclose(strain[:, m], expected, atol=1e-9)
+def _check(textbook: Any, model: AnovaGP, y: FloatArray, members: Any, asked: Any) -> None:
+    moments, points = asked
+    for m, h in enumerate(members):
+        mean, covariance = textbook.posterior(model.space, model.observed, y[m], h, points)
+        np.testing.assert_allclose(moments.mean[m], mean, rtol=1e-9, atol=1e-8)
         np.testing.assert_allclose(
-            own[:, m], textbook.terms(mixed_space, point, point, h), atol=1e-9
+            moments.variance[m], np.diagonal(covariance), rtol=1e-9, atol=1e-8
         )
 
 
-def test_terms_of_known_values_are_the_rows_of_the_bank(
-    mixed_space: Space, make_model: Any
+@pytest.mark.parametrize("ask", [_at_once, _changes, _axes])
+@pytest.mark.parametrize("announced", [False, True])
+@pytest.mark.parametrize(("seed", "inactive"), [(0, 0.0), (1, 0.25)])
+def test_agrees_with_the_textbook(
+    mixed_space: Space,
+    observe: Any,
+    hyperparameters: Any,
+    textbook: Any,
+    seed: int,
+    inactive: float,
+    announced: bool,
+    ask: Any,
 ) -> None:
-    model = make_model(mixed_space, 6, inactive=0.3)
-    for i, axis in enumerate(mixed_space.axes):
-        rows, own, strain = model.axis_terms(i, axis.coordinates)
-        where = model.bank.axis_start[i] + np.arange(axis.n_levels)
-        np.testing.assert_allclose(rows, model.bank.rows[:, where], atol=1e-12)
-        np.testing.assert_allclose(own, model.bank.diagonal[:, where], atol=1e-12)
-        np.testing.assert_allclose(strain, model.bank.strain[:, i, : axis.n_levels], atol=1e-12)
-
-
-def test_condition_takes_points_outside_the_support(
-    mixed_space: Space, observe: Any, make_model: Any, textbook: Any
-) -> None:
-    model = make_model(mixed_space, 6)
-    x, points = observe(mixed_space, 6, 0), observe(mixed_space, 2, 4)
-    cross = np.stack([textbook.matrix(mixed_space, points, x, h) for h in model.members])
-    # The local part has the same prior variance everywhere, so it is left to `condition`.
-    prior = np.stack(
-        [np.diagonal(textbook.smooth_matrix(mixed_space, points, points, h)) for h in model.members]
+    x, points = (
+        observe(mixed_space, 9, seed, inactive),
+        observe(mixed_space, 4, 50 + seed, inactive),
     )
-    mean, variance = model.condition(cross, prior)
-    for m in range(2):
-        expected = _by_the_book(textbook, model, x, points, m)
-        np.testing.assert_allclose(mean[m], expected[0], atol=1e-9)
-        np.testing.assert_allclose(variance[m], expected[1], atol=1e-9)
+    members = hyperparameters(mixed_space, 2)
+    y = np.random.default_rng(seed).standard_normal((2, 9))
+    model = AnovaGP(mixed_space, x, y, members, points if announced else None)
+    _check(textbook, model, y, members, ask(model, points))
 
 
-@pytest.mark.parametrize("relevance", [0.05, 3.0], ids=["terms small", "factors below zero"])
+@pytest.mark.parametrize("relevance", [0.05, 1.5], ids=["terms small", "factors below zero"])
 def test_many_axes_of_few_values_are_predicted_as_others_are(
-    monkeypatch: pytest.MonkeyPatch, observe: Any, relevance: float
+    observe: Any, textbook: Any, relevance: float
 ) -> None:
-    space = Space(
-        {f"x{i}": CategoricalDistribution(range(2 + i % 3)) for i in range(anova_gp._LONG)}
-    )
+    space = Space({f"x{i:02}": CategoricalDistribution(range(2 + i % 3)) for i in range(20)})
     d = len(space)
-    member = Hyperparameters(
+    h = Hyperparameters(
         np.full(d, relevance), np.full(d, 0.5), np.linspace(0.1, 3.0, d), 0.7, 0.4, 0.2, 0.01
     )
-    x, points = observe(space, 12, 0, 0.2), observe(space, 9, 1, 0.2)
-    y = np.random.default_rng(0).standard_normal(12)
+    x, points = observe(space, 10, 0, 0.2), observe(space, 5, 1, 0.2)
+    assert (min(textbook.terms(space, x[0], x[1], h)) < -1.0) == (relevance > 1.0)
+    y = np.random.default_rng(0).standard_normal((1, 10))
+    model = AnovaGP(space, x, y, [h])
+    _check(textbook, model, y, [h], _at_once(model, points))
+    _check(textbook, model, y, [h], _changes(model, points[:1]))
 
-    def predicted() -> tuple[np.ndarray, np.ndarray]:
-        model = AnovaGP(space, x, y, [member], points)
-        assert (model.bank.rows.min() < -1.0) == (relevance > 1.0)
-        return model.predict(model.bank.rows_of(points))
 
-    as_products = predicted()
-    monkeypatch.setattr(anova_gp, "_LONG", d + 1)
-    for found, expected in zip(as_products, predicted(), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+def test_a_hundred_observations_are_as_few(
+    small_space: Space, observe: Any, hyperparameters: Any, textbook: Any
+) -> None:
+    x = observe(small_space, 100, 0, inactive=0.2)
+    y = np.random.default_rng(0).standard_normal((1, 100))
+    members = hyperparameters(small_space, 1)
+    model = AnovaGP(small_space, x, y, members)
+    _check(textbook, model, y, members, _at_once(model, observe(small_space, 5, 1)))
+
+
+def test_observed_mean_is_that_of_the_smooth_part(
+    mixed_space: Space, observe: Any, hyperparameters: Any, textbook: Any
+) -> None:
+    x = observe(mixed_space, 8, 0, inactive=0.2)
+    members = hyperparameters(mixed_space, 2)
+    y = np.random.default_rng(0).standard_normal(8)
+    model = AnovaGP(mixed_space, x, y, members)
+    for m, h in enumerate(members):
+        mean, _ = textbook.posterior(mixed_space, x, y, h, x, n_orders=len(mixed_space))
+        np.testing.assert_allclose(model.observed_mean[m], mean, atol=1e-9)
+
+
+def test_observations_leave_less_uncertainty_than_their_own_noise(
+    mixed_space: Space, observe: Any, hyperparameters: Any
+) -> None:
+    x = observe(mixed_space, 10, 0)
+    members = [
+        replace(h, noise=noise) for h in hyperparameters(mixed_space, 1) for noise in (0.01, 0.2)
+    ]
+    variance = AnovaGP(mixed_space, x, np.zeros(10), members).predict(x).variance
+    assert (variance > 0.0).all()
+    assert (variance[0] < 0.01).all()
+    assert (variance[1] < 0.2).all()
+
+
+def test_what_is_left_out_is_predicted_from_the_others(
+    mixed_space: Space, observe: Any, hyperparameters: Any
+) -> None:
+    x = observe(mixed_space, 9, 0, inactive=0.1)
+    members = hyperparameters(mixed_space, 2)
+    y = np.random.default_rng(0).standard_normal((2, 9))
+    left_out = AnovaGP(mixed_space, x, y, members).left_out()
+    for i in range(9):
+        others = np.delete(np.arange(9), i)
+        without = AnovaGP(mixed_space, x[others], y[:, others], members)
+        np.testing.assert_allclose(left_out[:, i], without.predict(x[[i]]).mean[:, 0], atol=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import fields
 from typing import Any
 
@@ -58,26 +59,12 @@ class TestTurns:
             assert len(refitted) <= 1
 
 
-class TestFitter:
+class TestMembers:
     @pytest.fixture
     def coordinates(self, mixed_space: Space, observe: Any) -> np.ndarray:
         return observe(mixed_space, 27, 0)
 
-    def test_a_fresh_object_finds_the_same(
-        self, mixed_space: Space, small_space: Space, observe: Any, coordinates: np.ndarray
-    ) -> None:
-        values = _values(coordinates)
-        used = EnsembleFitter()
-        used.fit(small_space, observe(small_space, 8, 1), np.arange(8.0))
-        for n in range(18, 28, 3):
-            used.fit(mixed_space, coordinates[:n], values[:n])
-        for n in (19, 27):
-            fresh = EnsembleFitter().fit(mixed_space, coordinates[:n], values[:n])
-            again = used.fit(mixed_space, coordinates[:n], values[:n])
-            assert len(fresh) == len(ENSEMBLE)
-            assert all(_same(*pair) for pair in zip(fresh, again, strict=True))
-
-    def test_a_member_does_not_see_what_came_after_its_fit(
+    def test_do_not_see_what_came_after_their_fit(
         self, mixed_space: Space, coordinates: np.ndarray
     ) -> None:
         values = _values(coordinates)
@@ -85,24 +72,33 @@ class TestFitter:
         assert min(turns) < 27
         altered = values.copy()
         altered[min(turns) :] += 5.0
-        one = EnsembleFitter().fit(mixed_space, coordinates, values)
-        other = EnsembleFitter().fit(mixed_space, coordinates, altered)
+        one = EnsembleFitter().members(mixed_space, coordinates, values)
+        other = EnsembleFitter().members(mixed_space, coordinates, altered)
         for turn, a, b in zip(turns, one, other, strict=True):
             assert _same(a, b) == (turn == min(turns))
 
-    def test_other_data_give_other_fits(self, mixed_space: Space, coordinates: np.ndarray) -> None:
+    def test_differ_by_their_priors_and_their_data(
+        self, mixed_space: Space, coordinates: np.ndarray
+    ) -> None:
         fitter = EnsembleFitter()
-        one = fitter.fit(mixed_space, coordinates[:12], _values(coordinates[:12]))
-        flipped = fitter.fit(mixed_space, coordinates[:12], -_values(coordinates[:12], seed=1))
-        shuffled = fitter.fit(mixed_space, coordinates[5:17], _values(coordinates[:12]))
+        one = fitter.members(mixed_space, coordinates[:12], _values(coordinates[:12]))
+        flipped = fitter.members(mixed_space, coordinates[:12], -_values(coordinates[:12], seed=1))
+        shuffled = fitter.members(mixed_space, coordinates[5:17], _values(coordinates[:12]))
+        assert len(one) == len(ENSEMBLE)
+        assert not any(_same(a, b) for a, b in itertools.combinations(one, 2))
         assert not any(_same(a, b) for a, b in zip(one, flipped, strict=True))
         assert not any(_same(a, b) for a, b in zip(one, shuffled, strict=True))
 
-    def test_infinite_values_are_fitted(self, mixed_space: Space, coordinates: np.ndarray) -> None:
-        values = _values(coordinates[:12])
-        values[3], values[5] = np.inf, -np.inf
-        for h in EnsembleFitter().fit(mixed_space, coordinates[:12], values):
-            assert np.isfinite(_everything(h)).all()
+    def test_of_thousands_of_observations_are_fitted_to_some(self, observe: Any) -> None:
+        space = Space({"x": FloatDistribution(0, 1), "k": CategoricalDistribution(list("abc"))})
+        x = observe(space, 3000, 0)
+        fitter = EnsembleFitter(ENSEMBLE[:1], (rank_gaussian,))
+        (h,) = fitter.members(space, x, x[:, 1])
+        assert np.isfinite(_everything(h)).all()
+        assert h.relevance[1] > 5 * h.relevance[0]
+        surrogate = fitter.fit(space, x, x[:, 1], x[:0])
+        assert len(surrogate.observed) == 400
+        assert surrogate.observed[:, 1].min() == x[:, 1].min()
 
 
 class TestTransform:
@@ -191,12 +187,3 @@ class TestRepresentatives:
     def test_infinite_values_are_ranked_too(self) -> None:
         values = np.array([np.inf, 3.0, -np.inf, 1.0, 2.0, np.inf])
         assert {2, 3} <= set(representatives(values, 4))
-
-    def test_a_fit_to_thousands_of_observations_is_made_from_some(self, observe: Any) -> None:
-        space = Space({"x": FloatDistribution(0, 1), "k": CategoricalDistribution(list("abc"))})
-        coordinates = observe(space, 3000, 0)
-        values = coordinates[:, 1]
-        (h, *_) = EnsembleFitter().fit(space, coordinates, values)
-        assert np.isfinite(_everything(h)).all()
-        x = [axis.name for axis in space.axes].index("x")
-        assert h.relevance[x] > 5 * h.relevance[1 - x]

@@ -1,0 +1,226 @@
+"""What is true of any surrogate, however it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution
+
+from qhpo.space import Space
+from qhpo.surrogate.base import Moments, Surrogate, SurrogateFitter
+from qhpo.surrogate.ensemble import EnsembleFitter
+from tests.qhpo.known import along_axis, every_change
+
+FloatArray = NDArray[np.float64]
+
+FITTERS: dict[str, Callable[[], SurrogateFitter]] = {
+    "anova-gp": EnsembleFitter,
+}
+"""What makes each of the surrogates."""
+
+N = 12
+NOTHING = slice(0)
+
+
+class Fitted(NamedTuple):
+    space: Space
+    x: FloatArray
+    values: FloatArray
+    points: FloatArray
+    """Configurations with values that were not announced."""
+    surrogate: Surrogate
+    twin: Surrogate
+    """The same, for which they were."""
+
+
+@pytest.fixture(scope="module", params=FITTERS)
+def make(request: pytest.FixtureRequest) -> Callable[[], SurrogateFitter]:
+    return FITTERS[request.param]
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.25], ids=["whole", "partial"])
+def fitted(
+    request: pytest.FixtureRequest,
+    make: Callable[[], SurrogateFitter],
+    mixed_space: Space,
+    observe: Any,
+) -> Fitted:
+    x = observe(mixed_space, N, 0, request.param)
+    values = np.nansum(x, axis=1) + np.random.default_rng(0).standard_normal(N)
+    points = observe(mixed_space, 6, 1, request.param)
+    surrogate = make().fit(mixed_space, x, values, points[NOTHING])
+    return Fitted(
+        mixed_space, x, values, points, surrogate, make().fit(mixed_space, x, values, points)
+    )
+
+
+def _assert_close(one: Moments, other: Moments) -> None:
+    np.testing.assert_allclose(one.mean, other.mean, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(one.variance, other.variance, rtol=1e-6, atol=1e-8)
+
+
+class TestPredictions:
+    def test_say_what_is_known(self, fitted: Fitted) -> None:
+        surrogate = fitted.surrogate
+        assert surrogate.space is fitted.space
+        assert surrogate.n_members >= 1
+        np.testing.assert_array_equal(surrogate.observed, fitted.x)
+        assert surrogate.observed_mean.shape == (surrogate.n_members, N)
+        assert np.isfinite(surrogate.observed_mean).all()
+
+    def test_are_normal_distributions_of_every_member(self, fitted: Fitted) -> None:
+        for x in (fitted.points, fitted.points[NOTHING]):
+            mean, variance = fitted.surrogate.predict(x)
+            assert mean.shape == variance.shape == (fitted.surrogate.n_members, len(x))
+            assert np.isfinite(mean).all()
+            assert (variance > 0.0).all()
+
+    def test_do_not_depend_on_what_else_is_asked_or_was_announced(self, fitted: Fitted) -> None:
+        mixed = np.concatenate([fitted.points, fitted.x])
+        together = fitted.surrogate.predict(mixed)
+        each = [fitted.surrogate.predict(one[None, :]) for one in mixed]
+        parts = zip(*each, strict=True)
+        _assert_close(together, Moments(*(np.concatenate(part, axis=1) for part in parts)))
+        _assert_close(together, fitted.twin.predict(mixed))
+
+    def test_of_changes_are_those_of_each_changed_configuration(self, fitted: Fitted) -> None:
+        d = int(fitted.space.starts[-1])
+        for surrogate in (fitted.surrogate, fitted.twin):
+            changes = surrogate.predict_changes(fitted.points)
+            assert changes.mean.shape == (surrogate.n_members, len(fitted.points), d)
+            for s, x in enumerate(fitted.points):
+                of_one = Moments(changes.mean[:, s], changes.variance[:, s])
+                _assert_close(of_one, fitted.twin.predict(every_change(fitted.space, x)))
+
+    @given(st.data())
+    @settings(max_examples=30)
+    def test_along_an_axis_are_those_of_each_point_whatever_was_asked_before(
+        self, fitted: Fitted, data: st.DataObject
+    ) -> None:
+        # The arrays are the same ones all along, as a caller may use them again.
+        rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+        x, points = fitted.points[0].copy(), np.empty(4)
+        for _ in range(data.draw(st.integers(1, 6))):
+            axis = int(rng.integers(len(x)))
+            kind = fitted.space.axes[axis]
+            points[:] = rng.choice(kind.coordinates, 4)
+            if not kind.is_exhaustive:
+                points[:] = kind.snap(rng.random(4))
+            found = fitted.surrogate.predict_axis(x, axis, points)
+            assert found.mean.shape == (fitted.surrogate.n_members, 4)
+            _assert_close(found, fitted.twin.predict(along_axis(x, axis, points)))
+            match data.draw(st.sampled_from(["along", "aside", "elsewhere", "in between"])):
+                case "along":  # as a search does that changes one axis after another
+                    x[axis] = rng.choice(points)
+                case "aside":  # another axis than the one that was asked about
+                    other = int(rng.integers(len(x)))
+                    x[other] = rng.choice(fitted.space.axes[other].coordinates)
+                case "elsewhere":
+                    x[:] = fitted.points[rng.integers(len(fitted.points))]
+                case "in between":
+                    x[axis] = points[0]
+                    fitted.surrogate.predict_axis(fitted.points[1], axis, points[1:])
+
+
+class TestQuadratic:
+    LEVELS = 40
+
+    def _energies(self, fitted: Fitted, kind: Any, member: int, seed: int) -> FloatArray:
+        levels = np.random.default_rng(0).integers(
+            fitted.space.n_levels, size=(self.LEVELS, len(fitted.space))
+        )
+        tables = fitted.surrogate.quadratic(kind, member, np.random.default_rng(seed))
+        assert tables.sizes.tolist() == fitted.space.n_levels.tolist()
+        return tables.energies(levels)
+
+    def test_of_the_mean_is_not_left_to_chance(self, fitted: Fitted) -> None:
+        for member in range(fitted.surrogate.n_members):
+            one, other = (self._energies(fitted, "mean", member, seed) for seed in range(2))
+            np.testing.assert_array_equal(one, other)
+            assert one.std() > 1e-6
+
+    def test_draws_are_decided_by_the_generator(self, fitted: Fitted) -> None:
+        one, again, other = (self._energies(fitted, "draw", 0, seed) for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one, again)
+        assert np.abs(one - other).max() > 1e-6
+
+    def test_draws_are_the_mean_on_average(self, fitted: Fitted) -> None:
+        member = fitted.surrogate.n_members - 1
+        draws = np.stack([self._energies(fitted, "draw", member, seed) for seed in range(300)])
+        error = np.abs(draws.mean(axis=0) - self._energies(fitted, "mean", member, 0))
+        assert (error < 4.5 * draws.std(axis=0) / np.sqrt(300)).all()
+
+
+class TestBelieving:
+    def test_keeps_all_means_and_is_surer(self, fitted: Fitted) -> None:
+        surrogate, everywhere = fitted.surrogate, np.concatenate([fitted.points, fitted.x])
+        before = surrogate.predict(everywhere)
+        believing = surrogate.believing(fitted.points[:3])
+        after = believing.predict(everywhere)
+        np.testing.assert_allclose(after.mean, before.mean, atol=1e-6)
+        assert (after.variance <= before.variance + 1e-9).all()
+        assert (after.variance[:, :3] < 0.9 * before.variance[:, :3]).any()
+        np.testing.assert_array_equal(
+            believing.observed, np.concatenate([fitted.x, fitted.points[:3]])
+        )
+        assert believing.observed_mean.shape == (surrogate.n_members, N + 3)
+        _assert_close(surrogate.predict(everywhere), before)
+
+    def test_nothing_changes_nothing(self, fitted: Fitted) -> None:
+        believing = fitted.surrogate.believing(fitted.points[NOTHING])
+        _assert_close(believing.predict(fitted.points), fitted.surrogate.predict(fitted.points))
+
+
+class TestFitter:
+    def test_makes_the_same_whatever_it_has_made_before(
+        self, make: Callable[[], SurrogateFitter], fitted: Fitted, observe: Any
+    ) -> None:
+        used = make()
+        other = Space({"kind": CategoricalDistribution(["a", "b"])})
+        used.fit(other, observe(other, 4, 0), np.arange(4.0), observe(other, 0, 0))
+        used.fit(fitted.space, fitted.x[:7], fitted.values[:7], fitted.points)
+        again = used.fit(fitted.space, fitted.x, fitted.values, fitted.points[NOTHING])
+        for one, expected in zip(
+            again.predict(fitted.points), fitted.surrogate.predict(fitted.points), strict=True
+        ):
+            np.testing.assert_array_equal(one, expected)
+
+    def test_takes_infinite_values(
+        self, make: Callable[[], SurrogateFitter], fitted: Fitted
+    ) -> None:
+        values = fitted.values.copy()
+        values[[3, 5, 7]] = np.inf, -np.inf, np.inf
+        surrogate = make().fit(fitted.space, fitted.x, values, fitted.points)
+        assert all(np.isfinite(part).all() for part in surrogate.predict(fitted.points))
+        assert np.isfinite(surrogate.observed_mean).all()
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_takes_few_observations(
+        self, make: Callable[[], SurrogateFitter], fitted: Fitted, n: int
+    ) -> None:
+        surrogate = make().fit(fitted.space, fitted.x[:n], fitted.values[:n], fitted.points)
+        assert all(np.isfinite(part).all() for part in surrogate.predict(fitted.points))
+
+    def test_learns_main_effects_and_pairs(
+        self, make: Callable[[], SurrogateFitter], observe: Any
+    ) -> None:
+        space = Space({name: CategoricalDistribution(list("abc")) for name in "pqrst"})
+        x, unseen = observe(space, 60, 0), observe(space, 60, 1)
+
+        def values(x: FloatArray) -> FloatArray:
+            on = x == 1.0
+            return 2.0 * on[:, 0] - on[:, 1] + 3.0 * (on[:, 2] & on[:, 3])
+
+        surrogate = make().fit(space, x, values(x), unseen)
+        mean = surrogate.predict(unseen).mean.mean(axis=0)
+        assert np.corrcoef(mean, values(unseen))[0, 1] > 0.9
+        levels = np.stack([space.nearest_levels(one) for one in unseen])
+        energies = surrogate.quadratic("mean", 0, np.random.default_rng(0)).energies(levels)
+        assert np.corrcoef(energies, values(unseen))[0, 1] > 0.9
+        assert np.corrcoef(surrogate.observed_mean.mean(axis=0), values(x))[0, 1] > 0.9
