@@ -12,17 +12,26 @@ from matplotlib.figure import Figure
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
-from qhpo_problems.training.cnn.model import build_cnn, count_parameters
-from qhpo_problems.training.cnn.problem import CNN_SPACE, network_size, suggest_cnn
-from qhpo_problems.training.data import digits
-from qhpo_problems.training.settings import SETTINGS_SPACE, suggest_settings
-from qhpo_problems.training.tuning import validation_error
+from qhpo.problem import suggest
+from qhpo_problems.training.data.digits import digits
+from qhpo_problems.training.fit.settings import SETTINGS_SPACE, suggest_settings
+from qhpo_problems.training.fit.tuning import Task, validation_error
+from qhpo_problems.training.networks.configs import CNNConfig, count_cnn
+from qhpo_problems.training.networks.convolution import build_cnn
+from qhpo_problems.training.problems import CNN_SPACE, cnn_config
 
 BUDGET = 6_000
 SIZED_BY = ("blocks", "kernel_size", "batch_norm", "channels_1", "channels_2", "channels_3")
+
+
+def size(blocks: int, kernel_size: int, batch_norm: bool, *channels: int) -> int:
+    """Trainable weights; pooling, activation and dropout have none."""
+    return count_cnn(CNNConfig(channels[:blocks], kernel_size, "max", batch_norm, "relu", 0.0))
+
+
 RULES = [
     # Any Python function of a few parameters can be a rule ...
-    c.relation(SIZED_BY, lambda *chosen: network_size(*chosen) <= BUDGET),
+    c.relation(SIZED_BY, lambda *chosen: size(*chosen) <= BUDGET),
     # ... here with the custom that later blocks are no narrower than earlier ones.
     c.relation(("channels_1", "channels_2"), lambda first, second: first <= second),
     c.relation(("channels_2", "channels_3"), lambda second, third: second <= third),
@@ -31,10 +40,11 @@ DATA = digits(seed=0)
 
 
 def objective(trial: optuna.Trial) -> float:
-    config = suggest_cnn(trial)
+    config = cnn_config(suggest(trial, CNN_SPACE))
     settings = suggest_settings(trial, epochs=40)
-    trial.set_user_attr("size", count_parameters(config))
-    return validation_error(trial, lambda: build_cnn(config), DATA, settings, seed=0)
+    trial.set_user_attr("size", count_cnn(config))
+    task = Task(lambda: build_cnn(config), DATA)
+    return validation_error(trial, task, settings, seed=0)
 
 
 def draw(study: optuna.Study) -> None:

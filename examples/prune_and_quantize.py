@@ -11,21 +11,22 @@ import optuna
 from torch import nn
 
 from qhpo import QUBOSampler
+from qhpo.problem import suggest
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import prune
 from qhpo_problems.formulations.quantization import quantize
-from qhpo_problems.training.cnn.model import build_cnn
-from qhpo_problems.training.cnn.problem import suggest_cnn
-from qhpo_problems.training.data import digits
-from qhpo_problems.training.loop import Fitted, error_share, fit
-from qhpo_problems.training.settings import suggest_settings
+from qhpo_problems.training.data.digits import digits
+from qhpo_problems.training.fit.loop import Fitted, error_share, fit
+from qhpo_problems.training.fit.settings import suggest_settings
+from qhpo_problems.training.networks.convolution import build_cnn
+from qhpo_problems.training.problems import CNN_SPACE, cnn_config
 
 DATA = digits(seed=0)
 BITS, SPARSITY = 4, 0.7
 
 
 def train(trial: optuna.trial.BaseTrial) -> Fitted:
-    config = suggest_cnn(trial)
+    config = cnn_config(suggest(trial, CNN_SPACE))
     return fit(lambda: build_cnn(config), DATA, suggest_settings(trial, epochs=40), seed=0)
 
 

@@ -9,20 +9,23 @@ import os
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.cnn.model import build_cnn, count_parameters
-from qhpo_problems.training.cnn.problem import suggest_cnn
-from qhpo_problems.training.data import digits
-from qhpo_problems.training.settings import suggest_settings
-from qhpo_problems.training.tuning import validation_error
+from qhpo.problem import suggest
+from qhpo_problems.training.data.digits import digits
+from qhpo_problems.training.fit.settings import suggest_settings
+from qhpo_problems.training.fit.tuning import Task, validation_error
+from qhpo_problems.training.networks.configs import count_cnn
+from qhpo_problems.training.networks.convolution import build_cnn
+from qhpo_problems.training.problems import CNN_SPACE, cnn_config
 
 DATA = digits(seed=0)
 
 
 def objective(trial: optuna.Trial) -> float:
-    config = suggest_cnn(trial)
+    config = cnn_config(suggest(trial, CNN_SPACE))
     settings = suggest_settings(trial, epochs=40)
-    trial.set_user_attr("parameters", count_parameters(config))
-    return validation_error(trial, lambda: build_cnn(config), DATA, settings, seed=0)
+    trial.set_user_attr("parameters", count_cnn(config))
+    task = Task(lambda: build_cnn(config), DATA)
+    return validation_error(trial, task, settings, seed=0)
 
 
 def main() -> None:

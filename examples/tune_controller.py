@@ -14,7 +14,7 @@ import optuna
 from matplotlib import pyplot
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.cartpole.problem import make_objective
+from qhpo_problems.training.problems import CONTROLLER_CARTPOLE
 
 WORST_ENERGY = 100.0
 """N^2, of a motor that pushes with 10 N all the time; hypervolumes are measured from there."""
@@ -41,7 +41,7 @@ def main() -> None:
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
     for name, sampler in samplers.items():
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-        study.optimize(make_objective(seed=0), n_trials=n_trials, show_progress_bar=True)
+        study.optimize(CONTROLLER_CARTPOLE.objective(0), n_trials=n_trials, show_progress_bar=True)
         front = sorted(trial.values for trial in study.best_trials)
         print(f"{name:6}  hypervolume {hypervolume(study):.3f}, {len(front)} controllers:")
         for balance, energy in front:

@@ -10,23 +10,36 @@ import os
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.recurrent.model import count_parameters
-from qhpo_problems.training.recurrent.network import RNN
-from qhpo_problems.training.settings import suggest_settings
-from qhpo_problems.training.tuning import validation_error
-from qhpo_problems.training.vowels.data import COEFFICIENTS, SPEAKERS, vowels
-from qhpo_problems.training.vowels.problem import suggest_rnn
+from qhpo_problems.training.data.shapes import COEFFICIENTS, SPEAKERS
+from qhpo_problems.training.data.vowels import vowels
+from qhpo_problems.training.fit.settings import suggest_settings
+from qhpo_problems.training.fit.tuning import Task, validation_error
+from qhpo_problems.training.networks.configs import CELLS, SEQUENCE_POOLINGS, RNNConfig, count_rnn
+from qhpo_problems.training.networks.recurrent import RNN
 
 DATA = vowels(seed=0)
 
 
-def objective(trial: optuna.Trial) -> float:
-    config = suggest_rnn(trial)
-    settings = suggest_settings(trial, epochs=20)
-    trial.set_user_attr("parameters", count_parameters(config, COEFFICIENTS, SPEAKERS))
-    return validation_error(
-        trial, lambda: RNN(config, COEFFICIENTS, SPEAKERS), DATA, settings, seed=0
+def architecture(trial: optuna.Trial) -> RNNConfig:
+    return RNNConfig(
+        cell=trial.suggest_categorical("cell", CELLS),
+        bidirectional=trial.suggest_categorical("bidirectional", (False, True)),
+        pooling=trial.suggest_categorical("pooling", SEQUENCE_POOLINGS),
+        layer_norm=trial.suggest_categorical("layer_norm", (False, True)),
+        dropout=trial.suggest_float("dropout", 0.0, 0.5, step=0.125),
+        units=tuple(
+            trial.suggest_int(f"units_{layer}", 8, 48, step=8)
+            for layer in range(1, trial.suggest_int("layers", 1, 3) + 1)
+        ),
     )
+
+
+def objective(trial: optuna.Trial) -> float:
+    config = architecture(trial)
+    settings = suggest_settings(trial, epochs=20)
+    trial.set_user_attr("parameters", count_rnn(config, COEFFICIENTS, SPEAKERS))
+    task = Task(lambda: RNN(config, COEFFICIENTS, SPEAKERS), DATA)
+    return validation_error(trial, task, settings, seed=0)
 
 
 def main() -> None:

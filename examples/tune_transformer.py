@@ -11,19 +11,22 @@ from statistics import mean
 import optuna
 
 from qhpo import QUBOSampler
-from qhpo_problems.training.settings import suggest_settings
-from qhpo_problems.training.transformer.model import build_transformer
-from qhpo_problems.training.transformer.problem import suggest_transformer
-from qhpo_problems.training.transformer.text import diseases
-from qhpo_problems.training.tuning import validation_error
+from qhpo.problem import suggest
+from qhpo_problems.training.data.text import diseases
+from qhpo_problems.training.fit.settings import suggest_settings
+from qhpo_problems.training.fit.tuning import Task, validation_error
+from qhpo_problems.training.networks.configs import TransformerConfig
+from qhpo_problems.training.networks.transformer import Transformer
+from qhpo_problems.training.problems import TRANSFORMER_SPACE
 
 DATA = diseases(seed=0)
 
 
 def objective(trial: optuna.Trial) -> float:
-    config = suggest_transformer(trial)
+    config = TransformerConfig(**suggest(trial, TRANSFORMER_SPACE))
     settings = suggest_settings(trial, epochs=10)
-    return validation_error(trial, lambda: build_transformer(config), DATA, settings, seed=0)
+    task = Task(lambda: Transformer(config), DATA)
+    return validation_error(trial, task, settings, seed=0)
 
 
 def main() -> None:

@@ -71,8 +71,7 @@ _MAX_SEED = 2**32 - 1
 @click.option(
     "--encoding",
     metavar="NAME",
-    help="How the model becomes binary: one-hot, domain-wall or binary.  "
-    "[default: what suits the solver]",
+    help="How the model becomes binary: one-hot or domain-wall.  [default: what suits the solver]",
 )
 @click.option(
     "--qpu-seconds",

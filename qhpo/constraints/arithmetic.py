@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from qhpo.constraints.base import Constraint, LinearRow, Statement, Sum, is_finite_number
 from qhpo.errors import QhpoError
@@ -15,7 +15,7 @@ __all__ = ["Linear", "Quadratic", "Sense", "linear", "quadratic"]
 
 Sense = Literal["<=", "==", ">="]
 
-_SENSES = ("<=", "==", ">=")
+_SENSES = get_args(Sense)
 
 
 def _scaled(coefficient: float, value: float) -> float:

@@ -14,6 +14,8 @@ Relation
     A predicate of a few named parameters, a truth table once they have levels.
 Predicate
     A predicate of whole configurations: a black box.
+Asked
+    A user's function together with the constraint that it belongs to.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ import dimod
 from optuna.distributions import BaseDistribution
 
 from qhpo.errors import QhpoError
-from qhpo.forms.compiler import Compiler
+from qhpo.forms.rules import Rules
 from qhpo.space import Space, can_take
 
 __all__ = [
+    "Asked",
     "Constraint",
     "LinearRow",
     "Predicate",
@@ -43,23 +46,12 @@ __all__ = [
 ]
 
 _EQUALITY_TOLERANCE = 1e-9
-"""Numbers are equal if they differ by no more than this, relative to their size (at least 1)."""
-
-
-class Statement(ABC):
-    """Something that must hold."""
-
-    @abstractmethod
-    def holds(self, params: Mapping[str, Any]) -> bool:
-        """Whether it holds for a configuration."""
-
-    @abstractmethod
-    def compile(self, compiler: Compiler) -> None:
-        """Adds it to what is compiled."""
+"""Numbers are equal if they differ by no more than this, relative to their size (at least 1): much
+more than floats lose in sums of decimal fractions, and much less than a user means."""
 
 
 @dataclass(frozen=True)
-class Sum(Statement):
+class Sum:
     """lower <= the sum of terms and products <= upper.
 
     Attributes:
@@ -97,14 +89,14 @@ class Sum(Statement):
         total = self.total(params)
         return self.lower - self.tolerance <= total <= self.upper + self.tolerance
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        if not compiler.add_sum(self.terms, self.products, self.lower, self.upper, self.tolerance):
-            compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        if not rules.add_sum(self.terms, self.products, self.lower, self.upper, self.tolerance):
+            rules.add_black_box(self)
 
 
 @dataclass(frozen=True)
-class Relation(Statement):
+class Relation:
     """A predicate of some parameters.
 
     Attributes:
@@ -121,14 +113,14 @@ class Relation(Statement):
             return True
         return bool(self.accepts(*(params[name] for name in self.names)))
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        if not compiler.add_relation(self.names, self.accepts):
-            compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        if not rules.add_relation(self.names, self.accepts):
+            rules.add_black_box(self)
 
 
 @dataclass(frozen=True)
-class Predicate(Statement):
+class Predicate:
     """A predicate of a whole configuration, which nothing but calling it tells anything about.
 
     Attributes:
@@ -141,9 +133,43 @@ class Predicate(Statement):
         """Whether the predicate accepts the configuration."""
         return bool(self.accepts(params))
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        rules.add_black_box(self)
+
+
+Statement = Sum | Relation | Predicate
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A user's function that says what is allowed; where it fails, the error names its constraint.
+
+    Attributes:
+        constraint: The constraint that it belongs to.
+        function: The function.
+        advice: What its arguments are, for the error.
+    """
+
+    constraint: Constraint
+    function: Callable[..., object]
+    advice: str
+
+    def __call__(self, *arguments: Any) -> bool:
+        """Whether the function accepts the arguments.
+
+        Raises:
+            QhpoError: If it raises an error, or its answer is neither true nor false.
+        """
+        try:
+            return bool(self.function(*arguments))
+        except Exception as error:
+            shown = ", ".join(map(repr, arguments))
+            raise QhpoError(
+                f"the function of a constraint must say of all values whether they are allowed; "
+                f"that of {self.constraint} raised {type(error).__name__}: {error} for ({shown}); "
+                f"{self.advice}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -217,14 +243,13 @@ class Constraint(ABC):
         self.check(search_space)
         names = sorted(self.names or search_space)
         space = Space({name: search_space[name] for name in names})
-        compiler = Compiler(space, [axis.coordinates for axis in space.axes])
-        self.compile(compiler)
-        return compiler.exact_penalty().to_dqm(names)
+        rules = Rules(space, [self], [axis.coordinates for axis in space.axes])
+        return rules.exact_penalty().to_dqm(names)
 
-    def compile(self, compiler: Compiler) -> None:
-        """Adds all that must hold to what is compiled."""
+    def compile(self, rules: Rules) -> None:
+        """Adds all that must hold to the rules of a search."""
         for statement in self.statements:
-            statement.compile(compiler)
+            statement.compile(rules)
 
     def check(self, search_space: Mapping[str, BaseDistribution]) -> None:
         """Raises an error if the constraint does not fit a search space.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from qhpo.encoding.base import Encoding
-from qhpo.encoding.catalogue import ENCODINGS, SIZED_ENCODINGS, count_bits, encode, reduced_to
+from qhpo.encoding.catalogue import ENCODINGS, count_bits, encode, reduced_to
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.reduction import Reduced, eliminate
 
 __all__ = [
     "ENCODINGS",
-    "SIZED_ENCODINGS",
     "DenseDQM",
     "Encoding",
     "Reduced",

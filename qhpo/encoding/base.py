@@ -1,4 +1,4 @@
-"""What an encoding is: a DiscreteQuadraticModel over bits, and bits back to configurations."""
+"""What an encoding is: a discrete quadratic model over bits, and bits back to configurations."""
 
 from __future__ import annotations
 
@@ -26,10 +26,6 @@ class Encoding(Protocol):
     tables: DenseDQM
     penalty: float
     bqm: dimod.BinaryQuadraticModel
-
-    def encode(self, cases: NDArray[np.intp]) -> NDArray[np.int8]:
-        """Bits of configurations, (q, d) to (q, B)."""
-        ...
 
     def is_valid(self, samples: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Which samples stand for a configuration as they are, (q, B) to (q,)."""

@@ -32,6 +32,14 @@ __all__ = ["DenseDQM"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+_LEAST_GAIN = 1e-12
+"""What a change must gain to be made. Rounding stays below it where energies are of the order of
+one, as the surrogate's are, so that a descent ends."""
+
+_FLAT = 1e-7
+"""Deviations of local fields that are no larger count as none, in units of the largest bias: their
+squares cancel to half of the digits of a float."""
+
 
 @dataclass(frozen=True)
 class DenseDQM:
@@ -102,6 +110,11 @@ class DenseDQM:
         """Number of discrete variables, d."""
         return len(self.starts) - 1
 
+    @property
+    def n_couplers(self) -> int:
+        """Number of pairs of cases with a bias that is not 0."""
+        return int(np.count_nonzero(self.quadratic)) // 2
+
     @cached_property
     def sizes(self) -> IntArray:
         """Number of cases of every variable, shape (d,)."""
@@ -144,9 +157,8 @@ class DenseDQM:
         spread = (mean_field - block_mean[self.block]) ** 2 + fluctuation
         variance = float(spread @ weight) / max(self.n_variables, 1)
         scale = float(np.sqrt(max(variance, 0.0)))
-        # Squares cancel to half the digits: below that, the fields of a flat model differ by noise.
         largest = np.abs(self.quadratic).max(initial=np.abs(self.linear).max(initial=0.0))
-        return scale if scale > 1e-7 * float(largest) else 1.0
+        return scale if scale > _FLAT * float(largest) else 1.0
 
     def descend(self, cases: IntArray) -> IntArray:
         """Categorical coordinate descent, until no single change lowers the energy.
@@ -170,7 +182,7 @@ class DenseDQM:
                 block = fields[:, start:stop]
                 best = block.argmin(axis=1)
                 gain = block[everyone, current[:, i]] - block[everyone, best]
-                moved = np.flatnonzero(gain > 1e-12)
+                moved = np.flatnonzero(gain > _LEAST_GAIN)
                 if len(moved):
                     changed = True
                     fields[moved] += (

@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from qhpo.encoding.dense import dense_bqm
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.repair import repaired
 
@@ -84,8 +83,6 @@ class DomainWallEncoding:
         better of the two ways raises the rest by at most min(max_a U(b, a), max_c U(b, c)). A P
         above that, for all b between the ends of a block, makes one of the ways an improvement.
         """
-        # Importing it takes long, and only this needs it.
-
         tables = self.tables
         changes = self._by_bit(tables.quadratic)
         middle = tables.linear + tables.quadratic[:, self._first].sum(axis=1)
@@ -117,13 +114,14 @@ class DomainWallEncoding:
         linear[pairs + 1] += self.penalty
         quadratic[pairs, pairs + 1] -= self.penalty
         offset = tables.offset + (tables.linear + 0.5 * at_first)[self._first].sum()
-        return dense_bqm(linear, quadratic, float(offset))
-
-    def encode(self, cases: IntArray) -> NDArray[np.int8]:
-        """Bits of configurations, shape (q, d) -> (q, B)."""
-        rank = self._case - self._first[self._block]
-        bits: NDArray[np.int8] = (rank <= cases[:, self._block]).astype(np.int8)
-        return bits
+        rows, columns = np.nonzero(np.triu(quadratic, 1))
+        return dimod.BinaryQuadraticModel.from_numpy_vectors(
+            linear,
+            (rows, columns, quadratic[rows, columns]),
+            float(offset),
+            dimod.BINARY,
+            variable_order=range(len(linear)),
+        )
 
     def is_valid(self, samples: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Which samples have no wrong wall, shape (q, B) -> (q,)."""

@@ -92,12 +92,6 @@ class OneHotEncoding:
             variable_order=range(n_cases),
         )
 
-    def encode(self, cases: IntArray) -> NDArray[np.int8]:
-        """Bits of configurations, shape (q, d) -> (q, D)."""
-        samples = np.zeros((len(cases), len(self.tables.linear)), dtype=np.int8)
-        np.put_along_axis(samples, cases + self.tables.starts[:-1], 1, axis=1)
-        return samples
-
     def is_valid(self, samples: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Which samples have a single one in every block, shape (q, D) -> (q,)."""
         valid: NDArray[np.bool_] = (ones(self.tables, samples) == 1).all(axis=1)

@@ -33,10 +33,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _TOLERANCE = 1e-12
-"""How much one case must be better than another, in units of d times the largest bias."""
+"""How much one case must be better than another, in units of d times the largest bias. Rounding
+stays below it, as a sum of d numbers is off by at most d times 1e-16 of them."""
 
-_DESCENTS = 128
-"""Local minima that cases are ranked by; 32 of them were too few for models of 40 variables."""
+_RANKING_STARTS = 128
+"""Descents whose minima rank the cases; 32 of them were too few for models of 40 variables."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ class Reduced:
     """A model on some of the cases of another one, the whole model.
 
     Attributes:
-        tables: The reduced model; each of its d' variables has at least two cases. Its energies
-            equal those of the whole model.
+        tables: The reduced model of d' variables. Its energies equal those of the whole model.
         variables: The variables of the whole model that are left, shape (d',).
         cases: The case of the whole model, within its variable, that each case of the reduced
             model is, shape (D',).
@@ -60,7 +60,10 @@ class Reduced:
 
     @classmethod
     def to(cls, tables: DenseDQM, kept: NDArray[np.bool_]) -> Reduced:
-        """The model on the kept cases, at least one of every variable, shape (D,)."""
+        """The model on the kept cases, at least one of every variable, shape (D,).
+
+        Each of its variables has at least two cases.
+        """
         starts = tables.starts[:-1]
         sizes = np.add.reduceat(kept.astype(np.intp), starts)
         left = np.flatnonzero(kept & (sizes > 1)[tables.block])
@@ -80,6 +83,13 @@ class Reduced:
             left - starts[tables.block[left]],
             first - starts,
         )
+
+    @classmethod
+    def whole(cls, tables: DenseDQM) -> Reduced:
+        """All of a model, its variables of one case too."""
+        d = tables.n_variables
+        cases = np.arange(len(tables.linear)) - tables.starts[tables.block]
+        return cls(tables, np.arange(d), cases, np.zeros(d, dtype=np.intp))
 
     def expand(self, cases: IntArray) -> IntArray:
         """Configurations of the whole model of equal energy, shape (q, d') -> (q, d)."""
@@ -189,7 +199,7 @@ def within(
 def _ranked(tables: DenseDQM, incumbent: IntArray, seed: int) -> IntArray:
     """All cases, those that matter most first, shape (D,)."""
     rng = np.random.default_rng(seed)
-    random = rng.integers(tables.sizes, size=(_DESCENTS, tables.n_variables))
+    random = rng.integers(tables.sizes, size=(_RANKING_STARTS, tables.n_variables))
     minima = tables.descend(np.concatenate([incumbent[None, :], random]))
     lowest = np.full(len(tables.linear), np.inf)
     energies = np.broadcast_to(tables.energies(minima)[:, None], minima.shape)

@@ -83,17 +83,17 @@ def penalized(
         A model whose first variables are the free axes. A case behind the levels of an axis means
         that it is inactive.
     """
-    if not weights.multipliers:
-        weights.multipliers.update(_relaxed_multipliers(tables, moves, centre, fixed))
-    scale = tables.field_scale
     builder = PenaltyBuilder(moves.space.starts, moves.activity.children)
+    if not weights.multipliers:
+        weights.multipliers.update(_relaxed_multipliers(builder, tables, moves, centre, fixed))
     for k, form in enumerate(moves.rules.forms):
         if k in weights.multipliers:
-            form.add_multiple(builder, weights.multipliers[k] * scale)
+            form.add_multiple(builder, weights.multipliers[k] * tables.field_scale)
         else:
-            form.add_penalty(builder, weights.penalty * scale)
+            form.add_penalty(builder, weights.penalty * tables.field_scale)
     builder.add_energies(tables.linear, tables.quadratic)
-    _add_conditions(builder, moves.activity, weights.penalty * scale)
+    if moves.activity.enabled:
+        _add_conditions(builder, moves.activity, weights.penalty * tables.field_scale)
     whole = builder.tables()
     selected = builder.levels[centre + moves.space.starts[:-1]]
     linear = whole.linear + whole.quadratic[:, selected[fixed]].sum(axis=1)
@@ -105,7 +105,7 @@ def penalized(
 
 
 def _relaxed_multipliers(
-    tables: DenseDQM, moves: Moves, centre: IntArray, fixed: BoolArray
+    builder: PenaltyBuilder, tables: DenseDQM, moves: Moves, centre: IntArray, fixed: BoolArray
 ) -> dict[int, float]:
     """Multipliers of the forms that would need too many auxiliary cases, by number of the form.
 
@@ -114,7 +114,6 @@ def _relaxed_multipliers(
     "Lagrangean relaxation for integer programming").
     """
     places = moves.activity.apply(centre[None, :])
-    builder = PenaltyBuilder(moves.space.starts, moves.activity.children)
     forms = {k: f for k, f in enumerate(moves.rules.forms) if not f.is_light(builder)}
     rows, bounds, owners = [], [], []
     free = np.flatnonzero(~fixed[moves.block])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qhpo.solvers.base import Reads, Solver, SolverInfo
+from qhpo.solvers.base import Reads, Sampled, Solver, SolverInfo, SolverTemplate
 from qhpo.solvers.binary import BinarySolver
 from qhpo.solvers.metered import Budget, MeteredSolver
 from qhpo.solvers.registry import describe_solvers, find_solver, make_solver, solver_names
@@ -13,9 +13,11 @@ __all__ = [
     "Budget",
     "MeteredSolver",
     "Reads",
+    "Sampled",
     "Solver",
     "SolverInfo",
     "SolverReport",
+    "SolverTemplate",
     "describe_solvers",
     "find_solver",
     "make_solver",

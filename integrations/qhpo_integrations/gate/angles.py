@@ -39,7 +39,10 @@ energy alone, 0.29 and 0.62 for CVaR alone, which has nothing to gain once the o
 probability alpha, 0.28 and 0.87 for both. Smaller alphas did worse with the XY mixer."""
 
 _RANDOM_STARTS = 2
+"""Starts after the first: the objective has many local optima, and every start takes as long."""
+
 _MAX_ITERATIONS = 100
+"""Of L-BFGS from each start, for the few angles of a circuit: a bound on the time, no aim."""
 
 
 def find_angles(

@@ -13,6 +13,7 @@ from qhpo_integrations.gate.circuit import Circuit, Gate
 __all__ = ["CirqBackend", "cirq_circuit"]
 
 _KEY = "reads"
+"""What the measurement is called in a circuit and in its result."""
 
 
 class CirqBackend:

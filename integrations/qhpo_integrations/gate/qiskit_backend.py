@@ -15,6 +15,7 @@ from qhpo_integrations.gate.circuit import Circuit
 __all__ = ["QiskitBackend", "qiskit_circuit"]
 
 _REGISTER = "reads"
+"""What the measured bits are called in a program and in its result."""
 
 
 class QiskitBackend:

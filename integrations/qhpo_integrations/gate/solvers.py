@@ -10,8 +10,8 @@ from qhpo.encoding import Encoding
 from qhpo.solvers import BinarySolver, SolverInfo
 from qhpo.solvers.options import check_number
 from qhpo_integrations.gate.factories import cirq_sampler, pennylane_sampler, qiskit_sampler
-from qhpo_integrations.gate.problem import Mixer, check_mixer
-from qhpo_integrations.gate.sampler import QAOASampler
+from qhpo_integrations.gate.qubit_model import Mixer, check_mixer
+from qhpo_integrations.gate.sampler import DEFAULT_LAYERS, DEFAULT_READS, QAOASampler
 
 if TYPE_CHECKING:
     import cirq
@@ -22,8 +22,6 @@ __all__ = ["QAOA_CIRQ", "QAOA_PENNYLANE", "QAOA_QISKIT"]
 _MAX_QUBITS = 12
 """Qubits of a solver unless told otherwise: a suggestion samples several models, and a simulated
 circuit of 16 qubits takes seconds."""
-
-_LAYERS, _READS = 3, 256
 
 
 def _make(
@@ -83,8 +81,8 @@ def _make(
 def _cirq(
     encoding: str = "one-hot",
     max_qubits: int = _MAX_QUBITS,
-    layers: int = _LAYERS,
-    num_reads: int = _READS,
+    layers: int = DEFAULT_LAYERS,
+    num_reads: int = DEFAULT_READS,
     mixer: Mixer = "xy",
     sampler: cirq.Sampler | None = None,
 ) -> BinarySolver:
@@ -96,8 +94,8 @@ def _cirq(
 def _qiskit(
     encoding: str = "one-hot",
     max_qubits: int = _MAX_QUBITS,
-    layers: int = _LAYERS,
-    num_reads: int = _READS,
+    layers: int = DEFAULT_LAYERS,
+    num_reads: int = DEFAULT_READS,
     mixer: Mixer = "xy",
     sampler: BaseSamplerV2 | None = None,
     pass_manager: Any = None,
@@ -111,8 +109,8 @@ def _qiskit(
 def _pennylane(
     encoding: str = "one-hot",
     max_qubits: int = _MAX_QUBITS,
-    layers: int = _LAYERS,
-    num_reads: int = _READS,
+    layers: int = DEFAULT_LAYERS,
+    num_reads: int = DEFAULT_READS,
     mixer: Mixer = "xy",
     device: Any = "default.qubit",
 ) -> BinarySolver:

@@ -81,6 +81,18 @@ def optima_of(dqm: dimod.DiscreteQuadraticModel) -> set[tuple[int, ...]]:
     return set(map(tuple, cases[energies < energies.min() + RESOLUTION].tolist()))
 
 
+def one_hot_bits(dqm: dimod.DiscreteQuadraticModel, cases: IntArray) -> NDArray[np.int8]:
+    """A one at the case of every variable."""
+    ones = [np.eye(size, dtype=np.int8)[cases[:, i]] for i, size in enumerate(sizes_of(dqm))]
+    return np.hstack(ones)
+
+
+def domain_wall_bits(dqm: dimod.DiscreteQuadraticModel, cases: IntArray) -> NDArray[np.int8]:
+    """As many ones as the number of the case, then zeros."""
+    rows = [np.arange(1, size) <= cases[:, i, None] for i, size in enumerate(sizes_of(dqm))]
+    return np.hstack(rows).astype(np.int8)
+
+
 def all_bits(n: int) -> NDArray[np.int8]:
     numbers = np.arange(2**n)[:, None] >> np.arange(n)[::-1]
     return (numbers & 1).astype(np.int8)

@@ -98,6 +98,15 @@ class TestReduced:
         np.testing.assert_array_equal(reduced.expand(np.empty((2, 0), np.intp)), [[1, 2, 0]] * 2)
         assert reduced.tables.offset == pytest.approx(-4.5)
 
+    @settings(max_examples=30)
+    @given(models())
+    def test_may_be_the_whole_model(self, dqm: dimod.DiscreteQuadraticModel) -> None:
+        tables = DenseDQM.from_dqm(dqm)
+        reduced = Reduced.whole(tables)
+        assert reduced.tables is tables
+        cases = all_cases(dqm)
+        np.testing.assert_array_equal(reduced.expand(cases), cases)
+
 
 class TestElimination:
     @settings(max_examples=100)

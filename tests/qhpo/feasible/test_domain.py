@@ -58,7 +58,7 @@ def _domain(problem: Problem) -> FeasibleSet:
     return FeasibleSet(space, [rule.constraint for rule in rules], conditions)
 
 
-def _frozen(space: Space, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
+def _fixed_at(space: Space, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
     fixed_at = np.array([rng.choice(axis.coordinates) for axis in space.axes])
     fixed_at[rng.random(len(space)) >= share] = np.nan
     return fixed_at
@@ -70,15 +70,18 @@ def _agrees(params: dict[str, Any], fixed: dict[str, Any]) -> bool:
 
 @given(problems(), st.integers(0, 2**32 - 1))
 @settings(max_examples=60)
-def test_draws_keep_everything_and_what_is_frozen(problem: Problem, seed: int) -> None:
+def test_draws_keep_everything_and_what_is_fixed(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    fixed_at = _frozen(space, rng)
+    fixed_at = _fixed_at(space, rng)
     fixed = space.decode(fixed_at)
     domain = _domain(problem)
     every = feasible_configurations(space, rules, conditions)
     drawn = domain.draws(20, fixed_at, rng)
     assert len(drawn) <= 20
+    if all(rule.constraint.names for rule in rules):
+        # Repair finds some where there are any, unless a predicate hides them.
+        assert bool(drawn) is any(_agrees(params, fixed) for params in every.values())
     for configuration in drawn:
         assert domain.satisfied(configuration)
         params = every[space.key(configuration)]
@@ -91,7 +94,7 @@ def test_draws_keep_everything_and_what_is_frozen(problem: Problem, seed: int) -
 def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    fixed_at = _frozen(space, rng)
+    fixed_at = _fixed_at(space, rng)
     fixed = space.decode(fixed_at)
     domain = _domain(problem)
     every = feasible_configurations(space, rules, conditions)
@@ -118,7 +121,7 @@ def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> Non
 def test_nearest_is_the_row_itself_where_it_is_allowed(problem: Problem, seed: int) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
-    row, fixed_at = _frozen(space, rng, share=1.0), _frozen(space, rng)
+    row, fixed_at = _fixed_at(space, rng, share=1.0), _fixed_at(space, rng)
     given_row = row.copy()
     found = _domain(problem).nearest(row, fixed_at, rng)
     np.testing.assert_array_equal(row, given_row)
@@ -126,10 +129,14 @@ def test_nearest_is_the_row_itself_where_it_is_allowed(problem: Problem, seed: i
     if all(rule.holds(wanted) for rule in rules):
         assert found is not None
         assert space.decode(found) == wanted
-    elif found is not None:
-        params = space.decode(found)
-        assert params in feasible_configurations(space, rules, conditions).values()
-        assert _agrees(params, space.decode(fixed_at))
+        return
+    fixed = space.decode(fixed_at)
+    every = feasible_configurations(space, rules, conditions).values()
+    left = [params for params in every if _agrees(params, fixed)]
+    if found is not None:
+        assert space.decode(found) in left
+    elif all(rule.constraint.names for rule in rules):
+        assert not left
 
 
 class TestNumbers:
@@ -221,7 +228,7 @@ class TestMessages:
         )
 
     def test_says_if_nothing_is_proven(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 500_000)
         message = self.check(c.forbid(a=1), c.predicate(lambda p: False))
         assert message == (
             "constraints must be satisfiable together; the search was bounded, and no "
@@ -229,7 +236,7 @@ class TestMessages:
         )
 
     def test_a_predicate_may_speak_of_every_fixed_value(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 20_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
         message = self.check(c.predicate(lambda p: False), fixed={"a": 3, "c": 4})
         assert (
             "got {'a': 3, 'c': 4}, with which the search was bounded, and no configuration was "
@@ -243,6 +250,20 @@ def test_a_plain_domain_is_plain() -> None:
     assert not FeasibleSet(space, [c.forbid(a=1)]).is_plain
     conditions = declared_conditions({"b": {"a": [0, 1]}}, space.search_space)
     assert not FeasibleSet(space, (), conditions).is_plain
+
+
+def test_a_plain_set_draws_uniformly_and_is_nearest_to_everything() -> None:
+    space = Space({"n": IntDistribution(0, 3), "x": FloatDistribution(0.0, 1.0)})
+    plain, fixed = FeasibleSet(space), np.array([np.nan, 0.123])
+    drawn = np.array(plain.draws(400, fixed, np.random.default_rng(0)))
+    assert drawn.shape == (400, 2)
+    assert (drawn[:, 1] == 0.123).all()
+    counts = np.unique(drawn[:, 0], return_counts=True)[1]
+    assert len(counts) == 4
+    assert np.abs(counts - 100).max() < 45
+    nearest = plain.nearest(np.array([1 / 3, 0.7654]), fixed, np.random.default_rng(0))
+    assert nearest is not None
+    assert nearest.tolist() == [1 / 3, 0.123]
 
 
 def _every(*axes: int) -> FloatArray:

@@ -152,12 +152,15 @@ def test_repair_finds_what_is_there(problem: Problem, seed: int) -> None:
 
 @given(problems(), st.integers(0, 2**32 - 1))
 @settings(max_examples=40)
-def test_draws_are_feasible_and_different(problem: Problem, seed: int) -> None:
+def test_repaired_are_the_feasible_ones_once_each(problem: Problem, seed: int) -> None:
     space = problem[0]
     rng = np.random.default_rng(seed)
     imputed, fixed = _some(space, 10, rng), _fixed(space, rng)
     drawn = _moves(problem).repaired_distinct(imputed, fixed, rng)
     assert all(_holds(problem, drawn))
+    # What needs no repair is there as it was.
+    kept = imputed[_holds(problem, imputed)]
+    assert {tuple(row) for row in kept} <= {tuple(row) for row in drawn}
     assert len(np.unique(drawn, axis=0)) == len(drawn) <= 10
     assert {tuple(row) for row in drawn[:, fixed]} <= {tuple(row) for row in imputed[:, fixed]}
 
@@ -235,6 +238,44 @@ def test_pairs_are_priced_as_if_they_were_made(
             changed[moves.block[column]] = moves.level[column]
         expected = _energy(problem, tables, changed) - _energy(problem, tables, imputed[s])
         assert changes[s, r, t] == pytest.approx(expected, abs=1e-9)
+
+
+class TestWithoutRules:
+    """A plain space is one without rules: every configuration is feasible."""
+
+    SPACE = Space({n: IntDistribution(0, 3) for n in "abc"})
+
+    def moves(self) -> Moves:
+        return Moves(self.SPACE, (), (), [axis.coordinates for axis in self.SPACE.axes])
+
+    def test_nothing_is_violated(self) -> None:
+        moves, every = self.moves(), every_place([4, 4, 4])
+        assert not moves.violation(every).any()
+        assert moves.accepts(every[0])
+        assert moves.switched(every) == []
+        assert not moves.needs_pairs
+
+    def test_only_what_is_no_change_is_excluded(self) -> None:
+        moves = self.moves()
+        after = moves.after_change(np.array([[0, 1, 3]]), np.array([False, True, False]))
+        no, yes = np.inf, 0.0
+        assert after.tolist() == [[no, yes, yes, yes, *[no] * 4, yes, yes, yes, no]]
+
+    def test_repair_returns_what_it_gets(self) -> None:
+        moves, every = self.moves(), every_place([4, 4, 4])
+        rng = np.random.default_rng(0)
+        before = rng.bit_generator.state
+        repaired, ok = moves.repair(every, np.zeros(3, dtype=bool), rng)
+        np.testing.assert_array_equal(repaired, every)
+        assert ok.all()
+        assert rng.bit_generator.state == before
+
+    def test_descent_reaches_the_least_of_independent_energies(self) -> None:
+        rng = np.random.default_rng(0)
+        tables = DenseDQM(self.SPACE.starts, rng.normal(size=12), np.zeros((12, 12)), 0.0)
+        least = tables.linear.reshape(3, 4).argmin(axis=1)
+        end = self.moves().descend(tables, every_place([4, 4, 4]), np.zeros(3, dtype=bool), rng)
+        np.testing.assert_array_equal(end, np.tile(least, (64, 1)))
 
 
 class TestExamples:

@@ -77,6 +77,7 @@ class TestFixedInAdvance:
         study.enqueue_trial(params)
         study.optimize(objective_of(self.SPACE), n_trials=6)
         assert study.trials[0].params == params
+        assert all(narrows(t.params) for t in study.trials)
         assert len(set(keys(study))) == 6
 
     @pytest.mark.parametrize("n_before", [0, 6])
@@ -116,13 +117,23 @@ class TestFixedInAdvance:
         assert study.trials[-1].state == TrialState.FAIL
 
     def test_a_fixed_child_that_is_inactive_does_no_harm(self) -> None:
-        study = make_study(LAYERS, conditions=LAYER_CONDITIONS, n_startup_trials=2)
-        study.optimize(lambda t: score(ask_layers(t)), n_trials=3)
+        study = make_study(LAYERS, conditions=LAYER_CONDITIONS, n_startup_trials=1)
+
+        def objective(trial: optuna.Trial) -> float:
+            params = ask_layers(trial)
+            # What is fixed is not suggested where it is inactive, and switches nothing on.
+            assert trial.relative_params.keys() | {"n", "width_2"} >= params.keys()
+            assert ("width_1" in trial.relative_params) == (params["n"] > 1)
+            return score(params)
+
+        # One layer has three configurations, whatever is fixed of the third.
         study.enqueue_trial({"n": 1, "width_2": "l"})
+        study.enqueue_trial({"n": 1})
+        study.enqueue_trial({"n": 1, "width_2": "s"})
         study.enqueue_trial({"n": 3, "width_2": "l"})
-        study.optimize(lambda t: score(ask_layers(t)), n_trials=2)
-        assert "width_2" not in study.trials[3].params
-        assert study.trials[4].params["width_2"] == "l"
+        study.optimize(objective, n_trials=4)
+        assert len({key for key in keys(study) if ("n", 1) in key}) == 3
+        assert study.trials[3].params["width_2"] == "l"
 
 
 class TestTheObjectiveMustAskAsDeclared:
@@ -157,8 +168,9 @@ class TestTheObjectiveMustAskAsDeclared:
         def objective(trial: optuna.Trial) -> float:
             return score(ask_all(trial, self.SPACE)) + trial.suggest_int("one", 3, 3)
 
-        study.optimize(objective, n_trials=3)
-        assert all(t.params["one"] == 3 for t in study.trials)
+        study.optimize(objective, n_trials=6)
+        assert all(narrows(t.params) for t in study.trials)
+        assert len(set(keys(study))) == 6
 
     def test_otherwise_the_trial_is_named_that_broke_a_constraint(self) -> None:
         study = make_study(self.SPACE, self.RULES, n_startup_trials=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,73 +14,72 @@ import pytest
 
 from qhpo.encoding import DenseDQM, eliminate
 
-FrustratedDQM = Callable[..., dimod.DiscreteQuadraticModel]
+MakeModel = Callable[..., DenseDQM]
 
 
-def _scaled(dqm: dimod.DiscreteQuadraticModel, factor: float) -> dimod.DiscreteQuadraticModel:
-    vectors = dqm.to_numpy_vectors(return_offset=True)
-    rows, columns, biases = vectors.quadratic
-    return dimod.DiscreteQuadraticModel.from_numpy_vectors(
-        vectors.case_starts,
-        factor * np.asarray(vectors.linear_biases),
-        (rows, columns, factor * np.asarray(biases)),
-        labels=list(dqm.variables),
-        offset=factor * float(vectors.offset),
+def _scaled(tables: DenseDQM, factor: float) -> DenseDQM:
+    return DenseDQM(
+        tables.starts, factor * tables.linear, factor * tables.quadratic, factor * tables.offset
     )
 
 
 @pytest.fixture(scope="session")
-def frustrated_dqm() -> FrustratedDQM:
-    """Random models of which elimination leaves every case, for tests of what is sent.
+def random_model(random_dqm: Any) -> MakeModel:
+    """Models of random biases; of a few variables, elimination solves most of them."""
 
-    Of a few variables `random_dqm` makes models that are mostly solved by elimination: some case
-    is better than the others whatever else is chosen, and a sampler gets less than the model, or
-    nothing. Here the linear biases are weak, and models are drawn until no case is beaten; it takes
-    two variables with a choice. They are named v00, v01, ..., which dimod sorts as they are.
-    """
-
-    def make(sizes: Sequence[int], seed: int = 0) -> dimod.DiscreteQuadraticModel:
-        assert sum(size > 1 for size in sizes) >= 2
-        rng = np.random.default_rng(seed)
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
-        block = np.repeat(np.arange(len(sizes)), sizes)
-        while True:
-            linear = 0.2 * rng.standard_normal(len(block))
-            upper = np.triu(rng.standard_normal((len(block), len(block))))
-            upper[block[:, None] == block] = 0.0
-            tables = DenseDQM(starts, linear, upper + upper.T, float(rng.standard_normal()))
-            if len(eliminate(tables).tables.linear) == sum(size for size in sizes if size > 1):
-                return tables.to_dqm([f"v{i:02}" for i in range(len(sizes))])
+    def make(sizes: Sequence[int], seed: int = 0) -> DenseDQM:
+        return DenseDQM.from_dqm(random_dqm(sizes, seed=seed))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def small_models(
-    random_dqm: Any, frustrated_dqm: FrustratedDQM
-) -> dict[str, dimod.DiscreteQuadraticModel]:
+def frustrated() -> MakeModel:
+    """Random models of which elimination leaves every case, for tests of what is sent.
+
+    Of a few variables `random_model` makes models that are mostly solved by elimination: some case
+    is better than the others whatever else is chosen, and a sampler gets less than the model, or
+    nothing. Here the linear biases are weak, and models are drawn until no case is beaten; it takes
+    two variables with a choice.
+    """
+
+    def make(sizes: Sequence[int], seed: int = 0) -> DenseDQM:
+        assert sum(size > 1 for size in sizes) >= 2
+        rng = np.random.default_rng(seed)
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        n_cases = int(starts[-1])
+        while True:
+            linear = 0.2 * rng.standard_normal(n_cases)
+            quadratic = rng.standard_normal((n_cases, n_cases))
+            tables = DenseDQM.from_upper(starts, linear, quadratic, rng.standard_normal())
+            if len(eliminate(tables).tables.linear) == sum(size for size in sizes if size > 1):
+                return tables
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_models(random_model: MakeModel, frustrated: MakeModel) -> dict[str, DenseDQM]:
     """Models of at most 16 cases, some degenerate; elimination solves some, and leaves others."""
-    flat = dimod.DiscreteQuadraticModel()
-    flat.add_variable(3, label="x")
-    flat.add_variable(2, label="y")
-    flat.offset = 2.5
-    mixed_labels = dimod.DiscreteQuadraticModel()
+    flat = DenseDQM(np.array([0, 3, 5]), np.zeros(5), np.zeros((5, 5)), 2.5)
+    sparse = dimod.DiscreteQuadraticModel()
     for label, size in ((("a", 1), 2), (7, 3), ("b", 2)):
-        mixed_labels.add_variable(size, label=label)
-    mixed_labels.set_quadratic_case(7, 2, "b", 1, -1.0)
-    mixed_labels.set_linear(("a", 1), [0.5, -0.5])
+        sparse.add_variable(size, label=label)
+    sparse.set_quadratic_case(7, 2, "b", 1, -1.0)
+    sparse.set_linear(("a", 1), [0.5, -0.5])
     return {
-        "random": random_dqm([3, 2, 4, 2], seed=1),
-        "binary": random_dqm([2] * 6, seed=2),
-        "large biases": _scaled(random_dqm([3, 4, 3], seed=3), 1e6),
-        "small biases": _scaled(random_dqm([3, 4, 3], seed=3), 1e-6),
-        "one variable": random_dqm([4], seed=4),
-        "one case": random_dqm([1], seed=5),
-        "variables of one case": random_dqm([1, 3, 1, 2], seed=6),
-        "labels": mixed_labels,
+        "random": random_model([3, 2, 4, 2], seed=1),
+        "binary": random_model([2] * 6, seed=2),
+        "large biases": _scaled(random_model([3, 4, 3], seed=3), 1e6),
+        "small biases": _scaled(random_model([3, 4, 3], seed=3), 1e-6),
+        "one variable": random_model([4], seed=4),
+        "one case": random_model([1], seed=5),
+        "variables of one case": random_model([1, 3, 1, 2], seed=6),
+        "sparse": DenseDQM.from_dqm(sparse),
         "flat": flat,
-        "frustrated": frustrated_dqm([3, 2, 4, 2], seed=7),
-        "frustrated, of one case": frustrated_dqm([1, 3, 1, 2], seed=8),
+        "offset": replace(random_model([3, 2, 4, 2], seed=1), offset=-1e3),
+        "frustrated": frustrated([3, 2, 4, 2], seed=7),
+        "frustrated, of one case": frustrated([1, 3, 1, 2], seed=8),
     }
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import cirq
-import dimod
 import numpy as np
 import pytest
 
 from qhpo.encoding import DenseDQM, eliminate
 from qhpo.errors import SolverError
 from qhpo.solvers import make_solver
-from tests.qhpo.solvers.answers import report_of, sample_set
+from tests.qhpo.solvers.checks import assert_reads, lowest
 
 
-def frustrated(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
+def frustrated(sizes: list[int]) -> DenseDQM:
     """A model that elimination leaves whole: no level is better everywhere."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -25,7 +24,7 @@ def frustrated(sizes: list[int]) -> dimod.DiscreteQuadraticModel:
         biases[block[:, None] == block[None, :]] = 0.0
         tables = DenseDQM(starts, np.zeros(starts[-1]), biases + biases.T, 0.0)
         if eliminate(tables).tables.sizes.tolist() == sizes:
-            return tables.to_dqm()
+            return tables
     raise AssertionError("no such model was drawn")
 
 
@@ -43,29 +42,28 @@ class Counting(cirq.Simulator):
 
 @pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
 def test_every_read_is_valid_and_the_optimum_is_among_them(framework: str) -> None:
-    dqm = frustrated([3, 3, 2])
-    samples = sample_set(make_solver(f"qaoa-{framework}", layers=2), dqm, 0)
-    lowest = dimod.ExactDQMSolver().sample_dqm(dqm).first.energy
-    assert samples.first.energy == pytest.approx(lowest)
-    report = report_of(samples)
+    model = frustrated([3, 3, 2])
+    reads = make_solver(f"qaoa-{framework}", layers=2).reads(model, 0)
+    assert_reads(reads, model)
+    assert reads.energies[0] == pytest.approx(lowest(model))
+    report = reads.report
     assert (report.variables, report.reads, report.valid_reads) == (8, 256, 256)
 
 
 @pytest.mark.parametrize(("max_qubits", "used"), [(4, 4), (7, 7), (12, 9)])
 def test_a_larger_model_is_cut_to_the_qubits(max_qubits: int, used: int) -> None:
-    dqm = frustrated([3, 3, 3])
+    model = frustrated([3, 3, 3])
     device = Counting()
     solver = make_solver("qaoa-cirq", max_qubits=max_qubits, layers=1, sampler=device)
-    samples = sample_set(solver, dqm, 0)
+    reads = solver.reads(model, 0)
     assert set(device.qubits) == {used}
-    for sample, energy in samples.data(["sample", "energy"]):
-        assert energy == pytest.approx(dqm.energy(sample))
+    assert_reads(reads, model)
 
 
 @pytest.mark.parametrize("framework", ["cirq", "qiskit", "pennylane"])
 def test_the_mixer_can_be_chosen(framework: str) -> None:
-    dqm = frustrated([3, 3, 2])
-    report = report_of(sample_set(make_solver(f"qaoa-{framework}", mixer="x"), dqm, 0))
+    model = frustrated([3, 3, 2])
+    report = make_solver(f"qaoa-{framework}", mixer="x").reads(model, 0).report
     assert 0 < report.valid_reads < report.reads == 256
     with pytest.raises(SolverError, match="mixer must be one of: xy, x; got 'ring'"):
         make_solver(f"qaoa-{framework}", mixer="ring")

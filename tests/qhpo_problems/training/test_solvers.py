@@ -13,7 +13,7 @@ from dwave.system.testing import MockDWaveSampler
 from qhpo import QUBOSampler
 from qhpo.problem import load_problem
 from qhpo.study import spent
-from qhpo_problems.training.cnn import problem
+from tests.qhpo_problems.training.trials import shorten
 
 
 def _mock_qpu(**config: Any) -> MockDWaveSampler:
@@ -28,7 +28,7 @@ def _mock_qpu(**config: Any) -> MockDWaveSampler:
 
 @pytest.mark.parametrize("solver", ["neal", "tabu", "sqa", "qpu", "qaoa-cirq"])
 def test_a_search_is_completed(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problem, "EPOCHS", 1)
+    shorten(monkeypatch, 1)
     monkeypatch.setenv("DWAVE_API_TOKEN", "a-token-of-nobody")
     with mock.patch("dwave.system.DWaveSampler", _mock_qpu):
         study = optuna.create_study(sampler=QUBOSampler(seed=0, solver=solver, n_startup_trials=4))

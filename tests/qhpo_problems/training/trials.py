@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
+import pytest
+from optuna.trial import BaseTrial
 
 from qhpo.problem import Objective
+from qhpo_problems.training.fit.settings import TrainingSettings, suggest_settings
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "shorten"]
 
 
 def evaluate(
@@ -20,3 +23,12 @@ def evaluate(
     study.enqueue_trial(params)
     study.optimize(objective, n_trials=1)
     return study.trials[0]
+
+
+def shorten(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
+    """Let all problems train for so many epochs."""
+
+    def few(trial: BaseTrial, full: int) -> TrainingSettings:
+        return suggest_settings(trial, min(full, epochs))
+
+    monkeypatch.setattr("qhpo_problems.training.fit.training.suggest_settings", few)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
-from qhpo_problems.training.cnn.problem import EPOCHS
-from qhpo_problems.training.data import Split, digits
-from qhpo_problems.training.loop import Fitted, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.data.digits import digits
+from qhpo_problems.training.fit.loop import Fitted, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
+from qhpo_problems.training.fit.split import Split
+from qhpo_problems.training.networks.configs import CNNConfig
+from qhpo_problems.training.networks.convolution import build_cnn
 
 __all__ = ["ARCHITECTURE", "SETTINGS", "trained"]
 
 ARCHITECTURE = CNNConfig((32, 40), 3, "max", batch_norm=True, activation="relu", dropout=0.25)
 """Of low validation error on the seeds 100 to 102; the comparisons have others."""
 
-SETTINGS = TrainingSettings("adamw", 3e-3, 1e-3, batch_size=32, epochs=EPOCHS)
+SETTINGS = TrainingSettings("adamw", 3e-3, 1e-3, batch_size=32, epochs=40)
 
 
 @lru_cache(maxsize=1)

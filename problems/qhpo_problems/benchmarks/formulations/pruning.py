@@ -18,12 +18,13 @@ from qhpo_problems.benchmarks.results import deviation
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import choose, diagonal, outputs, prune_with
-from qhpo_problems.training.loop import error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.fit.loop import error_share, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
 
 __all__ = ["SUITE", "measure_pruning"]
 
 _SPARSITIES = (0.5, 0.7, 0.9)
+"""Shares of the weights that go: from hardly a loss to where methods differ."""
 
 _TUNING = TrainingSettings("adamw", 1e-3, 0.0, batch_size=32, epochs=5)
 """The same short training of what is left, for all methods."""

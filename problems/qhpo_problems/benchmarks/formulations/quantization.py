@@ -24,7 +24,7 @@ from qhpo_problems.formulations.quantization import (
     output_errors,
     quantize_with,
 )
-from qhpo_problems.training.loop import error_share
+from qhpo_problems.training.fit.loop import error_share
 
 __all__ = ["SUITE", "measure_quantization"]
 

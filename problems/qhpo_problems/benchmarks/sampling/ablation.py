@@ -56,12 +56,19 @@ def _five_priors(seed: int) -> BaseSampler:
     )
 
 
+def _horseshoe(seed: int) -> BaseSampler:
+    from qhpo import QUBOSampler
+
+    return QUBOSampler(seed=seed, surrogate="horseshoe")
+
+
 ABLATIONS: Mapping[str, Told] = MappingProxyType(
     {
         "qubo:low-prior": Told(partial(_member, number=0)),
         "qubo:middle-prior": Told(partial(_member, number=1)),
         "qubo:high-prior": Told(partial(_member, number=2)),
         "qubo:five-priors": Told(_five_priors),
+        "qubo:horseshoe": Told(_horseshoe),
         **{f"qubo:{name}": Told(partial(_changed, change=name)) for name in _CHANGES},
     }
 )
@@ -69,6 +76,7 @@ ABLATIONS: Mapping[str, Told] = MappingProxyType(
 
 ``low-prior``, ``middle-prior``, ``high-prior``: one member of the ensemble alone.
 ``five-priors``: two members more.
+``horseshoe``: the regression of BOCS in place of the Gaussian process.
 ``standardized``: values standardized, never rank-transformed.
 ``ranks``: values rank-transformed, whatever predicts better.
 ``random-design``: the first ten trials at random.

@@ -31,7 +31,10 @@ _LINEAR = 0.2
 """Spread of the linear biases against that of the pairs: larger ones decide most parameters."""
 
 _SHOTS = 1_024
+"""Reads that probabilities of some per cent show up in."""
+
 _SAME = 1e-9
+"""Two energies that differ by less are one, but for rounding."""
 
 _CIRCUITS: Mapping[str, tuple[str, int]] = MappingProxyType(
     {f"{mixer}-{layers}": (mixer, layers) for mixer in ("xy", "x") for layers in (1, 2, 3)}
@@ -77,7 +80,7 @@ def measure_circuits(table: str, method: str, seed: int) -> list[dict[str, float
     )
     tapped = Tapped(solver)
     tapped.reads(tables, seed)
-    info = tapped.info
+    info = {} if tapped.sampled is None else tapped.sampled.info
     return [
         {
             "optimum": info["probability_of_optimum"],

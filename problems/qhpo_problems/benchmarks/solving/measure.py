@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import dimod
-import numpy as np
-
-from qhpo.encoding import DenseDQM, Encoding
-from qhpo.encoding.reduction import eliminate
+from qhpo.encoding import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers import Reads, Solver
-from qhpo.solvers.binary import BinarySolver
-from qhpo.solvers.potts import PottsSolver
+from qhpo.solvers import Reads, Sampled, Solver, SolverTemplate
 
 __all__ = ["Outcome", "Tapped", "measure"]
 
@@ -38,75 +30,40 @@ class Outcome:
 
 
 class Tapped:
-    """A solver whose reads can be seen as they are, before repair and polish.
+    """A solver whose reads can be seen as they are, before polish.
 
     Args:
-        solver: Of binary solvers the encoded model and the reads of the last call are kept, potts
-            is asked for its reads again. All others return what they find.
+        solver: What qhpo's own solvers sample is kept; all others return what they find.
+
+    Attributes:
+        sampled: What the last call sampled; None where elimination left nothing to sample.
     """
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self._tap: _Tap | None = None
-        if isinstance(solver, BinarySolver):
-            # No public way leads to reads that nobody but this comparison wants.
-            self._tap = _Tap(solver._sampler, solver._parameters)
-            solver._sampler, solver._parameters = self._tap, self._tap.parameters_of
+        self._tables: DenseDQM | None = None
+        self.sampled: Sampled | None = None
+        if isinstance(solver, SolverTemplate):
+            plain = solver.sample
+
+            def keep(tables: DenseDQM, seed: int) -> Sampled:
+                self._tables, self.sampled = tables, plain(tables, seed)
+                return self.sampled
+
+            solver.sample = keep  # type: ignore[method-assign]
 
     def reads(self, tables: DenseDQM, seed: int) -> Reads:
         """See `Solver.reads`."""
-        if self._tap is not None:
-            self._tap.encoding = self._tap.reads = None
+        self._tables = self.sampled = None
         return self._solver.reads(tables, seed)
 
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """What a binary solver's sampler said about the reads of the last call."""
-        return {} if self._tap is None or self._tap.reads is None else self._tap.reads.info
-
-    def raw_energy(self, tables: DenseDQM, polished: Reads, seed: int) -> float | None:
+    def raw_energy(self, polished: Reads) -> float | None:
         """Lowest energy of the valid reads before they were polished; None if there were none."""
-        if isinstance(self._solver, PottsSolver):
-            left = eliminate(tables).tables
-            return float(left.energies(self._solver.unpolished(left, seed)).min())
-        if self._tap is None or self._tap.encoding is None or self._tap.reads is None:
+        if self._tables is None or self.sampled is None:
             return float(polished.energies[0])
-        encoding, reads = self._tap.encoding, self._tap.reads
-        reads = reads.change_vartype(dimod.BINARY, inplace=False)
-        order = [reads.variables.index(v) for v in range(len(reads.variables))]
-        bits = np.asarray(reads.record.sample)[:, order].astype(np.int8)
-        valid = bits[encoding.is_valid(bits)]
-        if not len(valid):
-            return None
-        return float(encoding.tables.energies(encoding.decode(valid)).min())
-
-
-class _Tap(dimod.Sampler):
-    """Passes on what a sampler is asked and answers, and keeps the last of both."""
-
-    def __init__(self, sampler: dimod.Sampler, parameters: Any) -> None:
-        self._sampler, self._parameters = sampler, parameters
-        self.encoding: Encoding | None = None
-        self.reads: dimod.SampleSet | None = None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        parameters: dict[str, Any] = self._sampler.parameters
-        return parameters
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        properties: dict[str, Any] = self._sampler.properties
-        return properties
-
-    def parameters_of(self, encoding: Encoding, seed: int) -> Mapping[str, Any]:
-        self.encoding = encoding
-        parameters: Mapping[str, Any] = self._parameters(encoding, seed)
-        return parameters
-
-    def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
-        self.reads = self._sampler.sample(bqm, **parameters)
-        return self.reads
+        cases, valid = self.sampled.cases, self.sampled.valid
+        energies = self._tables.energies(cases if valid is None else cases[valid])
+        return float(energies.min()) if len(energies) else None
 
 
 def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Outcome:
@@ -124,5 +81,5 @@ def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Outcome:
         return Outcome(None, None, None, time.thread_time() - begin)
     seconds = time.thread_time() - begin
     valid = reads.report.valid_reads / reads.report.reads
-    raw = solver.raw_energy(tables, reads, seed)
+    raw = solver.raw_energy(reads)
     return Outcome(float(reads.energies[0]), raw, valid, seconds)

@@ -2,5 +2,5 @@
 
 `simulation` has the equations of motion, `controller` the networks and their motors, `episodes`
 what happens to the cart, `evolution` how networks are trained without gradients, `training` what a
-training aims at, `problem` what of all this is tuned.
+training aims at, `objective` how a trial is judged.
 """

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo_problems.training.cartpole.simulation import MAX_ANGLE, MAX_POSITION
-from qhpo_problems.training.checks import check_choices
+from qhpo_problems.training.fit.checks import check_choices
 
 __all__ = [
     "ACTIVATIONS",

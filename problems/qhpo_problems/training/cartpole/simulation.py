@@ -34,7 +34,6 @@ __all__ = [
     "POLE_MASS",
     "STEP",
     "derivative",
-    "energy",
     "fallen",
     "step",
 ]
@@ -95,23 +94,6 @@ def step(
     third = derivative(state + seconds / 2 * second, force)
     fourth = derivative(state + seconds * third, force)
     return state + seconds / 6 * (first + 2 * second + 2 * third + fourth)
-
-
-def energy(state: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Kinetic and potential energy in J, shape (...); constant while no force acts.
-
-    The potential energy is 0 where the pole is level.
-    """
-    _, v, theta, omega = np.moveaxis(state, -1, 0)
-    arm = POLE_MASS * HALF_LENGTH
-    kinetic = (
-        _TOTAL_MASS * v**2 / 2
-        + arm * v * omega * np.cos(theta)
-        + 4 / 3 * arm * HALF_LENGTH * omega**2 / 2
-    )
-    potential = arm * GRAVITY * np.cos(theta)
-    total: NDArray[np.float64] = kinetic + potential
-    return total
 
 
 def fallen(state: NDArray[np.float64]) -> NDArray[np.bool_]:

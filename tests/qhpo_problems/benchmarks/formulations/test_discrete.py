@@ -14,10 +14,11 @@ from qhpo_problems.benchmarks.formulations.discrete import (
     one_flip,
 )
 from qhpo_problems.formulations.discrete import levels_of, moments_of
-from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
-from qhpo_problems.training.data import digits as split_of
-from qhpo_problems.training.loop import error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.data.digits import digits as split_of
+from qhpo_problems.training.fit.loop import error_share, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
+from qhpo_problems.training.networks.configs import CNNConfig
+from qhpo_problems.training.networks.convolution import build_cnn
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from torch import nn
 from qhpo_problems.benchmarks.formulations import digits, pruning
 from qhpo_problems.benchmarks.formulations.pruning import SUITE, measure_pruning
 from qhpo_problems.formulations.layers import weight_layers
-from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
-from qhpo_problems.training.data import digits as split_of
-from qhpo_problems.training.loop import Fitted, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.data.digits import digits as split_of
+from qhpo_problems.training.fit.loop import Fitted, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
+from qhpo_problems.training.networks.configs import CNNConfig
+from qhpo_problems.training.networks.convolution import build_cnn
 
 
 @pytest.fixture(scope="module")

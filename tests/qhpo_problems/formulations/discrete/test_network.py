@@ -14,10 +14,12 @@ from qhpo_problems.formulations.discrete import (
     moments_of,
     train_last_layer,
 )
-from qhpo_problems.training.cnn.model import CNNConfig, build_cnn
-from qhpo_problems.training.data import Split, digits
-from qhpo_problems.training.loop import Fitted, error_share, fit
-from qhpo_problems.training.settings import TrainingSettings
+from qhpo_problems.training.data.digits import digits
+from qhpo_problems.training.fit.loop import Fitted, error_share, fit
+from qhpo_problems.training.fit.settings import TrainingSettings
+from qhpo_problems.training.fit.split import Split
+from qhpo_problems.training.networks.configs import CNNConfig
+from qhpo_problems.training.networks.convolution import build_cnn
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from qhpo_problems.formulations.sindy import (
     identify,
     weak_form,
 )
-from qhpo_problems.training.dynamics.systems import lorenz, simulate
+from qhpo_problems.training.data.systems import lorenz, simulate
 
 TERMS = [2, 3, 2]
 

@@ -1,4 +1,0 @@
-"""Dynamic systems: trajectories from their equations, and recurrent networks that forecast them.
-
-Importing this package does not import torch.
-"""

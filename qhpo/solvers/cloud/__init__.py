@@ -1,0 +1,1 @@
+"""Solvers of D-Wave's cloud: quantum annealers, and the hybrid solvers of Leap."""
