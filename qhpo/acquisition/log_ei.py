@@ -108,6 +108,7 @@ class Novelty:
         self._space = space
         self._observed = observed
         self._reach = [reach(axis) for axis in space.axes]
+        # By axis: the last coordinate that `log_along` met, and its sameness.
         self._last: dict[int, tuple[float, FloatArray]] = {}
         # Without values between levels, what is not visited has novelty 1.
         self._is_constant = not any(self._reach)

@@ -37,7 +37,8 @@ class Region:
         avoid: Places of configurations that must not be suggested, shape (t, d).
         fixed: Axes that must not change, shape (d,), bool.
         centre: Places of the trust region's centre, shape (d,).
-        radius: Number of axes in which a candidate may differ from the centre.
+        radius: Number of axes in which a candidate may differ from the centre. What constraints
+            need, repair and pairs of changes, may lead further.
     """
 
     avoid: IntArray

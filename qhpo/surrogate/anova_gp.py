@@ -67,6 +67,8 @@ class AnovaGP:
         self._inverse = np.stack([_inverse(matrix) for matrix in self._covariance + noise])
         self._alpha = np.einsum("mij,mj->mi", self._inverse, self._y)
         self.observed_mean: FloatArray = np.einsum("mij,mj->mi", smooth, self._alpha)
+        # What `predict_axis` was asked last: a search along the axes asks nearly the same next. The
+        # configuration with its terms; the axis, the points and their terms.
         self._around: tuple[FloatArray, AxisTerms] | None = None
         self._along: tuple[int, FloatArray, AxisTerms] | None = None
 

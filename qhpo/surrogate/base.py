@@ -45,8 +45,9 @@ class Surrogate(Protocol):
         space: The search space.
         n_members: M.
         observed: Configurations whose values it was given, those believed included, shape (n, d).
-        observed_mean: What the members hold their values to be but for what no other configuration
-            shares, shape (M, n). Improvement is counted from the least of them.
+        observed_mean: Predictive means at them, without what belongs to one configuration alone
+            (the nugget of the Gaussian process), shape (M, n). Improvement is counted from the
+            least of them.
     """
 
     space: Space

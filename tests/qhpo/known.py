@@ -30,6 +30,15 @@ def along_axis(x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
     return changed
 
 
+def assert_normal(draws: FloatArray, mean: FloatArray, covariance: FloatArray) -> None:
+    """Draws, shape (n, q), have a mean and a covariance up to what chance explains."""
+    n, variance = len(draws), np.diagonal(covariance)
+    assert (np.abs(draws.mean(axis=0) - mean) < 4.5 * np.sqrt(variance / n)).all()
+    # Standard error of a covariance of normal variables.
+    error = np.sqrt((np.outer(variance, variance) + covariance**2) / n)
+    assert (np.abs(np.cov(draws, rowvar=False) - covariance) < 4.5 * error).all()
+
+
 def random_tables(space: Space, rng: np.random.Generator) -> DenseDQM:
     """Energies over the levels."""
     n = int(space.starts[-1])

@@ -195,18 +195,6 @@ class TestLowEnergies:
             found, centre = _sample(problem, tables, EXACT, seed, fixed=np.ones(2, dtype=bool))
             assert found.tolist() == ([] if centre.all() else [centre.tolist()])
 
-    def test_switch_children_by_what_their_values_are_worth(self) -> None:
-        space = Space(
-            {"child": IntDistribution(0, 1), "on": CategoricalDistribution([False, True])}
-        )
-        conditions = declared_conditions({"child": {"on": True}}, space.search_space)
-        for worth, is_on in ((-2.0, True), (-0.5, False)):
-            # Being on costs 1, what child = 1 may be worth.
-            tables = DenseDQM(space.starts, np.array([0.0, worth, 0.0, 1.0]), np.zeros((4, 4)), 0.0)
-            found, _ = _sample(Problem(space, [], conditions), tables, EXACT, 0, n_best=1)
-            assert found[0, 1] == is_on
-            assert found[0, 0] == 1 or not is_on
-
 
 class TestWeights:
     SPACE = Space({n: IntDistribution(0, 3) for n in "abc"})

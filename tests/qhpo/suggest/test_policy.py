@@ -136,13 +136,6 @@ class TestNothingLeft:
             assert CONDITIONAL.is_whole(one.coordinates)
             assert one.coordinates[1] == 1.0
 
-    @pytest.mark.parametrize("left", range(3))
-    def test_what_is_left_comes_first(self, left: int) -> None:
-        history = _history(np.vstack([PARTS, np.delete(WHOLE, left, axis=0)]))
-        for one in _suggestions(CONDITIONAL, history, 3):
-            assert one.is_new
-            assert SPACE.key(one.coordinates) == SPACE.key(WHOLE[left])
-
     def test_is_no_proof_where_the_search_ends_before(self) -> None:
         space = Space({"x": FloatDistribution(0.0, 1.0)})
         feasible = FeasibleSet(space, [c.linear({"x": 1}, "==", 0.25)])

@@ -13,7 +13,6 @@ from scipy.stats import multivariate_normal, norm
 
 from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import (
-    ENSEMBLE,
     Hyperparameters,
     Prior,
     _LogPosterior,
@@ -122,13 +121,6 @@ class TestFit:
         noise = fit_map(space, coordinates, y, Prior(), 100)
         assert signal.nugget + signal.noise < 0.2 * (noise.nugget + noise.noise)
 
-    @pytest.mark.parametrize("n", [1, 2])
-    def test_few_observations_are_enough(self, mixed_space: Space, observe: Any, n: int) -> None:
-        h = fit_map(mixed_space, observe(mixed_space, n, 0), np.zeros(n), Prior(), 50)
-        assert h.relevance.shape == h.lengthscale.shape == (len(mixed_space),)
-        assert np.isfinite(_everything(h)).all()
-        assert _everything(h).min() > 0
-
     def test_repeated_configurations_of_different_values_are_noise(
         self, space: Space, observe: Any
     ) -> None:
@@ -136,19 +128,8 @@ class TestFit:
         y = np.random.default_rng(0).standard_normal(20)
         assert fit_map(space, coordinates, y, Prior(), 100).noise > 0.1
 
-    def test_is_deterministic(self, space: Space, observe: Any) -> None:
-        coordinates = observe(space, 20, 0)
-        y = self._smooth(coordinates)
-        one, other = (fit_map(space, coordinates, y, Prior(), 30) for _ in range(2))
-        np.testing.assert_array_equal(_everything(one), _everything(other))
-
 
 def test_the_relevance_of_a_prior_is_shared_by_the_axes() -> None:
     for n_axes in (1, 4, 100):
         centre = Prior(relevance=2.0).centre(n_axes)
         assert np.exp(centre[:n_axes]).sum() == pytest.approx(2.0)
-
-
-def test_the_members_of_the_ensemble_differ() -> None:
-    assert len(ENSEMBLE) > 1
-    assert len(set(ENSEMBLE)) == len(ENSEMBLE)

@@ -20,7 +20,9 @@ from tests.qhpo.known import along_axis, every_change
 
 FloatArray = NDArray[np.float64]
 
-FITTERS: dict[str, Callable[[], SurrogateFitter]] = {
+Make = Callable[[], SurrogateFitter]
+
+FITTERS: dict[str, Make] = {
     "anova-gp": EnsembleFitter,
     "horseshoe": HorseshoeFitter,
 }
@@ -42,14 +44,14 @@ class Fitted(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=FITTERS)
-def make(request: pytest.FixtureRequest) -> Callable[[], SurrogateFitter]:
+def make(request: pytest.FixtureRequest) -> Make:
     return FITTERS[request.param]
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.25], ids=["whole", "partial"])
 def fitted(
     request: pytest.FixtureRequest,
-    make: Callable[[], SurrogateFitter],
+    make: Make,
     mixed_space: Space,
     observe: Any,
 ) -> Fitted:
@@ -181,7 +183,7 @@ class TestBelieving:
 
 class TestFitter:
     def test_makes_the_same_whatever_it_has_made_before(
-        self, make: Callable[[], SurrogateFitter], fitted: Fitted, observe: Any
+        self, make: Make, fitted: Fitted, observe: Any
     ) -> None:
         used = make()
         other = Space({"kind": CategoricalDistribution(["a", "b"])})
@@ -193,25 +195,21 @@ class TestFitter:
         ):
             np.testing.assert_array_equal(one, expected)
 
-    def test_takes_infinite_values(
-        self, make: Callable[[], SurrogateFitter], fitted: Fitted
-    ) -> None:
-        values = fitted.values.copy()
-        values[[3, 5, 7]] = np.inf, -np.inf, np.inf
-        surrogate = make().fit(fitted.space, fitted.x, values, fitted.points)
-        assert all(np.isfinite(part).all() for part in surrogate.predict(fitted.points))
+    @pytest.mark.parametrize(
+        "values",
+        [[1.0], [0.5, -2.0], [2.0] * 4, [np.inf, 0.0, -np.inf, 1e308, 1.0], [np.inf] * 3],
+        ids=["one", "two", "equal", "infinite", "only infinite"],
+    )
+    def test_takes_odd_values(self, make: Make, fitted: Fitted, values: list[float]) -> None:
+        x = fitted.x[: len(values)]
+        surrogate = make().fit(fitted.space, x, np.array(values), fitted.points)
+        mean, variance = surrogate.predict(fitted.points)
+        assert np.isfinite(mean).all()
+        assert np.isfinite(variance).all()
+        assert (variance > 0.0).all()
         assert np.isfinite(surrogate.observed_mean).all()
 
-    @pytest.mark.parametrize("n", [1, 2])
-    def test_takes_few_observations(
-        self, make: Callable[[], SurrogateFitter], fitted: Fitted, n: int
-    ) -> None:
-        surrogate = make().fit(fitted.space, fitted.x[:n], fitted.values[:n], fitted.points)
-        assert all(np.isfinite(part).all() for part in surrogate.predict(fitted.points))
-
-    def test_learns_main_effects_and_pairs(
-        self, make: Callable[[], SurrogateFitter], observe: Any
-    ) -> None:
+    def test_learns_main_effects_and_pairs(self, make: Make, observe: Any) -> None:
         space = Space({name: CategoricalDistribution(list("abc")) for name in "pqrst"})
         x, unseen = observe(space, 60, 0), observe(space, 60, 1)
 
