@@ -170,6 +170,17 @@ class TestLowEnergies:
             lowest = problem.energies(tables, every).min()
             assert problem.energies(tables, found).min() == pytest.approx(lowest, abs=1e-9)
 
+    @given(seeds)
+    @settings(max_examples=30)
+    def test_cannot_be_lowered_by_one_change(self, seed: int) -> None:
+        tables = random_tables(PLAIN, np.random.default_rng(seed))
+        found, _ = _sample(Problem(PLAIN, [], ()), tables, _Solver(is_exact=False), seed)
+        assert len(found)
+        around = EVERY[(EVERY[:, None] != found).sum(axis=2).min(axis=1) == 1]
+        for one in found:
+            neighbours = around[(around != one).sum(axis=1) == 1]
+            assert tables.energies(one[None, :])[0] <= tables.energies(neighbours).min()
+
     def test_of_a_solver_without_an_answer_are_none(self) -> None:
         problem = Problem(PLAIN, [], ())
         tables = random_tables(PLAIN, np.random.default_rng(0))

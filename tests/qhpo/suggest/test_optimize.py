@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dimod
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from qhpo import constraints as c
+from qhpo.acquisition import LogEI
 from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
@@ -18,6 +21,7 @@ from qhpo.solvers import make_solver
 from qhpo.space import Space
 from qhpo.suggest.optimize import ranked
 from qhpo.suggest.settings import Settings
+from qhpo.suggest.trust_region import trust_radius
 from qhpo.surrogate.base import Surrogate
 from qhpo.surrogate.hyperparameters import ENSEMBLE
 from tests.qhpo.known import KnownValues, random_tables
@@ -53,7 +57,7 @@ def _ranked(
     history: History,
     fixed: FloatArray | None = None,
     seed: int = 0,
-    solver: str = "neal",
+    solver: Any = "neal",
     feasible: FeasibleSet | None = None,
     fitter: Any = None,
 ) -> FloatArray:
@@ -83,6 +87,16 @@ def test_are_legal_new_and_decided_by_the_generator(
             assert axis.coordinate(axis.value(coordinate)) == pytest.approx(coordinate, abs=1e-12)
         assert space.key(one) not in avoid
     np.testing.assert_array_equal(found, _ranked(space, history))
+
+
+def test_the_highest_score_comes_first(space: Space, observe: Any) -> None:
+    for n in (7, 11):
+        history = _history(space, observe, n)
+        found = _ranked(space, history)
+        fitter = LIGHT.fitter(is_scalarized=False)
+        surrogate = fitter.fit(space, history.coordinates, history.values, history.avoid)
+        scores = LogEI([surrogate]).score(found)
+        assert scores[0] >= scores.max() - 1e-7
 
 
 def test_keep_what_is_fixed(space: Space, observe: Any) -> None:
@@ -159,6 +173,34 @@ class TestKnownValues:
         if len(found) and least < energies[tried].min() - 1e-6:
             chosen = [i for i in new if space.key(x[i]) == space.key(found[0])]
             assert energies[chosen[0]] == pytest.approx(least, abs=1e-9)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_two_changes_at_once_lead_on_where_one_breaks_a_sum(self, seed: int) -> None:
+        space = Space({name: IntDistribution(0, 1) for name in "abcde"})
+        feasible = FeasibleSet(space, [c.exactly(2, dict.fromkeys("abcde", 1))])
+        tables = random_tables(space, np.random.default_rng(seed))
+        x = np.array([[1.0, 1.0, 0.0, 0.0, 0.0]])
+        history = History(x, np.zeros(1), x[:0], x)
+        # Nothing is annealed.
+        nothing = dimod.NullSampler()
+        first = _ranked(space, history, solver=nothing, feasible=feasible, fitter=_Known(tables))[0]
+        every = every_place([2] * 5)
+        swaps = every[(every.sum(axis=1) == 2) & ((every != first).sum(axis=1) == 2)]
+        swaps = swaps[(swaps != x[0]).any(axis=1)]
+        assert tables.energies(first[None, :].astype(int))[0] <= tables.energies(swaps).min()
+
+    def test_many_axes_keep_to_the_trust_region(self) -> None:
+        space = Space({f"x{i:02}": IntDistribution(0, 1) for i in range(20)})
+        rng = np.random.default_rng(0)
+        x = random_configurations(Problem(space, [], ()), 41, rng)
+        tables = random_tables(space, rng)
+        best = x[tables.energies(x.astype(int)).argmin()]
+        # Nothing has become better for long.
+        values = np.arange(41.0)
+        radius = trust_radius(values, 20, 4)
+        assert radius < 6
+        found = _ranked(space, History(x, values, x[:0], x), fitter=_Known(tables))
+        assert 1 <= (found != best).sum(axis=1).max() <= radius
 
     @pytest.mark.parametrize("n", [6, 7])
     def test_every_other_time_without_hope_a_random_one_comes_first(self, n: int) -> None:

@@ -122,6 +122,11 @@ class TestNothingLeft:
         keys = [SPACE.key(one.coordinates) for one in found]
         assert keys == [SPACE.key(one) for one in WHOLE] * 2
 
+    def test_the_best_again_agree_with_what_is_fixed(self) -> None:
+        found = _suggestions(CONDITIONAL, _history(WHOLE), 4, np.array([np.nan, 1.0]))
+        keys = [SPACE.key(one.coordinates) for one in found]
+        assert keys == [SPACE.key(one) for one in WHOLE[1:]] * 2
+
     def test_what_is_fixed_stays_where_only_parts_agree_with_it(self) -> None:
         # All that is whole is running, so that nothing of it has a value.
         parts = _history(PARTS)
