@@ -48,8 +48,9 @@ BoolArray = NDArray[np.bool_]
 _PARAMS = "qhpo:params"
 """System attributes of a trial, this and a number: its configuration in chunks."""
 
-_CHUNK = 2000
-"""RDB storages of older schemas hold at most 2,046 characters of an attribute's value."""
+_CHUNK = 1000
+"""RDB storages of older schemas hold 2,048 characters of an attribute after it is written as JSON.
+The text is ASCII, of which JSON writes every quote and backslash as two characters."""
 
 
 class Trials:
