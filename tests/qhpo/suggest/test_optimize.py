@@ -192,26 +192,12 @@ class TestKnownValues:
     def test_many_axes_keep_to_the_trust_region(self) -> None:
         space = Space({f"x{i:02}": IntDistribution(0, 1) for i in range(20)})
         rng = np.random.default_rng(0)
-        x = random_configurations(Problem(space, [], ()), 41, rng)
+        x = random_configurations(Problem(space, [], ()), 28, rng)
         tables = random_tables(space, rng)
         best = x[tables.energies(x.astype(int)).argmin()]
         # Nothing has become better for long.
-        values = np.arange(41.0)
+        values = np.arange(28.0)
         radius = trust_radius(values, 20, 4)
-        assert radius < 6
+        assert radius == 4
         found = _ranked(space, History(x, values, x[:0], x), fitter=_Known(tables))
         assert 1 <= (found != best).sum(axis=1).max() <= radius
-
-    @pytest.mark.parametrize("n", [6, 7])
-    def test_every_other_time_without_hope_a_random_one_comes_first(self, n: int) -> None:
-        space = Space({name: CategoricalDistribution(list("abcdef")) for name in "pqrst"})
-        rng = np.random.default_rng(0)
-        tables = random_tables(space, rng)
-        best = make_solver("exact").reads(tables, 0).cases[0]
-        x = random_configurations(Problem(space, [], ()), n, rng)
-        x[0] = space.at_levels(best)
-        history = History(x, np.arange(n, dtype=float), x[:0], x)
-        first = _ranked(space, history, fitter=_Known(tables))[0]
-        # All neighbours of the best would be found if the search had its way.
-        is_near = (first != x[0]).sum() <= 1
-        assert is_near == (n % 2 == 1)
