@@ -27,14 +27,12 @@ FloatArray = NDArray[np.float64]
 
 
 class Acquisition(Protocol):
-    """A score of configurations, made of surrogates; more is better.
-
-    Attributes:
-        surrogates: What it is made of, reckoning with what is pending.
-    """
+    """A score of configurations, made of surrogates; more is better."""
 
     @property
-    def surrogates(self) -> Sequence[Surrogate]: ...
+    def surrogates(self) -> Sequence[Surrogate]:
+        """What it is made of, reckoning with what is pending."""
+        ...
 
     def score(self, x: FloatArray) -> FloatArray:
         """Of configurations, (q, d) to (q,)."""

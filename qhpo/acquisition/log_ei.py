@@ -73,19 +73,23 @@ class LogEI:
         self._best = surrogate.observed_mean.min(axis=1)
 
     def score(self, x: FloatArray) -> FloatArray:
+        """See `Acquisition.score`."""
         return self._log_ei(self._surrogate.predict(x)) + self._novelty.log_of(x)
 
     def score_changes(self, x: FloatArray) -> FloatArray:
+        """See `Acquisition.score_changes`."""
         moments = self._surrogate.predict_changes(x)
         flat = Moments(*(part.reshape(len(part), -1) for part in moments))
         scores: FloatArray = self._log_ei(flat).reshape(len(x), -1)
         return scores + self._novelty.log_of_changes(x)
 
     def score_axis(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
+        """See `Acquisition.score_axis`."""
         moments = self._surrogate.predict_axis(x, axis, points)
         return self._log_ei(moments) + self._novelty.log_along(x, axis, points)
 
     def set_pending(self, x: FloatArray) -> None:
+        """See `Acquisition.set_pending`."""
         self._set(self._without_pending.believing(x))
 
     def _log_ei(self, moments: Moments) -> FloatArray:

@@ -24,15 +24,18 @@ DEFAULT_URL = "sqlite:///qhpo.db"
 """A file in the working directory."""
 
 
-# A worker that is silent for the grace period is taken for dead and its trial for failed. The
-# period must cover a solver or a training step that holds the interpreter lock.
 _HEARTBEAT_SECONDS = 10
+"""A worker says so often that it lives."""
+
 _GRACE_SECONDS = 60
+"""One that is silent for so long is taken for dead and its trial for failed. A solver or a training
+step that holds the interpreter lock may be silent for some of it."""
 
 # Optuna's five seconds are short for several workers on one SQLite file.
 _SQLITE_LOCK_SECONDS = 60
 
 _OPEN_ATTEMPTS = 5
+"""Processes that make one database at the same time fail, and succeed when it is there."""
 
 _PASSWORD = re.compile(r":[^:/@]*@")
 

@@ -29,7 +29,7 @@ import dimod
 from optuna.distributions import BaseDistribution
 
 from qhpo.errors import QhpoError
-from qhpo.forms.compiler import Compiler
+from qhpo.forms.rules import Rules
 from qhpo.space import Space, can_take
 
 __all__ = [
@@ -47,20 +47,8 @@ _EQUALITY_TOLERANCE = 1e-9
 more than floats lose in sums of decimal fractions, and much less than a user means."""
 
 
-class Statement(ABC):
-    """Something that must hold."""
-
-    @abstractmethod
-    def holds(self, params: Mapping[str, Any]) -> bool:
-        """Whether it holds for a configuration."""
-
-    @abstractmethod
-    def compile(self, compiler: Compiler) -> None:
-        """Adds it to what is compiled."""
-
-
 @dataclass(frozen=True)
-class Sum(Statement):
+class Sum:
     """lower <= the sum of terms and products <= upper.
 
     Attributes:
@@ -98,14 +86,14 @@ class Sum(Statement):
         total = self.total(params)
         return self.lower - self.tolerance <= total <= self.upper + self.tolerance
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        if not compiler.add_sum(self.terms, self.products, self.lower, self.upper, self.tolerance):
-            compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        if not rules.add_sum(self.terms, self.products, self.lower, self.upper, self.tolerance):
+            rules.add_black_box(self)
 
 
 @dataclass(frozen=True)
-class Relation(Statement):
+class Relation:
     """A predicate of some parameters.
 
     Attributes:
@@ -122,14 +110,14 @@ class Relation(Statement):
             return True
         return bool(self.accepts(*(params[name] for name in self.names)))
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        if not compiler.add_relation(self.names, self.accepts):
-            compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        if not rules.add_relation(self.names, self.accepts):
+            rules.add_black_box(self)
 
 
 @dataclass(frozen=True)
-class Predicate(Statement):
+class Predicate:
     """A predicate of a whole configuration, which nothing but calling it tells anything about.
 
     Attributes:
@@ -142,9 +130,12 @@ class Predicate(Statement):
         """Whether the predicate accepts the configuration."""
         return bool(self.accepts(params))
 
-    def compile(self, compiler: Compiler) -> None:
-        """See `Statement.compile`."""
-        compiler.add_black_box(self)
+    def compile(self, rules: Rules) -> None:
+        """Adds the statement to the rules of a search."""
+        rules.add_black_box(self)
+
+
+Statement = Sum | Relation | Predicate
 
 
 @dataclass(frozen=True)
@@ -218,14 +209,13 @@ class Constraint(ABC):
         self.check(search_space)
         names = sorted(self.names or search_space)
         space = Space({name: search_space[name] for name in names})
-        compiler = Compiler(space, [axis.coordinates for axis in space.axes])
-        self.compile(compiler)
-        return compiler.exact_penalty().to_dqm(names)
+        rules = Rules(space, [self], [axis.coordinates for axis in space.axes])
+        return rules.exact_penalty().to_dqm(names)
 
-    def compile(self, compiler: Compiler) -> None:
-        """Adds all that must hold to what is compiled."""
+    def compile(self, rules: Rules) -> None:
+        """Adds all that must hold to the rules of a search."""
         for statement in self.statements:
-            statement.compile(compiler)
+            statement.compile(rules)
 
     def check(self, search_space: Mapping[str, BaseDistribution]) -> None:
         """Raises an error if the constraint does not fit a search space.

@@ -30,8 +30,8 @@ from scipy.optimize import Bounds, OptimizeResult, milp
 
 from qhpo.constraints.base import Constraint, LinearRow
 from qhpo.feasible.projection import Projection
-from qhpo.feasible.rules import Rules
 from qhpo.forms.program import Program
+from qhpo.forms.rules import Rules
 from qhpo.space import Activity, Condition, Space
 
 __all__ = ["ExactSearch", "Found", "smallest_conflict"]
@@ -42,20 +42,20 @@ IntArray = NDArray[np.intp]
 _MAX_VALUES = 512
 """An axis with at most so many values has a case for each; as many columns cost little."""
 
-_MAX_WORK = 4_000_000
-"""Most work of one search: ten to twenty seconds. No clock decides, so that the same seed leads to
-the same suggestion on any machine."""
+_MAX_WORK = 8_000_000
+"""Most work of one search: less than ten seconds, even for the hardest. No clock decides, as the
+same seed must lead to the same suggestion on any machine."""
 
 _ENTRIES = 200
 """The work of one node of branch and bound is the number of entries of its program, and so much on
 top. Both were fitted to programs of 100 to 100,000 entries."""
 
-_ROOT_NODES = 20
+_ROOT_NODES = 60
 """The first node is cut and rounded in many ways: it counts as so many more."""
 
-_CONFLICT_SHARE = 0.1
-"""Share of the work for each set of constraints that is looked at to name a conflict. Most are
-quick, and there may be a hundred."""
+_SHARE = 0.1
+"""Share of the work for what only helps: to find the ends of wide ranges, or to look at one of the
+sets of constraints, a hundred perhaps, that may be what is in conflict."""
 
 _MAX_PAIRED = 12
 """Most constraints of which all pairs are looked at: 66."""
@@ -178,7 +178,7 @@ class ExactSearch:
             self._narrow()
 
     def _compile(self) -> None:
-        """Make the rows: all that holds for every search."""
+        """Makes the rows that hold for every search."""
         space = self.space
         numbers = {space.axes[i].name for i in np.flatnonzero(self._is_number).tolist()}
         on_numbers = [c for c in self._constraints if numbers.intersection(c.names)]
@@ -198,12 +198,12 @@ class ExactSearch:
             self._add_linear(constraint.linear_row)
 
     def _narrow(self) -> None:
-        """Make the numbers cases, if few values of each lie between its feasible ends.
+        """Makes the numbers cases, if few values of each lie between its feasible ends.
 
         All of them or none: one that stays a number keeps the space from being finite.
         """
         narrow = {}
-        work = _Work(_MAX_WORK)
+        work = _Work(_SHARE * _MAX_WORK)
         for i in np.flatnonzero(self._is_number).tolist():
             least, most = self._end(i, 1.0, work), -self._end(i, -1.0, work)
             # A program without a solution, or out of work, has no ends.
@@ -329,9 +329,9 @@ class ExactSearch:
         result = work.solve(program, cost, columns, _ANY_GAP, at_least=1)
         while result is not None:
             if result.x is None:
-                return Found(
-                    None, bool(result.status == _INFEASIBLE) and not self._is_sampled.any()
-                )
+                # Between the levels of a range that is only sampled there may be more.
+                is_proof = result.status == _INFEASIBLE and not self._is_sampled.any()
+                return Found(None, bool(is_proof))
             coordinates = self._decode(result.x, fixed)
             params = self.space.decode(coordinates)
             broken = [c for c in self._constraints if not c.satisfied(params)]
@@ -343,7 +343,7 @@ class ExactSearch:
         return Found(None, False)
 
     def _cut_for(self, program: Program, coordinates: FloatArray, broken: Constraint) -> bool:
-        """Exclude what breaks a constraint, if it can be excluded by its cases."""
+        """Excludes what breaks a constraint, if its cases tell; whether they do."""
         index = {axis.name: i for i, axis in enumerate(self.space.axes)}
         axes = [index[name] for name in broken.names] or list(index.values())
         if self._is_number[axes].any():
@@ -416,12 +416,12 @@ def smallest_conflict(
     def conflict(chosen: Sequence[Constraint]) -> bool:
         if total.left <= 0.0:
             return False
-        work = _Work(_CONFLICT_SHARE * _MAX_WORK)
-        before = work.left
+        share = _SHARE * _MAX_WORK
+        work = _Work(share)
         search = ExactSearch(space, chosen, conditions)
         found = search.find(fixed, none, np.random.default_rng(0), work)
-        total.left -= before - work.left
-        return found.coordinates is None and found.is_proof >= is_proof
+        total.left -= share - work.left
+        return found.coordinates is None and (found.is_proof or not is_proof)
 
     for size in (1, 2):
         if size == 1 or len(constraints) <= _MAX_PAIRED:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from qhpo.constraints import Constraint
 from qhpo.encoding.dense_dqm import DenseDQM
-from qhpo.feasible.rules import Rules
+from qhpo.forms.rules import Rules
 from qhpo.space import Activity, Condition, Space
 
 __all__ = ["Moves"]

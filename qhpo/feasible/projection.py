@@ -29,8 +29,8 @@ IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 _ROUNDS = 4
-"""Corrections of what coordinates round off. Each leaves an error some 1e-15 of the one before, on
-a logarithmic scale too; the last rounds are for floats that stop at an end."""
+"""Rounds in which floats close what was rounded off when they became coordinates. The second closes
+the first's but for rounding of its own; the others are for floats that stop at an end."""
 
 _MARGIN = 1e-12
 """How far inside of a bound a sum is aimed, relative to its size: some thousand rounding errors."""

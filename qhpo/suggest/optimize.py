@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +14,7 @@ from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.polish import polish
 from qhpo.suggest.search import Region, Search
 from qhpo.suggest.settings import Settings
-from qhpo.suggest.starts import drawn, starts
+from qhpo.suggest.starts import starts
 from qhpo.suggest.trust_region import trust_radius
 from qhpo.surrogate.base import Surrogate, SurrogateFitter
 
@@ -24,14 +22,6 @@ __all__ = ["ranked"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-_LOG_NOTHING_TO_GAIN = math.log(0.01)
-"""If less improvement than this is expected, in deviations of the transformed values, the model is
-content with what it knows, and a configuration far from that is tried, the one whose value could
-be lowest: `_OPTIMISM` deviations below its mean."""
-
-_OPTIMISM = 2.0
-"""Deviations below the mean that one value in forty is beyond."""
 
 
 def ranked(
@@ -75,18 +65,13 @@ def ranked(
     if not len(places):
         return np.empty((0, len(feasible.space)))
     order = np.argsort(-scores, kind="stable")
-    found, expected = occurring.coordinates(places[order]), float(scores[order[0]])
+    found = occurring.coordinates(places[order])
     if not all(axis.is_exhaustive for axis in feasible.space.axes):
         polished = [
             polish(acquisition, x, region.fixed, rng, feasible) for x in found[: settings.polished]
         ]
         polished.sort(key=lambda pair: -pair[1])
-        expected = max(expected, polished[0][1])
         found = np.concatenate([[x for x, _ in polished], found])
-    # Every other trial at most: fine tuning expects little too, and should go on.
-    if expected < _LOG_NOTHING_TO_GAIN and len(history.values) % 2 == 0:
-        elsewhere = occurring.coordinates(drawn(search, settings.random_candidates, rng))
-        found = np.concatenate([_optimistic(surrogate, elsewhere), found])
     return found
 
 
@@ -137,10 +122,3 @@ def _local_maxima(
         more, values = climb_pairs(search, imputed[order], scores[order], mean, rng)
         imputed, scores = np.concatenate([imputed, more]), np.concatenate([scores, values])
     return search.active(imputed), scores
-
-
-def _optimistic(surrogate: Surrogate, x: FloatArray) -> FloatArray:
-    """The configuration that could be best, of shape (q, d): (1, d) or (0, d)."""
-    mean, variance = surrogate.predict(x)
-    optimistic = (mean - _OPTIMISM * np.sqrt(variance)).mean(axis=0)
-    return x[np.argsort(optimistic)[:1]]

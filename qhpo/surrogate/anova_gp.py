@@ -71,6 +71,7 @@ class AnovaGP:
         self._along: tuple[int, FloatArray, AxisTerms] | None = None
 
     def predict(self, x: FloatArray) -> Moments:
+        """See `Surrogate.predict`."""
         places, known = self._cross.support.occurring.find(x)
         if known.all():
             return self._condition(*self._cross.at(places))
@@ -79,6 +80,7 @@ class AnovaGP:
         return self._condition(cross, prior)
 
     def predict_changes(self, x: FloatArray) -> Moments:
+        """See `Surrogate.predict_changes`."""
         places, known = self._cross.support.occurring.find(x)
         if not known.all():
             each = [self._changes_of_any(configuration) for configuration in x]
@@ -99,6 +101,7 @@ class AnovaGP:
         return Moments(*(np.concatenate(parts, axis=1) for parts in zip(*each, strict=True)))
 
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
+        """See `Surrogate.predict_axis`."""
         around = self._terms_around(x)
         of_points = self._cross.axis_terms(axis, points)
         self._along = axis, points.copy(), of_points
@@ -121,12 +124,14 @@ class AnovaGP:
         return terms
 
     def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
         if kind == "mean":
             return first_two_orders(self._cross, member, self._alpha[member])
         features = PriorFeatures(self._cross, member, self._covariance[member])
         return features.draw(self._inverse[member], self._y[member], rng)
 
     def believing(self, x: FloatArray) -> AnovaGP:
+        """See `Surrogate.believing`."""
         if not len(x):
             return self
         believed = self.predict(x).mean

@@ -136,10 +136,12 @@ class HorseshoeRegression:
         self.observed_mean: FloatArray = np.einsum("mij,mj->mi", covariance, self._alpha)
 
     def predict(self, x: FloatArray) -> Moments:
+        """See `Surrogate.predict`."""
         rows = _rows(self.space, x)
         return self._condition(self._cross(rows)[0], self._prior(rows * rows)[0])
 
     def predict_changes(self, x: FloatArray) -> Moments:
+        """See `Surrogate.predict_changes`."""
         rows = _rows(self.space, x)
         covariance, touched = self._cross(rows)
         n_members, n_starts, n = covariance.shape
@@ -153,9 +155,11 @@ class HorseshoeRegression:
         return Moments(mean, variance)
 
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
+        """See `Surrogate.predict_axis`."""
         return self.predict(np.where(np.arange(len(x)) == axis, points[:, None], x))
 
     def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
         if kind == "mean":
             return self._weighted(member, self._alpha[member])
         # A draw from the prior, corrected by what it misses of the observations.
@@ -184,6 +188,7 @@ class HorseshoeRegression:
         )
 
     def believing(self, x: FloatArray) -> HorseshoeRegression:
+        """See `Surrogate.believing`."""
         if not len(x):
             return self
         return HorseshoeRegression(

@@ -1,44 +1,61 @@
-"""constraints.txt pins every package that the extras bring, and no other."""
+"""constraints.txt pins every package that the extras bring, and no other, on every Python."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHONS = [
+    entry.rpartition(" ")[2]
+    for entry in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    if entry.startswith("Programming Language :: Python :: 3.")
+]
 
 
-def _pinned() -> set[str]:
+def _pins() -> dict[str, str]:
+    """Version by name."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return {
-        canonicalize_name(line.partition("==")[0]) for line in lines if line[:1] not in ("", "#")
-    }
+    pins = (line.partition("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, _, version in pins}
 
 
-def _brought(*requirements: str) -> set[str]:
-    """The packages that the requirements bring, by what the installed releases say they need."""
-    waiting = [Requirement(requirement) for requirement in requirements]
+def _requirements(python: str) -> Iterator[Requirement]:
+    """All that an environment of `make` needs there, by what the installed releases say."""
+    waiting = [Requirement(text) for text in ("qhpo[dev,all]", "hatchling", "editables")]
     met: dict[str, set[str]] = {}
     while waiting:
         requirement = waiting.pop()
+        yield requirement
         name = canonicalize_name(requirement.name)
         for extra in {"", *requirement.extras} - met.setdefault(name, set()):
             met[name].add(extra)
-            needed = map(Requirement, metadata.requires(name) or [])
-            waiting += [entry for entry in needed if _holds(entry, extra)]
-    return set(met)
+            environment = {"python_version": python, "extra": extra}
+            for needed in map(Requirement, metadata.requires(name) or []):
+                # Builds of torch for a GPU bring CUDA's packages, other ones with each build.
+                if needed.name.startswith(("cuda-", "nvidia-", "triton")):
+                    continue
+                if needed.marker is None or needed.marker.evaluate(environment):
+                    waiting.append(needed)
 
 
-def _holds(requirement: Requirement, extra: str) -> bool:
-    # Builds of torch for a GPU bring CUDA's packages, other ones with each build.
-    if requirement.name.startswith(("cuda-", "nvidia-", "triton")):
-        return False
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_the_extras_bring_is_pinned(python: str) -> None:
+    brought = {canonicalize_name(requirement.name) for requirement in _requirements(python)}
+    assert brought - {"qhpo"} == set(_pins())
 
 
-def test_the_extras_and_the_build_bring_what_is_pinned() -> None:
-    brought = _brought("qhpo[dev,all]", "hatchling", "editables") - {"qhpo"}
-    assert brought == _pinned()
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_pins_fit_together(python: str) -> None:
+    pins = _pins() | {"qhpo": metadata.version("qhpo")}
+    assert [
+        str(requirement)
+        for requirement in _requirements(python)
+        if not requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+    ] == []

@@ -228,7 +228,7 @@ class TestMessages:
         )
 
     def test_says_if_nothing_is_proven(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 500_000)
         message = self.check(c.forbid(a=1), c.predicate(lambda p: False))
         assert message == (
             "constraints must be satisfiable together; the search was bounded, and no "
@@ -236,7 +236,7 @@ class TestMessages:
         )
 
     def test_a_predicate_may_speak_of_every_fixed_value(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 20_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
         message = self.check(c.predicate(lambda p: False), fixed={"a": 3, "c": 4})
         assert (
             "got {'a': 3, 'c': 4}, with which the search was bounded, and no configuration was "

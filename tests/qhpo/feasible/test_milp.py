@@ -462,7 +462,7 @@ class TestBounds:
         assert self.find(self.hard()) == (found, solves)
 
     def test_cuts_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 100_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 500_000)
         found, solves = self.find([c.predicate(lambda p: False)])
         assert (found.coordinates, found.is_proof) == (None, False)
         assert 1 < len(solves) < 20
@@ -489,7 +489,7 @@ class TestBounds:
     def test_conflicts_that_are_only_bounded_are_named_too(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 300_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 400_000)
         never = c.predicate(lambda p: False)
         rules = [c.forbid(x00=1), never, c.forbid(x01=0)]
         assert smallest_conflict(self.SPACE, rules, (), _free(self.SPACE), False) == (never,)
@@ -498,7 +498,7 @@ class TestBounds:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # For the first two nothing is found so soon; the last two are proven to conflict.
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 300_000)
+        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 400_000)
         both = [c.linear({"x00": 1}, ">=", 1), c.linear({"x00": 1, "x01": 0.5}, "<=", 0.9)]
         rules = [*self.hard()[:2], *both]
         free = _free(self.SPACE)

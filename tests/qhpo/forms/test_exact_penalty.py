@@ -25,7 +25,7 @@ from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.encoding.one_hot import OneHotEncoding
 from qhpo.errors import QhpoError
 from qhpo.forms.builder import PenaltyBuilder
-from qhpo.forms.compiler import Compiler
+from qhpo.forms.rules import Rules
 from qhpo.space import Space
 from tests.qhpo.strategies import EXACT_STEPS, Rule, every_place, rule_sets, search_spaces
 
@@ -45,10 +45,7 @@ TABULATED = (
 
 
 def _exact_penalty(space: Space, constraints: Sequence[c.Constraint]) -> PenaltyBuilder:
-    compiler = Compiler(space, [axis.coordinates for axis in space.axes])
-    for constraint in constraints:
-        constraint.compile(compiler)
-    return compiler.exact_penalty()
+    return Rules(space, constraints, [axis.coordinates for axis in space.axes]).exact_penalty()
 
 
 def _least_over_auxiliaries(builder: PenaltyBuilder, d: int) -> FloatArray:

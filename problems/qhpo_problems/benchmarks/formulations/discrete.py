@@ -53,7 +53,10 @@ _SHRINKS = np.geomspace(1.2, 0.05, 36)
 """Scales that nearest rounding tries, in units of the one that reaches the largest weight."""
 
 _TURNS = 20
+"""A bound on turns of descent and new scales, which settle after a few."""
+
 _ITERATIONS = 5000
+"""Of the logistic regression's solver, whose usual hundred may not be enough."""
 
 
 @dataclass(frozen=True)

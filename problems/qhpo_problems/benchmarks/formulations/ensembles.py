@@ -29,6 +29,7 @@ _POOL = 50
 """Decision stumps, for each class where there are more than two."""
 
 _FOLDS = 3
+"""Each is a training and a test of every method; seeds give more of them."""
 
 
 class OneAgainstRest:

@@ -35,8 +35,13 @@ Select = Callable[[int], IntArray]
 """k -> numbers of the chosen features."""
 
 _COUNTS = (5, 10, 20)
+"""k: few of 30 features, and most of those that matter."""
+
 _FOLDS = 5
+"""Usual for tables of some hundred examples."""
+
 _NOISE = 500
+"""Features of pure noise beside the real ones: some of so many look relevant by chance."""
 
 _RFE_ROUNDS = 50
 """RFE drops features one by one, of more than this a fiftieth at a time."""

@@ -41,6 +41,7 @@ _NOISES: Mapping[str, float] = MappingProxyType(
 """Setting -> standard deviation of the noise in units of that of each variable."""
 
 _SAMPLES = 10_000
+"""Of a trajectory: 20 time units of Lorenz' system, which visit both of its wings many times."""
 
 _THRESHOLDS = np.geomspace(0.01, 10.0, 31)
 """Those that hindsight chooses among."""

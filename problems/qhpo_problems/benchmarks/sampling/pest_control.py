@@ -31,9 +31,12 @@ from scipy.stats import beta
 __all__ = ["PestControl"]
 
 _SIMULATIONS = 100
+"""Courses of the infestation, the same for all configurations: the value has no noise."""
+
 _THRESHOLD = 0.1
 """A stage costs the share of simulations in which more than this is infested."""
 
+# Of the four pesticides, as in the implementation that goes with the paper.
 _PRICE = (1.0, 0.8, 0.7, 0.5)
 _DISCOUNT = (0.2, 0.3, 0.3, 0.0)
 _BETA = (2.0 / 7.0, 3.0 / 7.0, 3.0 / 7.0, 5.0 / 7.0)

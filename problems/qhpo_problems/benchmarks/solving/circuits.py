@@ -31,7 +31,10 @@ _LINEAR = 0.2
 """Spread of the linear biases against that of the pairs: larger ones decide most parameters."""
 
 _SHOTS = 1_024
+"""Reads that probabilities of some per cent show up in."""
+
 _SAME = 1e-9
+"""Two energies that differ by less are one, but for rounding."""
 
 _CIRCUITS: Mapping[str, tuple[str, int]] = MappingProxyType(
     {f"{mixer}-{layers}": (mixer, layers) for mixer in ("xy", "x") for layers in (1, 2, 3)}

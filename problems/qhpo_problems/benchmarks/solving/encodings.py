@@ -17,10 +17,13 @@ from qhpo_problems.benchmarks.suite import Metric
 __all__ = ["SUITE", "dense_tables", "measure_encodings"]
 
 _CASES = 10
+"""Levels of a parameter: as many as a typical range has."""
+
 _PARAMETERS: Mapping[str, int] = MappingProxyType({"200-levels": 20, "1000-levels": 100})
 """Name of the table -> d."""
 
 _REPEATS = 9
+"""Odd, so that the median is one of the times."""
 
 
 def dense_tables(

@@ -25,7 +25,12 @@ from qhpo_problems.benchmarks.solving.studies import Study
 __all__ = ["Model", "checkpoints_of", "load_models", "lowest_energy", "store_models", "take_models"]
 
 _LONG_READS, _LONG_SWEEPS, _LONG_STARTS = 64, 400, 512
+"""Reads and sweeps of an anneal, and descents, many times those of a solver: what stands for the
+optimum must be found by more than what is measured."""
+
 _LONG_HOT, _LONG_COLD = 1.0, 30.0
+"""First and last inverse temperature, in units of the models' local fields: hot enough to move
+everywhere, cold enough to stay."""
 
 
 @dataclass(frozen=True)

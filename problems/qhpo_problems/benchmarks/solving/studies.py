@@ -36,6 +36,7 @@ class Study:
 
 
 _MANY, _FEW = (20, 50, 100), (20, 40)
+"""Trials after which models are taken; fewer where a suggestion takes long."""
 
 
 def _table(name: str) -> Study:

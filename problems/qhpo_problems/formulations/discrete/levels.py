@@ -31,6 +31,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _MOST_BITS = 8
+"""With more, rounding loses nothing that could be measured."""
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,7 @@ BoolArray = NDArray[np.bool_]
 _EXCHANGE_ROUNDS, _ANNEAL_ROUNDS = 60, 8
 """Blocks at most, by exchanges alone and then by the solver."""
 
-_FRUITLESS = 4
-_LEAST_GAIN = 1e-4
+_FRUITLESS, _LEAST_GAIN = 4, 1e-4
 """Blocks in a row that gain less than this share of the objective, after which it stays."""
 
 _RESERVE = 4

@@ -40,6 +40,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _BLOCK = 64
+"""Most weights of a row that one proposal may touch: their inverse matrix is computed each time."""
+
 _SWEEPS = 200
 """Proposals of a chain, in units of those that touch each weight once on average."""
 

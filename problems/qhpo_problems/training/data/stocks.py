@@ -31,6 +31,7 @@ LEVEL = 2
 """Where a step of `WalkForward`'s inputs has the logarithm of the price, less the anchor."""
 
 _FOLDS, _FOLD_MONTHS, _TEST_MONTHS = 3, 12, 24
+"""Folds of a year each, and two years of test: the series have ten years of months."""
 
 _SHORTEST = 3
 """Returns that a company must have had before its first forecast."""

@@ -1,4 +1,4 @@
-"""From what constraints say about values to forms over numbered values.
+"""Rules: all constraints at once, over the values that are known on every axis.
 
 A relation of two parameters is a sum of conflicts, of which none may remain, and so are forbidden
 pairs and all other sums of zeros and ones up to one: all of them together are a single form.
@@ -22,9 +22,10 @@ from qhpo.forms.sums import Nogoods, Part, SumForm
 from qhpo.forms.truth_table import TruthTable
 from qhpo.space import Space
 
-__all__ = ["BlackBox", "Compiler"]
+__all__ = ["Rules"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 Term = tuple[str, Callable[[Any], float]]
 Product = tuple[str, str, Callable[[Any, Any], float]]
@@ -37,6 +38,19 @@ _MAX_DENSE = 2_500
 """Most known values of the axes of a sum with products, whose matrix of pairs is dense: 50 MB."""
 
 
+class Compilable(Protocol):
+    """What is compiled: a `qhpo.constraints.Constraint`, which stands above the forms."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters that take part; empty if all may."""
+        ...
+
+    def compile(self, rules: Rules) -> None:
+        """Adds all that must hold by `add_sum`, `add_relation` and `add_black_box`."""
+        ...
+
+
 class BlackBox(Protocol):
     """What can only be asked about one configuration at a time."""
 
@@ -45,22 +59,25 @@ class BlackBox(Protocol):
         ...
 
 
-class Compiler:
-    """Collects what must hold, over the values that are known on every axis.
+class Rules:
+    """Constraints over the values that are known on every axis.
 
     Args:
         space: The search space.
+        constraints: What must hold; they fit the space.
         coordinates: Coordinates that are known on each axis, the levels first, d arrays.
         memory: Remembers what relations said, from one compilation for the space to the next.
 
     Attributes:
         numbering: How the values are numbered.
-        black_boxes: What has no form.
+        forms: Everything that can be checked at once, nogoods first.
+        axes: Axes of constraints that join several axes, increasing.
     """
 
     def __init__(
         self,
         space: Space,
+        constraints: Sequence[Compilable],
         coordinates: Sequence[FloatArray],
         memory: dict[Any, bool] | None = None,
     ) -> None:
@@ -70,16 +87,24 @@ class Compiler:
         self._coordinates = [known.tolist() for known in coordinates]
         self._values: dict[int, list[Any]] = {}
         self.numbering = Numbering(space.n_levels, [len(known) for known in coordinates])
-        self.black_boxes: list[BlackBox] = []
-        self._forms: list[CompiledForm] = []
+        self._black_boxes: list[BlackBox] = []
+        self.forms: list[CompiledForm] = []
         self._banned = np.zeros(self.numbering.n_cases)
         self._conflicts: dict[tuple[int, int], FloatArray] = {}
+        joined: set[int] = set()
+        for constraint in constraints:
+            constraint.compile(self)
+            names = constraint.names or self._index
+            if len(names) > 1:
+                joined.update(self._index[name] for name in names)
+        self.axes = np.array(sorted(joined), dtype=np.intp)
+        if self._conflicts or self._banned.any():
+            self.forms.insert(0, Nogoods(self.numbering, self._banned, self._conflicts))
 
-    def forms(self) -> list[CompiledForm]:
-        """Everything that was added and can be checked at once, nogoods first."""
-        if not self._conflicts and not self._banned.any():
-            return self._forms
-        return [Nogoods(self.numbering, self._banned, self._conflicts), *self._forms]
+    @property
+    def has_black_boxes(self) -> bool:
+        """Whether something can only be asked about one configuration at a time."""
+        return bool(self._black_boxes)
 
     def _values_of(self, axis: int) -> list[Any]:
         """The known values of an axis, of which most may never be asked for."""
@@ -90,7 +115,7 @@ class Compiler:
 
     def add_black_box(self, statement: BlackBox) -> None:
         """Adds what can only be asked."""
-        self.black_boxes.append(statement)
+        self._black_boxes.append(statement)
 
     def add_sum(
         self,
@@ -139,7 +164,7 @@ class Compiler:
             self._add_conflicts(linear, upper)
         else:
             form = SumForm(self.numbering, linear, pairs, lower, upper, tolerance, parts)
-            self._forms.append(form)
+            self.forms.append(form)
         return True
 
     def _add_conflicts(self, counted: FloatArray, upper: float) -> None:
@@ -189,7 +214,7 @@ class Compiler:
             self._forbid(axes[0], axes[1], forbidden)
         else:
             padded = np.pad(forbidden, [(0, 1)] * len(axes))
-            self._forms.append(TruthTable(axes, padded, self.numbering))
+            self.forms.append(TruthTable(axes, padded, self.numbering))
         return True
 
     def _ask(
@@ -205,20 +230,49 @@ class Compiler:
             self._memory[key] = bool(accepts(*values))
         return self._memory[key]
 
+    def violation(self, places: IntArray) -> FloatArray:
+        """Sum of the violations of all forms but black boxes, (q, d) to (q,)."""
+        return self._total(lambda form: form.violation(places), (len(places),))
+
+    def after_change(self, places: IntArray) -> FloatArray:
+        """`violation` after every change of one axis to one of its levels, (S, d) to (S, D)."""
+        shape = (len(places), len(self.numbering.block))
+        return self._total(lambda form: form.after_change(places), shape)
+
+    def after_pair(self, places: IntArray, columns: IntArray) -> FloatArray:
+        """`violation` after every two of some changes, see `CompiledForm.after_pair`."""
+        shape = (*columns.shape, columns.shape[1])
+        return self._total(lambda form: form.after_pair(places, columns), shape)
+
+    def _total(
+        self, of: Callable[[CompiledForm], FloatArray], shape: tuple[int, ...]
+    ) -> FloatArray:
+        total = np.zeros(shape)
+        for form in self.forms:
+            total += of(form)
+        return total
+
+    def accepts(self, coordinates: FloatArray) -> bool:
+        """Whether the black boxes hold, for one configuration of shape (d,)."""
+        if not self._black_boxes:
+            return True
+        params = self._space.decode(coordinates)
+        return all(one.holds(params) for one in self._black_boxes)
+
     def exact_penalty(self) -> PenaltyBuilder:
-        """The exact penalty of all that was added, over nothing but levels.
+        """The exact penalty of all constraints, over nothing but levels.
 
         Raises:
             QhpoError: If something has no exact quadratic form: a black box, a truth table with too
                 many tuples, or a sum whose contributions are not multiples of one number.
         """
-        if self.black_boxes:
+        if self._black_boxes:
             raise QhpoError(
                 "an exact quadratic form needs constraints that can be tabulated; got "
-                f"{self.black_boxes[0]}; such constraints are checked on every candidate instead"
+                f"{self._black_boxes[0]}; such constraints are checked on every candidate instead"
             )
         builder = PenaltyBuilder(self.numbering.starts)
-        for form in self.forms():
+        for form in self.forms:
             form.add_penalty(builder, 1.0)
         return builder
 

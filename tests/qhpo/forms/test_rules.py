@@ -20,7 +20,7 @@ from optuna.distributions import (
 )
 
 from qhpo import constraints as c
-from qhpo.feasible.rules import Rules
+from qhpo.forms.rules import Rules
 from qhpo.space import Space
 from tests.qhpo.strategies import Rule, every_place, rule_sets, search_spaces
 
