@@ -53,10 +53,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default="tables: qubo,tpe,gp,random; solvers: those that take every size; others: all",
+    show_default="tables: qubo,tpe,gp,random; graph, noisy: the same; functions: these and cmaes; "
+    "solvers: those that take every size; others: all",
     help="What to compare, whatever the methods of the suite are; a wrong name lists them. "
-    "ablation, on tables: qubo, and qubo with parts changed. Solvers are named with their "
-    "encoding, such as neal:one-hot; descent is always among them.",
+    "ablation, on tables, functions, graph and noisy: qubo, and qubo with parts changed. Solvers "
+    "are named with their encoding, such as neal:one-hot; descent is always among them.",
 )
 @click.option(
     "--tables",
@@ -122,7 +123,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--plot",
     type=_FILE,
-    help="Draw the regret curves of the tables, or the comparison of a formulation (.png).",
+    help="Draw curves over trials (tables, functions, graph, noisy), or the comparison of a "
+    "formulation (.png).",
 )
 def bench(
     suite: str,

@@ -105,6 +105,8 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
             color=_COLOURS[colour],
             linestyle=_STYLES[turn % len(_STYLES)],
             linewidth=1.8,
+            marker="o" if group.trials else "",  # where a run was judged
+            markersize=4,
             label=f"{method}  {metric.show(curve[-1])}",
         )
         if has_band:

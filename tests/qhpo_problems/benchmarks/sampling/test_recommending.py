@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
-from qhpo_problems.benchmarks import Results
+from qhpo_problems.benchmarks import Results, run_suite
 from qhpo_problems.benchmarks.report import to_markdown
 from qhpo_problems.benchmarks.sampling.methods import Told
 from qhpo_problems.benchmarks.sampling.noisy import SUITE
@@ -175,3 +176,15 @@ def test_noisy_tables_stand_beside_the_tables() -> None:
         TABLES.reporting,
     )
     assert set(noisy.methods) == set(TABLES.methods)
+
+
+def test_finished_runs_are_not_made_again(tmp_path: Path, made: list[tuple[str, str, int]]) -> None:
+    assert TABLES.with_noise is not None
+    options: dict[str, Any] = {"seeds": [0, 1], "trials": 27, "cache": tmp_path}
+    records = run_suite(TABLES.with_noise, ["random"], ["car"], **options)
+    assert made == [("random", "car", 0), ("random", "car", 1)]
+    assert [[row["trials"] for row in record.rows] for record in records] == [[25, 27]] * 2
+    assert run_suite(TABLES.with_noise, ["random"], ["car"], **options) == records
+    # The table without noise has runs of its own.
+    run_suite(TABLES, ["random"], ["car"], **options)
+    assert len(made) == 4

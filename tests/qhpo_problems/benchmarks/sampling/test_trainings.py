@@ -31,7 +31,7 @@ def test_every_training_trains(name: str) -> None:
     assert SUITE.tables[name] == training.description
 
 
-@pytest.mark.parametrize("name", ["knn-digits", "tree-wine", "svm-diabetes"])
+@pytest.mark.parametrize("name", ["knn-digits", "ada-wine", "svm-diabetes"])
 def test_noise_differs_between_calls_and_not_between_repeats_of_a_seed(name: str) -> None:
     training = load_training(name)
     configuration = _configuration(training)
@@ -46,7 +46,7 @@ def test_noise_differs_between_calls_and_not_between_repeats_of_a_seed(name: str
 
 
 def test_a_value_is_the_mean_of_trainings_that_are_the_same_in_every_process() -> None:
-    training, again = load_training("lasso-diabetes"), Training("lasso-diabetes")
+    training, again = load_training("svm-diabetes"), Training("svm-diabetes")
     configuration = _configuration(training)
     value = training.value(configuration)
     assert value == again.value(configuration)
