@@ -12,6 +12,7 @@ Several processes may work on one study, and any of them may be stopped or kille
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import threading
@@ -52,6 +53,10 @@ _POLL_SECONDS = 0.5
 
 _ERROR_LENGTH = 400
 """Characters of an error that are kept: it is read on one line."""
+
+_ATTRIBUTE_LENGTH = 2046
+"""Characters of an attribute, written as JSON, that databases of older schemas hold: there every
+character that is not ASCII is six or twelve."""
 
 _RECENT = 20
 """Trials that the time left is estimated from: later ones may take longer than the first."""
@@ -373,7 +378,10 @@ def _described(error: Exception) -> str:
     """One line: the error and the place in the code that raised it."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    if frame.filename == __file__:  # a value that is none, found by `_checked`
-        return text[:_ERROR_LENGTH]
     place = f" ({Path(frame.filename).name}:{frame.lineno})"
-    return text[: _ERROR_LENGTH - len(place)] + place
+    if frame.filename == __file__:  # a value that is none, found by `_checked`
+        place = ""
+    text = text[: _ERROR_LENGTH - len(place)]
+    while len(json.dumps(text + place)) > _ATTRIBUTE_LENGTH:
+        text = text[:-1]
+    return text + place

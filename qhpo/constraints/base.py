@@ -14,6 +14,8 @@ Relation
     A predicate of a few named parameters, a truth table once they have levels.
 Predicate
     A predicate of whole configurations: a black box.
+Asked
+    A user's function together with the constraint that it belongs to.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from qhpo.forms.rules import Rules
 from qhpo.space import Space, can_take
 
 __all__ = [
+    "Asked",
     "Constraint",
     "LinearRow",
     "Predicate",
@@ -136,6 +139,37 @@ class Predicate:
 
 
 Statement = Sum | Relation | Predicate
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A user's function that says what is allowed; where it fails, the error names its constraint.
+
+    Attributes:
+        constraint: The constraint that it belongs to.
+        function: The function.
+        advice: What its arguments are, for the error.
+    """
+
+    constraint: Constraint
+    function: Callable[..., object]
+    advice: str
+
+    def __call__(self, *arguments: Any) -> bool:
+        """Whether the function accepts the arguments.
+
+        Raises:
+            QhpoError: If it raises an error, or its answer is neither true nor false.
+        """
+        try:
+            return bool(self.function(*arguments))
+        except Exception as error:
+            shown = ", ".join(map(repr, arguments))
+            raise QhpoError(
+                f"the function of a constraint must say of all values whether they are allowed; "
+                f"that of {self.constraint} raised {type(error).__name__}: {error} for ({shown}); "
+                f"{self.advice}"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
-from qhpo.constraints.base import Constraint, Predicate, Relation, Statement, Sum
+from qhpo.constraints.base import Asked, Constraint, Predicate, Relation, Statement, Sum
 from qhpo.errors import QhpoError
 from qhpo.space import is_same
 
@@ -26,6 +26,8 @@ __all__ = [
     "requires",
     "written",
 ]
+
+_ABSENT = "it gets one mapping of names to values, from which inactive parameters are absent"
 
 Alternatives = tuple[tuple[str, tuple[Any, ...]], ...]
 """Parameter names with the values that count for each."""
@@ -192,7 +194,13 @@ class RelationConstraint(Constraint):
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        return (Relation(self.between, self.accepts),)
+        return (Relation(self.between, self._asked),)
+
+    @cached_property
+    def _asked(self) -> Asked:
+        # One object: its answers are remembered by its identity.
+        advice = f"it gets the values of {', '.join(self.between)}, in that order"
+        return Asked(self, self.accepts, advice)
 
 
 def relation(names: Iterable[str], accepts: Callable[..., object]) -> RelationConstraint:
@@ -229,7 +237,7 @@ class BlackBoxPredicate(Constraint):
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        return (Predicate(self.accepts),)
+        return (Predicate(Asked(self, self.accepts, _ABSENT)),)
 
 
 def predicate(accepts: Callable[[Mapping[str, Any]], object]) -> BlackBoxPredicate:

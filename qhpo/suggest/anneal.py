@@ -65,7 +65,7 @@ def annealed(
         found.append(levels)
     sampled = np.concatenate(found)
     # What stays at the centre keeps its value, which may lie between levels.
-    places = np.where(sampled == centre, region.centre, sampled)
+    places = np.where(sampled == centre, imputed, sampled)
     active: IntArray = np.where(moves.activity.apply(sampled) < 0, -1, places)
     return active
 

@@ -13,10 +13,12 @@ __all__ = ["polish"]
 FloatArray = NDArray[np.float64]
 
 _ROUNDS = 3
-"""Each has a window a quarter as wide: after three a window is a tenth of a level."""
+"""The window of each is a quarter as wide as that before. The last one reaches an eighth of a level
+to either side, and its points lie a fiftieth of a level apart."""
 
 _POINTS = 12
-"""Points of a window, which the next one is narrower than the distance of two of."""
+"""Points of a window, one in every twelfth of it: three of them lie in the next window, so that it
+holds the top near the best point."""
 
 _SLIDES = 6
 """Points of a window along an equality, each of which is scored on its own."""
@@ -31,8 +33,8 @@ def polish(
 ) -> tuple[FloatArray, float]:
     """A configuration of higher score that differs only in numbers between levels.
 
-    Each axis that has values between its levels is searched in turn, in a window that starts two
-    levels wide and shrinks from round to round.
+    Each axis that has values between its levels is searched in turn, in a window that reaches two
+    levels to either side at first and shrinks from round to round.
 
     Args:
         acquisition: What to maximize.
@@ -51,11 +53,11 @@ def polish(
     best = float(acquisition.score(current[None, :])[0])
     for step in range(_ROUNDS):
         for i in axes:
-            window = 2.0 / space.n_levels[i] / 4.0**step
+            window = 4.0 / space.n_levels[i] / 4.0**step
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
             # What a linear constraint cuts off leaves its end, where the best often lies.
             low, high = feasible.projection.range_of(i, current)
-            points = np.clip(current[i] + 2.0 * offsets, low, high)
+            points = np.clip(current[i] + offsets, low, high)
             points = np.unique(space.axes[i].snap(np.append(points, current[i])))
             points = _allowed(feasible, current, i, points)
             scores = acquisition.score_axis(current, i, points)

@@ -30,6 +30,13 @@ def along_axis(x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
     return changed
 
 
+def random_tables(space: Space, rng: np.random.Generator) -> DenseDQM:
+    """Energies over the levels."""
+    n = int(space.starts[-1])
+    linear, quadratic = rng.standard_normal(n), rng.standard_normal((n, n))
+    return DenseDQM.from_upper(space.starts, linear, quadratic, 0.0)
+
+
 class KnownScore:
     """An acquisition.
 

@@ -45,6 +45,9 @@ KINDS = (
     "predicate",
 )
 
+PENALIZED = ("forbid", "requires", "cardinality", "all_different", "linear")
+"""Those with exact penalties. A relation has none where axes may be inactive: it rules on none."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -322,3 +325,14 @@ class Problem(NamedTuple):
             pairs = tables.quadratic[np.ix_(chosen, chosen)].sum() / 2.0
             found.append(float(tables.linear[chosen].sum() + pairs + tables.offset))
         return np.array(found)
+
+
+@st.composite
+def small_problems(draw: Any, kinds: tuple[str, ...] = KINDS) -> Problem:
+    """Few enough configurations to solve exactly, also with auxiliary variables."""
+    distributions = draw(search_spaces(EXACT_STEPS, most=3, axes=(2, 3)))
+    conditions = draw(st.just(()) | conditions_over(distributions, most=1))
+    if not conditions and kinds == PENALIZED:
+        kinds = (*kinds, "relation")
+    rules = draw(st.just([]) | rule_sets(distributions, kinds, most=2))
+    return Problem(Space(distributions), rules, conditions)

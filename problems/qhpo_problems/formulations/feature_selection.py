@@ -143,7 +143,7 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
 
     Relevance is scikit-learn's nearest-neighbour estimate; pairs of features are estimated by
     histograms of 5 bins. Of more than 1,000 features, the 1,000 of largest relevance (or 4 k, if
-    that is more) are chosen from.
+    that is more) are chosen from. Constant features are selected only where others do not suffice.
 
     Args:
         n_features_to_select: k; None for half of the features.
@@ -205,8 +205,11 @@ class AnnealingFeatureSelector(SelectorMixin, BaseEstimator):  # type: ignore[mi
         self.relevance_ = estimate(
             features, target, n_neighbors=min(_NEIGHBORS, n_examples - 1), random_state=random
         )
-        most = max(_MAX_FEATURES, 4 * k)
-        kept = np.sort(np.argsort(-self.relevance_, kind="stable")[:most])
+        # A constant tells nothing, but it is not redundant either, and would be chosen for that.
+        is_constant = (features == features[:1]).all(axis=0)
+        order = np.lexsort((-self.relevance_, is_constant))
+        n_varying = int(n - is_constant.sum())
+        kept = np.sort(order[: max(min(max(_MAX_FEATURES, 4 * k), n_varying), k)])
         classes = discretize(target[:, None], _BINS)[:, 0] if is_continuous else target
         pairs = pair_costs(self.method, features[:, kept], classes)
         formulation = FeatureSelection(self.relevance_[kept], pairs, k, self.alpha)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from pathlib import Path
@@ -9,9 +10,11 @@ import optuna
 import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
+from rich.console import Console
 
 from qhpo.cli import main, storage
-from qhpo.cli.studies import Status, status
+from qhpo.cli.search import Search, SearchProgress
+from qhpo.cli.studies import Choices, Status, status
 from qhpo.wrappers import CPU_SECONDS, WALL_SECONDS
 
 URL = "sqlite:///qhpo.db"
@@ -292,6 +295,16 @@ def test_an_interrupted_trial_is_done_again(tiny: Path, capsys: pytest.CaptureFi
     ]
 
 
+def test_an_interrupted_configuration_is_done_again(tiny: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert run("stopping", "--trials", 6, sampler="qubo") == 130
+    assert run("stopping", "--trials", 6, sampler="qubo") == 0
+    trials = load("stopping").trials
+    assert status(trials[3]) is Status.INTERRUPTED
+    assert trials[4].params == trials[3].params
+    assert len({trial.params["x"] for trial in trials}) == 6
+
+
 def test_ctrl_c_between_trials_leaves_none_running(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,3 +440,19 @@ def test_a_result_that_comes_too_late_is_dropped(
         Status.COMPLETE,
         Status.COMPLETE,
     ]
+
+
+@pytest.mark.parametrize("text", ["e" * 5000, "ошибка" * 500, "🎛" * 500, '"\\' * 500])
+def test_an_error_fits_into_an_old_database(text: str) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        raise RuntimeError(text)
+
+    study = optuna.create_study()
+    search = Search(study, objective, Choices("random", "neal", 0), 1)
+    with SearchProgress(Console(quiet=True), "study", 1) as progress:
+        search.run(progress)
+    (error,) = search.failures.values()
+    assert study.trials[0].user_attrs["qhpo:error"] == error
+    assert len(json.dumps(error)) <= 2046
+    assert error.startswith(f"RuntimeError: {text[:100]}")
+    assert "(test_run.py:" in error

@@ -6,6 +6,7 @@ import dataclasses
 import operator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from qhpo import QUBOSampler
 from qhpo import constraints as c
 from qhpo.errors import QhpoError
 from qhpo.space import Space
@@ -273,3 +275,37 @@ MISTAKES: dict[str, tuple[Any, str]] = {
 def test_mistakes(mistake: Any, message: str) -> None:
     with pytest.raises(QhpoError, match=message):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("rule", "params", "parts"),
+    [
+        (c.predicate(lambda p: p["nope"] > 1), {"x": 1}, ("predicate", "KeyError", "{'x': 1}")),
+        (c.predicate(lambda p: p["x"] > "a"), {"x": 1}, ("predicate", "TypeError", "{'x': 1}")),
+        (c.predicate(lambda: True), {"x": 1}, ("predicate", "TypeError")),
+        (c.relation("x", lambda x: 1 / x), {"x": 0}, ("relation(('x',)", "ZeroDivision", "(0)")),
+        (
+            c.relation(("x", "k"), lambda a: a),
+            {"x": 2, "k": "b"},
+            ("TypeError", "(2, 'b')", "x, k"),
+        ),
+        (c.predicate(lambda p: np.ones(2)), {"x": 1}, ("predicate", "ValueError", "{'x': 1}")),
+    ],
+    ids=str,
+)
+def test_a_function_that_fails_is_named_with_its_arguments(
+    rule: c.Constraint, params: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(QhpoError) as error:
+        rule.satisfied(params)
+    assert [part for part in parts if part not in str(error.value)] == []
+    assert error.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "rule", [c.relation(("x", "k"), lambda a: a), c.predicate(lambda p: p["nope"])], ids=str
+)
+def test_a_function_that_fails_is_named_when_the_sampler_is_made(rule: c.Constraint) -> None:
+    space: dict[str, BaseDistribution] = {n: IntDistribution(0, 9) for n in "xk"}
+    with pytest.raises(QhpoError, match=r"raised (TypeError|KeyError)"):
+        QUBOSampler(space, constraints=[rule])

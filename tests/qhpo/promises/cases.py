@@ -94,8 +94,8 @@ def is_odd_sum(a: int, b: int, c: int) -> bool:
     return (a + b + c) % 2 == 1
 
 
-def has_few_sevens(params: Params) -> bool:
-    return sum(value == 7 for value in params.values()) <= 1
+def has_one_seven(params: Params) -> bool:
+    return sum(value == 7 for value in params.values()) == 1
 
 
 WIDTHS: Space = {f"w{i}": IntDistribution(1, 8) for i in (1, 2, 3)}
@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Space, list[Constraint], Truth]] = {
         [c.relation(("s0", "s1"), _is_ring), c.relation(("s2",), _is_ragged)],
         lambda p: _is_ring(p["s0"], p["s1"]) and _is_ragged(p["s2"]),
     ),
-    "predicate": (WIDTHS, [c.predicate(has_few_sevens)], has_few_sevens),
+    "predicate": (WIDTHS, [c.predicate(has_one_seven)], has_one_seven),
     "exactly": (
         {name: CategoricalDistribution([False, True]) for name in "abcdefg"},
         [c.exactly(3, dict.fromkeys("abcdefg", True))],
@@ -292,6 +292,16 @@ RESUMABLE_RULES = [
     c.relation(("width_0", "width_1", "n"), lambda first, second, n: n < 3 or first == second),
     c.linear({"n": 1.0, "rate": 2.0}, "<=", 3.5),
 ]
+
+
+def keeps_resumable_rules(params: Params) -> bool:
+    """The same in plain Python; a rule about an inactive parameter says nothing."""
+    first, second = params["width_0"], params.get("width_1")
+    return (
+        not (first == "s" and second == "l")
+        and (params["n"] < 3 or first == second)
+        and params["n"] + 2.0 * params["rate"] <= 3.5
+    )
 
 
 def resumable_sampler(kind: str) -> QUBOSampler:

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from tests.qhpo.promises.cases import (
     CASES,
     KINDS,
+    keeps_resumable_rules,
     keys,
     make_study,
     objective_of,
@@ -83,6 +84,8 @@ class TestTheSameAgain:
             )
             study.optimize(resumable, n_trials=n_trials)
         assert keys(study) == keys(whole)
+        if kind == "constrained":
+            assert all(keeps_resumable_rules(trial.params) for trial in study.trials)
 
     def test_in_another_process_with_another_hash_seed(self, tmp_path: Path) -> None:
         expected, urls = {}, {}
@@ -96,7 +99,9 @@ class TestTheSameAgain:
                 copy.add_trial(trial)
         # This process has a hash seed that was drawn.
         output = _output(_python(ASK, json.dumps(urls), hash_seed="1"))
-        assert json.loads(output) == expected
+        found = json.loads(output)
+        assert found == expected
+        assert all(map(keeps_resumable_rules, found["constrained"]))
 
     def test_a_pickled_sampler_keeps_its_constraints(self) -> None:
         space, rules, truth = CASES["mixed"]

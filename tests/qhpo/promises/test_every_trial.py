@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
+from qhpo.study import spent
 from tests.qhpo.promises.cases import (
     CASES,
     LIGHT,
@@ -57,15 +58,18 @@ class TestEveryTrialKeepsTheConstraints:
             assert len(set(keys(study))) == 12
 
     @pytest.mark.parametrize(
-        "solver", ["exact", SimulatedAnnealingSampler()], ids=["exact", "dimod sampler"]
+        ("solver", "called"),
+        [("exact", "exact"), (SimulatedAnnealingSampler(), "SimulatedAnnealingSampler")],
+        ids=["exact", "dimod sampler"],
     )
     @pytest.mark.parametrize("name", ["all different", "exactly", "relation of two"])
-    def test_with_other_solvers(self, name: str, solver: Any) -> None:
+    def test_with_other_solvers(self, name: str, solver: Any, called: str) -> None:
         space, rules, truth = CASES[name]
         study = make_study(space, rules, solver=solver, n_startup_trials=3)
-        study.optimize(objective_of(space), n_trials=15)
+        study.optimize(objective_of(space), n_trials=12)
         assert [t.params for t in study.trials if not truth(t.params)] == []
-        assert len(set(keys(study))) == 15
+        assert len(set(keys(study))) == 12
+        assert spent(study.trials).keys() == {called}
 
     def test_maximizing_is_minimizing_the_negative(self) -> None:
         space, rules, _ = CASES["mixed"]

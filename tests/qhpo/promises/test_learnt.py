@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import TrialState
 
 from qhpo import QUBOSampler
 from qhpo import constraints as c
@@ -22,7 +22,6 @@ from tests.qhpo.promises.cases import (
     Space,
     ask_all,
     ask_layers,
-    keys,
     make_study,
     messages,
     score,
@@ -70,25 +69,30 @@ class TestConditionsThatAreLearnt:
         study = make_study(declared if space else None, n_startup_trials=5)
 
         def objective(trial: optuna.Trial) -> float:
-            params = {name: trial.suggest_int(name, 0, 9) for name in "ab"}
+            params: dict[str, float] = {n: trial.suggest_int(n, 0, 9) for n in "ab"}
             if (params["a"] + params["b"]) % 2:
                 params["odd"] = trial.suggest_float("odd", 0.0, 1.0)
                 if trial.number > 12:
                     assert "odd" not in trial.relative_params
+                if trial.number > 18:
+                    late.append(params["odd"])
             if trial.number > 14:
                 # The space grows, the news does not come again.
                 trial.suggest_int("late", 0, 3)
-            return score(params)
+            return abs(params["odd"] - 0.3) if "odd" in params else 0.2
 
+        for number in np.random.default_rng(0).permutation(100)[:40].tolist():
+            study.enqueue_trial({"a": number // 10, "b": number % 10})
+        late: list[float] = []
         with caplog.at_level(logging.INFO, logger="qhpo"):
-            study.optimize(objective, n_trials=22)
+            study.optimize(objective, n_trials=40)
         about = [message for message in messages(caplog) if "'odd'" in message]
         assert len(about) == 1
         assert "on its own" in about[0]
         assert len(messages(caplog)) == 1 + any("'late'" in m for m in messages(caplog))
-        odd = {t.params["odd"] for t in study.trials if "odd" in t.params}
-        assert len(odd) > 5
-        assert len(set(keys(study))) == 22
+        # Its own model has found where it is best; the mean distance at random is 0.29.
+        assert len(late) > 6
+        assert sum(abs(odd - 0.3) for odd in late) < 0.18 * len(late)
 
     def test_a_small_space_beside_it_is_not_exhausted(
         self, caplog: pytest.LogCaptureFixture
@@ -107,7 +111,6 @@ class TestConditionsThatAreLearnt:
         found = [t.params for t in study.trials]
         assert all("tuned" in params for params in found[-15:])
         assert study.best_value < 0.1
-        assert len(set(keys(study)[4:])) == 26
 
     def test_parameters_that_were_never_seen_come_from_their_own_range(self) -> None:
         study = make_study(None, n_startup_trials=3)
@@ -115,10 +118,10 @@ class TestConditionsThatAreLearnt:
         def objective(trial: optuna.Trial) -> float:
             number = trial.suggest_int(f"x{trial.number}", 10 * trial.number, 10 * trial.number + 9)
             assert type(number) is int
+            assert 10 * trial.number <= number <= 10 * trial.number + 9
             return float(number)
 
         study.optimize(objective, n_trials=8)
-        assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 8
 
     def test_alternating_studies_of_one_storage_are_told_apart(self) -> None:
         # Both have as many trials, but other parameters are active.

@@ -28,6 +28,7 @@ from tests.qhpo.promises.cases import (
     is_narrowing,
     keys,
     make_study,
+    messages,
     narrows,
     objective_of,
     score,
@@ -77,6 +78,7 @@ class TestFixedInAdvance:
         study.enqueue_trial(params)
         study.optimize(objective_of(self.SPACE), n_trials=6)
         assert study.trials[0].params == params
+        assert all(narrows(t.params) for t in study.trials)
         assert len(set(keys(study))) == 6
 
     @pytest.mark.parametrize("n_before", [0, 6])
@@ -116,13 +118,23 @@ class TestFixedInAdvance:
         assert study.trials[-1].state == TrialState.FAIL
 
     def test_a_fixed_child_that_is_inactive_does_no_harm(self) -> None:
-        study = make_study(LAYERS, conditions=LAYER_CONDITIONS, n_startup_trials=2)
-        study.optimize(lambda t: score(ask_layers(t)), n_trials=3)
+        study = make_study(LAYERS, conditions=LAYER_CONDITIONS, n_startup_trials=1)
+
+        def objective(trial: optuna.Trial) -> float:
+            params = ask_layers(trial)
+            # What is fixed is not suggested where it is inactive, and switches nothing on.
+            assert trial.relative_params.keys() | {"n", "width_2"} >= params.keys()
+            assert ("width_1" in trial.relative_params) == (params["n"] > 1)
+            return score(params)
+
+        # One layer has three configurations, whatever is fixed of the third.
         study.enqueue_trial({"n": 1, "width_2": "l"})
+        study.enqueue_trial({"n": 1})
+        study.enqueue_trial({"n": 1, "width_2": "s"})
         study.enqueue_trial({"n": 3, "width_2": "l"})
-        study.optimize(lambda t: score(ask_layers(t)), n_trials=2)
-        assert "width_2" not in study.trials[3].params
-        assert study.trials[4].params["width_2"] == "l"
+        study.optimize(objective, n_trials=4)
+        assert len({key for key in keys(study) if ("n", 1) in key}) == 3
+        assert study.trials[3].params["width_2"] == "l"
 
 
 class TestTheObjectiveMustAskAsDeclared:
@@ -142,14 +154,71 @@ class TestTheObjectiveMustAskAsDeclared:
         study = make_study(self.SPACE, self.RULES)
 
         def objective(trial: optuna.Trial) -> float:
-            # A value that lies in it is as good as any.
             w1 = trial.suggest_int("w1", 1, 2)
             return w1 + trial.suggest_int("w2", 1, 8) + trial.suggest_int("w3", 1, 8)
 
         with pytest.raises(QhpoError, match=r"'w1'.*high=2.*declared.*high=8"):
             study.optimize(objective, n_trials=30)
-        assert study.trials[-1].state == TrialState.FAIL
-        assert all(narrows(t.params) for t in study.trials[:-1])
+        assert len(study.trials) == 1
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"w1": IntDistribution(1, 16)},
+            {"w2": IntDistribution(1, 8, log=True)},
+            {"w2": IntDistribution(2, 8, step=2)},
+            {"w3": IntDistribution(4, 4)},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("is_pruned", [False, True])
+    def test_at_the_first_trial_also_where_its_value_is_in_both(
+        self, asked: Space, is_pruned: bool
+    ) -> None:
+        study = make_study(self.SPACE, [c.linear({"w1": 1, "w2": 1}, "<=", 16)])
+        # What is fixed for a trial is not asked of the sampler.
+        study.enqueue_trial({"w1": 4, "w2": 4, "w3": 4})
+
+        def objective(trial: optuna.Trial) -> float:
+            for name, distribution in {**self.SPACE, **asked}.items():
+                trial._suggest(name, distribution)
+            if is_pruned:
+                raise optuna.TrialPruned
+            return 0.0
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(QhpoError, match=f"got '{next(iter(asked))}' with .*; declared"):
+                study.optimize(objective, n_trials=1)
+
+    def test_without_constraints_a_part_of_a_range_may_be_asked_for(self) -> None:
+        study = make_study(self.SPACE)
+        study.optimize(lambda t: t.suggest_int("w1", 1, 2), n_trials=6)
+        assert {t.params["w1"] for t in study.trials} <= {1, 2}
+
+    @pytest.mark.parametrize("asked", [{}, {"lr": IntDistribution(0, 3)}], ids=str)
+    @pytest.mark.parametrize("rules", [[], RULES], ids=["free", "constrained"])
+    def test_for_nothing_that_is_declared(self, asked: Space, rules: list[Constraint]) -> None:
+        study = make_study(self.SPACE, rules)
+        with pytest.raises(QhpoError) as error:
+            study.optimize(lambda t: len(ask_all(t, asked)), n_trials=5)
+        assert len(study.trials) == 1
+        assert all(name in str(error.value) for name in asked)
+        assert "w1" in str(error.value) or asked
+
+    def test_for_less_than_is_declared_is_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        study = make_study({**self.SPACE, "lr": IntDistribution(0, 3)})
+        objective = objective_of(self.SPACE)
+        study.optimize(lambda t: objective(t) + t.suggest_int("rate", 0, 3), n_trials=7)
+        (message,) = messages(caplog)
+        assert "4 trials" in message
+        assert "'lr'" in message
+
+    def test_one_trial_may_end_before_it_asks(self) -> None:
+        study = make_study(self.SPACE)
+        objective = objective_of(self.SPACE)
+        study.optimize(lambda t: 9.0 if t.number == 2 else objective(t), n_trials=4)
+        assert len(study.trials) == 4
 
     def test_for_a_single_value_which_no_sampler_is_asked_for(self) -> None:
         study = make_study({**self.SPACE, "one": IntDistribution(3, 3)}, self.RULES)
@@ -157,18 +226,17 @@ class TestTheObjectiveMustAskAsDeclared:
         def objective(trial: optuna.Trial) -> float:
             return score(ask_all(trial, self.SPACE)) + trial.suggest_int("one", 3, 3)
 
-        study.optimize(objective, n_trials=3)
-        assert all(t.params["one"] == 3 for t in study.trials)
+        study.optimize(objective, n_trials=6)
+        assert all(narrows(t.params) for t in study.trials)
+        assert len(set(keys(study))) == 6
 
     def test_otherwise_the_trial_is_named_that_broke_a_constraint(self) -> None:
-        study = make_study(self.SPACE, self.RULES, n_startup_trials=0)
-
-        def objective(trial: optuna.Trial) -> float:
-            # Nothing asks the sampler about a single value.
-            return trial.suggest_int("w1", 1, 1) + trial.suggest_int("w2", 1, 8)
-
-        with pytest.raises(QhpoError, match=r"trial \d+ breaks relation\(\('w1', 'w2'\)"):
-            study.optimize(objective, n_trials=20)
+        space, rules, _ = CASES["exactly"]
+        study = make_study(space, rules)
+        # Of what must be there some is not asked for.
+        some = {name: space[name] for name in list(space)[:1]}
+        with pytest.raises(QhpoError, match=r"trial \d+ breaks exactly"):
+            study.optimize(objective_of(some), n_trials=20)
 
     def test_pruned_trials_need_not_have_asked_for_everything(self) -> None:
         space, rules, truth = CASES["exactly"]

@@ -47,12 +47,6 @@ def rugged(space: Space, seed: int) -> Score:
     return score
 
 
-def random_tables(space: Space, rng: np.random.Generator) -> DenseDQM:
-    n = int(space.starts[-1])
-    linear, quadratic = rng.standard_normal(n), rng.standard_normal((n, n))
-    return DenseDQM.from_upper(space.starts, linear, quadratic, 0.0)
-
-
 def random_configurations(problem: Problem, n: int, rng: np.random.Generator) -> FloatArray:
     """Configurations that the conditions allow, shape (n, d); constraints they may break."""
     axes = problem.space.axes

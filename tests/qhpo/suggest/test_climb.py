@@ -18,6 +18,7 @@ from qhpo.feasible import FeasibleSet
 from qhpo.space import Space, declared_conditions
 from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.search import Search
+from tests.qhpo.known import random_tables
 from tests.qhpo.strategies import Problem
 from tests.qhpo.suggest.searches import (
     Where,
@@ -25,7 +26,6 @@ from tests.qhpo.suggest.searches import (
     make_search,
     problems,
     random_configurations,
-    random_tables,
     rugged,
 )
 

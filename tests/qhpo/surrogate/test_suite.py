@@ -15,12 +15,14 @@ from optuna.distributions import CategoricalDistribution
 from qhpo.space import Space
 from qhpo.surrogate.base import Moments, Surrogate, SurrogateFitter
 from qhpo.surrogate.ensemble import EnsembleFitter
+from qhpo.surrogate.horseshoe import HorseshoeFitter
 from tests.qhpo.known import along_axis, every_change
 
 FloatArray = NDArray[np.float64]
 
 FITTERS: dict[str, Callable[[], SurrogateFitter]] = {
     "anova-gp": EnsembleFitter,
+    "horseshoe": HorseshoeFitter,
 }
 """What makes each of the surrogates."""
 

@@ -103,6 +103,23 @@ def test_a_copy_is_selected_once(method: str) -> None:
     np.testing.assert_array_equal(different.get_support(indices=True)[1:], [2])
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n_columns", [5, 1100])
+def test_a_constant_is_selected_only_where_others_do_not_suffice(
+    method: str, n_columns: int
+) -> None:
+    rng = np.random.default_rng(0)
+    X = np.zeros((60, n_columns))
+    X[:, [1, 3, 4]] = rng.normal(size=(60, 1)) + 0.1 * rng.normal(size=(60, 3))
+    X[:, 2] = 7.0
+    y = rng.integers(2, size=60)
+    for k in (1, 2, 3, 4):
+        chosen = AnnealingFeatureSelector(k, method=method, random_state=0).fit(X, y)
+        found = chosen.get_support(indices=True).tolist()
+        assert len(found) == k
+        assert len({1, 3, 4}.intersection(found)) == min(k, 3)
+
+
 def test_the_conditional_form_sees_what_two_tell_only_together() -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(2, size=(400, 6)).astype(float)
