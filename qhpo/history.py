@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ class History:
         avoid: Configurations that must not be suggested, those of all finished and other running
             trials, shape (t, d).
         is_scalarized: Whether a value weighs several objectives.
+        begun: Configurations that are to be suggested first: a trial with them was cut off.
     """
 
     coordinates: FloatArray
@@ -32,3 +34,4 @@ class History:
     pending: FloatArray
     avoid: FloatArray
     is_scalarized: bool = False
+    begun: Sequence[FloatArray] = ()

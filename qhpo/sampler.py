@@ -13,7 +13,7 @@ from typing import Any
 import dimod
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -22,7 +22,7 @@ from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.feasible import FeasibleSet
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
-from qhpo.space import Axis, Space
+from qhpo.space import Axis, Space, are_same_choices, is_rewritten
 from qhpo.study import (
     Declaration,
     HistoryReader,
@@ -30,13 +30,18 @@ from qhpo.study import (
     StudyIdentity,
     TrialReads,
     Trials,
+    begin,
+    ends_by_interrupt,
     fail,
     fixed_coordinates,
     fixed_params,
     metered,
+    note_failure,
     publish,
     published_params,
+    published_values,
     random_weights,
+    restore_fixed,
 )
 from qhpo.suggest import Settings, SuggestionPolicy, design_coordinate
 from qhpo.threads import single_threaded
@@ -59,9 +64,10 @@ class QUBOSampler(BaseSampler):
     first two orders are a quadratic model over one-hot levels, which a solver anneals for
     candidates; local search, off-grid polish and expected improvement under the whole model choose
     among them. Every suggestion keeps the constraints, and no finished or running trial is repeated
-    while the space holds another configuration. Which parameters exist under which values of
-    others is learnt from the finished trials, so that conditional spaces are one model. In a study
-    of several objectives every trial weighs them anew: together they spread over the Pareto front.
+    while the space holds another configuration; one that was cut off is done again first. Which
+    parameters exist under which values of others is learnt from the finished trials, so that
+    conditional spaces are one model. In a study of several objectives every trial weighs them anew:
+    together they spread over the Pareto front.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 
@@ -145,7 +151,7 @@ class QUBOSampler(BaseSampler):
         self._domain = StudyDomain(
             declared.search_space or {}, declared.constraints, declared.conditions
         )
-        self._told_exhausted: set[bool] = set()
+        self._told: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         # These remember trials of a storage, and functions by identifiers of this process.
@@ -162,6 +168,12 @@ class QUBOSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
+        # What JSON may have changed is not what the objective will ask with: see `_is_rewritten`.
+        space = self._space(study, trial)
+        return {name: dist for name, dist in space.items() if not is_rewritten(dist)}
+
+    def _space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters of more than one value that are declared, or that trials had."""
         space = self._declaration.search_space
         if space is None:
             with self._lock:
@@ -169,6 +181,8 @@ class QUBOSampler(BaseSampler):
         return {name: dist for name, dist in space.items() if not dist.single()}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        begin(study, trial)
+        restore_fixed(trial, self._declaration.search_space or {})
         # A trial that is fixed in advance asks for nothing: this is the only place to check it.
         fixed = fixed_params(study, trial, self)
         declared = self._declaration
@@ -193,17 +207,24 @@ class QUBOSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        if state == TrialState.COMPLETE:
-            self._declaration.check(trial.number, trial.params)
+        declared = self._declaration
+        if state == TrialState.FAIL and not ends_by_interrupt():
+            note_failure(study, trial)
+        elif state == TrialState.COMPLETE:
+            declared.check(trial.number, trial.params)
+            declared.check_asked(trial)
+            if not declared.is_asked(trial.params):
+                declared.check_any(trial, Trials(study).all)
         elif state == TrialState.PRUNED:
             # It may not have come to asking for everything that was suggested.
-            known = published_params(trial, self._declaration.search_space or {})
-            self._declaration.check(trial.number, known)
+            known = published_params(trial, declared.search_space or {})
+            declared.check(trial.number, known)
+            declared.check_asked(trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if not search_space:
+        if not search_space and not any(map(is_rewritten, self._space(study, trial).values())):
             return {}
         with self._suggesting(study, trial) as trials:
             params = self._joint_params(study, trial, trials)
@@ -216,6 +237,10 @@ class QUBOSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
+        if self._is_rewritten(study, trial, param_name, param_distribution):
+            chosen = published_values(trial, {param_name: param_distribution})
+            if chosen:
+                return chosen[param_name]
         axis = Axis.from_distribution(param_name, param_distribution)
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         if self._declaration.constraints:
@@ -227,6 +252,19 @@ class QUBOSampler(BaseSampler):
             return axis.value(float(axis.coordinates[0]))
         with self._suggesting(study, trial) as trials:
             return axis.value(self._alone(study, trial, trials, axis, rng))
+
+    def _is_rewritten(
+        self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
+    ) -> bool:
+        """Whether the study knows the parameter with choices as JSON has given them back.
+
+        Optuna would refuse these: lists and the tuples that they were are different to it. So the
+        joint suggestion has only been published, by index, and is read with the true choices here.
+        """
+        if not isinstance(distribution, CategoricalDistribution):
+            return False
+        known = self._space(study, trial).get(name)
+        return known is not None and is_rewritten(known) and are_same_choices(known, distribution)
 
     @contextmanager
     def _suggesting(self, study: Study, trial: FrozenTrial) -> Iterator[Trials]:
@@ -250,7 +288,7 @@ class QUBOSampler(BaseSampler):
         if len(history.values) < max(self._n_startup, 1):
             return axis.draw(rng)
         # What else differs between trials makes the same value worth another.
-        history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0])
+        history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0], begun=())
         free = np.full(1, np.nan)
         chosen = self._policy.suggest(FeasibleSet(space), history, free, trial.number, rng)
         return float(chosen.coordinates[0])
@@ -278,8 +316,13 @@ class QUBOSampler(BaseSampler):
                 # on its own, differs. Only those that have no such parameter are to be avoided.
                 history = replace(history, avoid=domain.avoid_alone(trials, trial))
                 chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
-            if not chosen.is_new and np.isnan(coordinates).all():
-                self._tell_exhausted(chosen.is_proof)
+            if not chosen.is_new:
+                # What has no value yet goes before what would only be repeated.
+                history = replace(history, avoid=domain.reader.done(trials))
+                is_proof = chosen.is_proof
+                chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
+                if not chosen.is_new and np.isnan(coordinates).all():
+                    self._tell_exhausted(is_proof)
             params = space.decode(chosen.coordinates)
             publish(
                 study,
@@ -295,6 +338,8 @@ class QUBOSampler(BaseSampler):
             if space.key(chosen.coordinates) not in avoid:
                 break
             trials = later
+        self._tell_unread(domain.reader.unread)
+        self._tell_never_asked(domain, trials)
         return params
 
     def _weights(self, study: Study, trial: FrozenTrial) -> FloatArray | None:
@@ -310,7 +355,7 @@ class QUBOSampler(BaseSampler):
         space = trials.search_space if declared.search_space is None else declared.search_space
         if self._study is None or not self._study.is_of(study):
             self._study = StudyIdentity(study)
-            self._told_exhausted.clear()
+            self._told.clear()
             self._domain = StudyDomain(space, declared.constraints, declared.conditions)
         elif space != self._domain.search_space:
             self._domain = self._domain.with_space(space)
@@ -318,23 +363,46 @@ class QUBOSampler(BaseSampler):
         return self._domain
 
     def _tell_exhausted(self, is_proof: bool) -> None:
-        """Logs, once each, that all has been tried, or that nothing else was found."""
-        if is_proof in self._told_exhausted:
-            return
-        self._told_exhausted.add(is_proof)
+        """Warns that all has been tried, or that nothing else was found."""
         keeping = " that keeps the constraints" if self._declaration.constraints else ""
-        if is_proof:
-            _logger.warning(
-                "every configuration of the search space%s has been tried; "
-                "from here on the best ones are suggested again",
-                keeping,
+        self._warn(
+            f"every configuration of the search space{keeping} has been tried; "
+            "from here on the best ones are suggested again"
+            if is_proof
+            else f"no configuration of the search space{keeping} was found that has not been "
+            "tried, within the budget of the search; one of the best is suggested again"
+        )
+
+    def _tell_unread(self, unread: Mapping[str, str]) -> None:
+        """Warns of parameters that keep trials from being learnt from."""
+        for name, reason in unread.items():
+            self._warn(
+                f"trials whose parameter {name!r} is not in the search space are left out: "
+                f"{reason}; declare what trials ask for",
+                name,
             )
-        else:
-            _logger.warning(
-                "no configuration of the search space%s was found that has not been tried, within "
-                "the budget of the search; one of the best is suggested again",
-                keeping,
-            )
+
+    def _tell_never_asked(self, domain: StudyDomain, trials: Trials) -> None:
+        """Warns of declared parameters that no trial of the first design has asked for."""
+        complete = [t for t in trials.finished if t.state == TrialState.COMPLETE]
+        if self._declaration.search_space is None or len(complete) < max(self._n_startup, 1):
+            return
+        # What trials have had is modelled jointly, unless nothing explains when they have it.
+        children = {condition.child for condition in self._declaration.conditions}
+        alone = set(domain.search_space).difference(domain.feasible.space.search_space, children)
+        for name in sorted(alone):
+            if not any(name in trial.params for trial in complete):
+                self._warn(
+                    f"none of {len(complete)} trials has asked for the declared parameter "
+                    f"{name!r}; if the objective never does, leave it out of search_space",
+                    f"never asked: {name}",
+                )
+
+    def _warn(self, text: str, subject: str = "") -> None:
+        """Logs a warning, once a study and subject."""
+        if (subject or text) not in self._told:
+            self._told.add(subject or text)
+            _logger.warning(text)
 
 
 def _check_whole(name: str, value: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qhpo.space.activity import Activity
+from qhpo.space.choices import are_same_choices, is_rewritten, restored
 from qhpo.space.conditions import Condition, Enabling, can_take, declared_conditions, is_same
 from qhpo.space.learning import learn_conditions
 from qhpo.space.occurring import OccurringValues
@@ -16,8 +17,11 @@ __all__ = [
     "Enabling",
     "OccurringValues",
     "Space",
+    "are_same_choices",
     "can_take",
     "declared_conditions",
+    "is_rewritten",
     "is_same",
     "learn_conditions",
+    "restored",
 ]

@@ -32,6 +32,7 @@ from optuna.distributions import (
 )
 
 from qhpo.errors import QhpoError
+from qhpo.space.choices import restored
 
 __all__ = ["MAX_LEVELS", "Axis", "Space"]
 
@@ -99,7 +100,7 @@ class Axis:
         return len(self.coordinates)
 
     def coordinate(self, value: Any) -> float:
-        """The coordinate of a parameter value.
+        """The coordinate of a parameter value; a choice may be as JSON has given it back.
 
         Raises:
             QhpoError: If the distribution does not contain the value.
@@ -107,7 +108,7 @@ class Axis:
         dist = self.distribution
         if not self.contains(value):
             raise QhpoError(f"the parameter {self.name!r} must be in {dist}; got {value!r}")
-        internal = float(dist.to_internal_repr(value))
+        internal = float(dist.to_internal_repr(restored(dist, value)))
         if isinstance(dist, CategoricalDistribution):
             return internal
         assert isinstance(dist, (FloatDistribution, IntDistribution))
@@ -141,7 +142,8 @@ class Axis:
     def contains(self, value: Any) -> bool:
         """Whether the distribution contains a parameter value."""
         try:
-            return bool(self.distribution._contains(self.distribution.to_internal_repr(value)))
+            internal = self.distribution.to_internal_repr(restored(self.distribution, value))
+            return bool(self.distribution._contains(internal))
         except (TypeError, ValueError):
             return False
 

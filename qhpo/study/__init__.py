@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from qhpo.study.claims import (
+    begin,
+    ends_by_interrupt,
+    fail,
+    fixed_params,
+    note_failure,
+    publish,
+    published_params,
+    published_values,
+    restore_fixed,
+)
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
 from qhpo.study.scalarization import random_weights
-from qhpo.study.trials import (
-    HistoryReader,
-    StudyIdentity,
-    TrialReads,
-    Trials,
-    fail,
-    fixed_params,
-    publish,
-    published_params,
-)
+from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
 
 __all__ = [
@@ -25,12 +27,17 @@ __all__ = [
     "StudyIdentity",
     "TrialReads",
     "Trials",
+    "begin",
+    "ends_by_interrupt",
     "fail",
     "fixed_coordinates",
     "fixed_params",
     "metered",
+    "note_failure",
     "publish",
     "published_params",
+    "published_values",
     "random_weights",
+    "restore_fixed",
     "spent",
 ]

@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
-from qhpo.space import Axis, Condition, Space, declared_conditions
+from qhpo.space import (
+    Axis,
+    Condition,
+    Space,
+    are_same_choices,
+    declared_conditions,
+    restored,
+)
 
 __all__ = ["Declaration"]
 
@@ -64,6 +72,11 @@ class Declaration:
         Raises:
             QhpoError: Naming the constraint.
         """
+        declared = self.search_space or {}
+        params = {
+            name: restored(declared[name], value) if name in declared else value
+            for name, value in params.items()
+        }
         for constraint in self.constraints:
             if not constraint.satisfied(params):
                 raise QhpoError(
@@ -71,6 +84,49 @@ class Declaration:
                     f"{params}; the objective must ask for each parameter with its declared "
                     "distribution, and conditions must say when it asks for which"
                 )
+
+    def check_asked(self, trial: FrozenTrial) -> None:
+        """Raises an error if a trial asked for a parameter otherwise than it is declared.
+
+        Without constraints nothing depends on it: the objective may ask for a part of a range.
+
+        Raises:
+            QhpoError: Naming the parameter and both distributions.
+        """
+        if self.constraints:
+            for name, distribution in trial.distributions.items():
+                self._check_same(name, distribution)
+
+    def _check_same(self, name: str, distribution: BaseDistribution) -> None:
+        declared = (self.search_space or {}).get(name)
+        if declared is None or not are_same_choices(declared, distribution):
+            raise QhpoError(
+                "with constraints, an objective must ask for the parameters of the search space "
+                f"with their declared distributions; got {name!r} with {distribution}; "
+                f"declared: {declared or 'nothing of that name'}"
+            )
+
+    def check_any(self, trial: FrozenTrial, trials: Iterable[FrozenTrial]) -> None:
+        """Raises an error if no trial of a study asked for any declared parameter.
+
+        Args:
+            trial: The one that has just ended.
+            trials: All of the study.
+
+        Raises:
+            QhpoError: Naming what was asked for instead.
+        """
+        if not any(self.is_asked(each.params) for each in trials):
+            raise QhpoError(
+                "an objective must ask for parameters of the declared search space, "
+                f"{', '.join(sorted(self.search_space or {}))}; trial {trial.number} asked for "
+                f"{', '.join(sorted(trial.params)) or 'nothing'}; declare what it asks for, or "
+                "leave search_space out"
+            )
+
+    def is_asked(self, params: Mapping[str, Any]) -> bool:
+        """Whether some declared parameter was asked for, where any is declared."""
+        return not self.search_space or not self.search_space.keys().isdisjoint(params)
 
     def value_beside(self, axis: Axis, known: Mapping[str, Any], rng: np.random.Generator) -> Any:
         """A value, drawn at random, for a parameter that was not expected to be asked for.
@@ -83,13 +139,7 @@ class Declaration:
         Raises:
             QhpoError: If it is not as declared, or no value keeps all constraints.
         """
-        declared = self.search_space or {}
-        if declared.get(axis.name) != axis.distribution:
-            raise QhpoError(
-                "with constraints, an objective must ask for the parameters of the search space "
-                f"with their declared distributions; got {axis.name!r} with {axis.distribution}; "
-                f"declared: {declared.get(axis.name, 'nothing of that name')}"
-            )
+        self._check_same(axis.name, axis.distribution)
         others = {name: value for name, value in known.items() if name != axis.name}
         for coordinate in rng.permutation(axis.coordinates).tolist():
             value = axis.value(coordinate)

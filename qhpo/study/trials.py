@@ -1,16 +1,16 @@
-"""The trials of a study: read once for all that a suggestion asks, as arrays, and claimed.
+"""The trials of a study: read once for all that a suggestion asks, and as arrays.
 
-Optuna's public API copies every trial at every read, and has no attributes of its own for what
-processes tell each other: what is used of its private API stands in this module.
+Optuna's public API copies every trial at every read: what is used of its private API for this
+stands in this module.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from statistics import median_low
 from typing import Any
@@ -19,14 +19,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
+from qhpo.study.claims import has_published, is_left, published_params
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -34,22 +35,12 @@ __all__ = [
     "StudyIdentity",
     "TrialReads",
     "Trials",
-    "fail",
-    "fixed_params",
     "note_for_user",
-    "publish",
-    "published_params",
     "reread",
 ]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-_PARAMS = "qhpo:params"
-"""System attributes of a trial, this and a number: its configuration in chunks."""
-
-_CHUNK = 2000
-"""RDB storages of older schemas hold at most 2,046 characters of an attribute's value."""
 
 
 class Trials:
@@ -64,6 +55,7 @@ class Trials:
     """
 
     def __init__(self, study: Study) -> None:
+        self._silent = _silent_trials(study)
         self.all = study._get_trials(deepcopy=False, use_cache=False)
         self.signs = [
             -1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions
@@ -80,6 +72,12 @@ class Trials:
                 trial.number,
             ),
         )
+
+    def is_cut_off(self, trial: FrozenTrial) -> bool:
+        """Whether a trial was begun, and neither its objective nor its user has ended it."""
+        if trial.state == TrialState.RUNNING:
+            return trial._trial_id in self._silent
+        return is_left(trial)
 
     @cached_property
     def search_space(self) -> dict[str, BaseDistribution]:
@@ -101,6 +99,14 @@ class Trials:
             for name in sorted(found)
             if name not in changing and not found[name].single()
         }
+
+
+def _silent_trials(study: Study) -> set[int]:
+    """Identifiers of running trials whose process gives no sign of life any more."""
+    storage = study._storage
+    if not isinstance(storage, BaseHeartbeat) or not is_heartbeat_enabled(storage):
+        return set()
+    return set(storage._get_stale_trial_ids(study._study_id))
 
 
 class StudyIdentity:
@@ -179,81 +185,20 @@ def reread(study: Study, trial: FrozenTrial) -> FrozenTrial:
     return study._storage.get_trial(trial._trial_id)
 
 
-def fail(study: Study, trial: FrozenTrial) -> None:
-    """Ends a trial that would stay "running" for ever."""
-    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-
-
-def publish(study: Study, trial: FrozenTrial, params: Mapping[str, float]) -> None:
-    """Tell other processes what a trial is going to use, before its objective asks for it.
-
-    Args:
-        study: The study.
-        trial: The running trial.
-        params: Optuna's internal representation of the parameters that the sampler chose, numbers
-            even where the choices are objects that cannot be written down.
-    """
-    text = json.dumps(params)
-    for start in range(0, len(text), _CHUNK):
-        key = f"{_PARAMS}:{start // _CHUNK}"
-        study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + _CHUNK])
-
-
-def published_params(
-    trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
-) -> dict[str, Any]:
-    """Parameters of a running trial: what it published, overridden by what it asked for.
-
-    Args:
-        trial: The running trial.
-        search_space: Distributions to read the published values by; others are left out.
-    """
-    chunks: Sequence[str] = [
-        trial.system_attrs[key]
-        for key in (f"{_PARAMS}:{i}" for i in range(len(trial.system_attrs)))
-        if key in trial.system_attrs
-    ]
-    try:
-        # A second publication may be shorter than the first: what follows it is left over.
-        internal = json.JSONDecoder().raw_decode("".join(chunks))[0]
-    except json.JSONDecodeError:
-        internal = {}  # nothing is published, or it is being written
-    published = {
-        name: search_space[name].to_external_repr(value)
-        for name, value in internal.items()
-        if name in search_space and search_space[name]._contains(value)
-    }
-    return {**published, **trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
-def _has_published(trial: FrozenTrial) -> bool:
-    """Whether a running trial has said what it is going to use."""
-    return f"{_PARAMS}:0" in trial.system_attrs
-
-
-def fixed_params(study: Study, trial: FrozenTrial, sampler: BaseSampler) -> dict[str, Any]:
-    """What is fixed for a trial in advance: enqueued, or by samplers around this one."""
-    fixed: dict[str, Any] = {}
-    around: Any = study.sampler
-    while around is not None and around is not sampler:
-        if isinstance(around, PartialFixedSampler):
-            fixed = {**around._fixed_params, **fixed}
-            around = around._base_sampler
-        else:
-            around = getattr(around, "sampler", None)
-    return {**fixed, **trial.system_attrs.get("fixed_params", {})}
-
-
 class HistoryReader:
     """A study's trials as arrays, remembering the coordinates of those that were seen finished.
 
     Args:
         space: The search space.
+
+    Attributes:
+        unread: Why trials were left out, by the name of the parameter that could not be read.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._finished: dict[int, FloatArray | None] = {}
+        self.unread: dict[str, str] = {}
 
     def history(
         self, trials: Trials, current: FrozenTrial, weights: FloatArray | None = None
@@ -262,7 +207,8 @@ class HistoryReader:
 
         A pruned trial counts with its last report, but never as better than the median completed
         trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
-        a report, teach nothing and are not repeated.
+        a report, teach nothing and are not repeated. What was begun and cut off is suggested again,
+        before anything else, if that has happened once: what cuts off trials may be its doing.
 
         Args:
             trials: The study's trials.
@@ -272,25 +218,25 @@ class HistoryReader:
         complete = _complete(trials, weights)
         # One of the values: the mean of two may not exist between infinite ones.
         median = median_low(complete.values()) if complete else -math.inf
-        coordinates, values, avoid = [], [], []
+        coordinates, values = [], []
         for trial in trials.finished:
             x = self._coordinates(trial)
             if x is None:
                 continue
-            avoid.append(x)
             value = complete.get(trial.number)
             if value is None:
                 value = _pruned_value(trial, trials.signs[0], median)
             if value is not None:
                 coordinates.append(x)
                 values.append(value)
-        pending = self._pending(trials, current)
+        avoid = self.avoid(trials, current)
         return History(
             self._stacked(coordinates),
             np.array(values, dtype=float),
-            self._stacked(pending),
-            self._stacked(avoid + pending),
+            self._stacked(self._pending(trials, current)),
+            avoid,
             is_scalarized=weights is not None,
+            begun=self._begun(trials, avoid),
         )
 
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
@@ -305,10 +251,51 @@ class HistoryReader:
         return self._stacked(found), np.array(complete, dtype=bool)
 
     def avoid(self, trials: Trials, current: FrozenTrial) -> FloatArray:
-        """Configurations of all finished and other running trials, shape (t, d)."""
-        found = [self._coordinates(trial) for trial in trials.all if trial.state.is_finished()]
-        known = [x for x in found if x is not None]
-        return self._stacked(known + self._pending(trials, current))
+        """Configurations of all finished and other running trials, shape (t, d).
+
+        Without those of which one trial was cut off, and no other has been made since.
+        """
+        ended: list[FloatArray] = []
+        cut_off: list[FloatArray] = []
+        for trial, x in self._known(trials):
+            (cut_off if trials.is_cut_off(trial) else ended).append(x)
+        counts = Counter(map(self._space.key, cut_off))
+        again = [x for x in cut_off if counts[self._space.key(x)] > 1]
+        return self._stacked(ended + again + self._pending(trials, current))
+
+    def done(self, trials: Trials) -> FloatArray:
+        """Configurations that are not worth another trial where nothing is left, shape (t, d).
+
+        Those of complete and pruned trials, and those that failed twice by themselves. What was
+        cut off, or runs in a process that may be dead, or failed once, is worth one.
+        """
+        known = list(self._known(trials))
+        failed = [x for t, x in known if t.state == TrialState.FAIL and not trials.is_cut_off(t)]
+        counts = Counter(map(self._space.key, failed))
+        wanted = (TrialState.COMPLETE, TrialState.PRUNED)
+        return self._stacked(
+            [x for t, x in known if t.state in wanted or counts[self._space.key(x)] > 1]
+        )
+
+    def _known(self, trials: Trials) -> Iterator[tuple[FrozenTrial, FloatArray]]:
+        """Trials that are over, with their configurations."""
+        for trial in trials.all:
+            if trial.state.is_finished() or trials.is_cut_off(trial):
+                x = self._coordinates(trial)
+                if x is not None:
+                    yield trial, x
+
+    def _begun(self, trials: Trials, avoid: FloatArray) -> tuple[FloatArray, ...]:
+        """Configurations of trials that were cut off, and that nobody has taken up since."""
+        cut_off = [x for trial, x in self._known(trials) if trials.is_cut_off(trial)]
+        if not cut_off:
+            return ()
+        taken = {self._space.key(x) for x in avoid}
+        for trial in trials.all:
+            if trial.state == TrialState.WAITING:
+                x = self._encode(published_params(trial, self._space.search_space))
+                taken.update(() if x is None else (self._space.key(x),))
+        return tuple(x for x in cut_off if self._space.key(x) not in taken)
 
     def _stacked(self, found: list[FloatArray]) -> FloatArray:
         return np.array(found, dtype=float).reshape(len(found), len(self._space))
@@ -316,17 +303,34 @@ class HistoryReader:
     def _pending(self, trials: Trials, current: FrozenTrial) -> list[FloatArray]:
         found = []
         for trial in trials.all:
-            if trial.state == TrialState.RUNNING and trial.number != current.number:
+            is_other = trial.state == TrialState.RUNNING and trial.number != current.number
+            if is_other and not trials.is_cut_off(trial):
                 x = self._encode(published_params(trial, self._space.search_space))
                 # What is missing before anything is published may still be asked for.
-                if x is not None and (_has_published(trial) or not np.isnan(x).any()):
+                if x is not None and (has_published(trial) or not np.isnan(x).any()):
                     found.append(x)
         return found
 
     def _coordinates(self, trial: FrozenTrial) -> FloatArray | None:
+        """Of a trial that is over."""
+        if trial.state == TrialState.RUNNING:
+            return self._encode(published_params(trial, self._space.search_space))
         if trial._trial_id not in self._finished:
-            self._finished[trial._trial_id] = self._encode(trial.params)
+            # Before it was cut off it may not have come to asking for all that it was to use.
+            is_whole = not is_left(trial)
+            space = self._space.search_space
+            params = trial.params if is_whole else published_params(trial, space)
+            self._finished[trial._trial_id] = self._encode(params)
+            if self._finished[trial._trial_id] is None:
+                self._note_unread(trial)
         return self._finished[trial._trial_id]
+
+    def _note_unread(self, trial: FrozenTrial) -> None:
+        for axis in self._space.axes:
+            if axis.name in trial.params and not axis.contains(trial.params[axis.name]):
+                value = trial.params[axis.name]
+                reason = f"trial {trial.number} has {value!r}, which is not in {axis.distribution}"
+                self.unread.setdefault(axis.name, reason)
 
     def _encode(self, params: Mapping[str, Any]) -> FloatArray | None:
         """Coordinates, or None for a configuration outside the space or without any of its axes."""

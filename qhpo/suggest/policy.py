@@ -1,4 +1,7 @@
-"""The next configuration: a design first, then the search, and never one that is to be avoided."""
+"""The next configuration: a design first, then the search, and never one that is to be avoided.
+
+What was begun and cut off comes before both.
+"""
 
 from __future__ import annotations
 
@@ -102,6 +105,9 @@ class SuggestionPolicy:
         rng: np.random.Generator,
     ) -> Iterator[FloatArray]:
         """Configurations in the order in which they are wanted."""
+        for begun in history.begun:
+            if ((begun == fixed) | np.isnan(fixed)).all() and feasible.is_whole(begun):
+                yield begun
         n_rows = max(self._n_startup, 1)
         if len(history.values) < n_rows:
             row = self._first_configuration(feasible.space, number, n_rows)

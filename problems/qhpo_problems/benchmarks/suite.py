@@ -13,12 +13,18 @@ from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean
 from qhpo_problems.benchmarks.store import Row
 
-__all__ = ["Inputs", "Metric", "Suite", "Task", "load_suite", "suite_names"]
+__all__ = ["PARTS", "Inputs", "Metric", "Suite", "Task", "load_suite", "suite_names"]
+
+PARTS = ("all", "choosing", "reporting")
+"""A change is chosen on one part of a suite's tables and reported on the other."""
 
 _SUITES: Mapping[str, str] = MappingProxyType(
     {
         "tables": "qhpo_problems.benchmarks.sampling.tables",
         "constrained": "qhpo_problems.benchmarks.sampling.constrained",
+        "functions": "qhpo_problems.benchmarks.sampling.functions",
+        "graph": "qhpo_problems.benchmarks.sampling.graph",
+        "noisy": "qhpo_problems.benchmarks.sampling.noisy",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
         "circuits": "qhpo_problems.benchmarks.solving.circuits",
         "discrete": "qhpo_problems.benchmarks.formulations.discrete",
@@ -74,6 +80,9 @@ class Metric:
         of_runs: Whether the number counts runs, and all of them are to be shown beside it.
         heading: Metrics with the same heading stand in one table, under it.
         is_share: Whether the numbers lie between 0 and 1, and so must the bars of a plot.
+        label: Of the axis of its curves; the name if empty.
+        floor: Curves have a logarithmic axis, and smaller numbers are drawn as this much; None
+            where they have a linear one.
     """
 
     name: str
@@ -86,6 +95,8 @@ class Metric:
     of_runs: bool = False
     heading: str = ""
     is_share: bool = False
+    label: str = ""
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,9 @@ class Suite:
         default: Names of the methods that are compared unless told otherwise; all if empty.
         always: Names of methods that stand in every comparison.
         aliases: What the user may type in place of names of methods -> these names.
+        families: What the user may type in place of names of tables -> these names.
+        reporting: The tables that results are reported on. The others are for choosing between
+            variants. Empty where the suite has no such parts.
         by: Kind of row, such as ``"family"`` -> the row that a table belongs to. For each kind a
             table shows the first metric at the last point.
         check: Called with every method whose runs are missing; raises what the method lacks, which
@@ -135,6 +149,7 @@ class Suite:
         warm_up: Called in every worker with the same methods, so that all code is imported before a
             clock runs; picklable.
         plot: What its picture is, if it has one: curves over trials, or dots with bars.
+        with_noise: The suite that has noisy answers on the same tables, if there is one.
     """
 
     name: str
@@ -153,10 +168,27 @@ class Suite:
     default: Sequence[str] = ()
     always: Sequence[str] = ()
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    families: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reporting: Collection[str] = ()
     by: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     check: Callable[[Any], object] | None = None
     warm_up: Callable[[Sequence[Any]], None] | None = None
     plot: Literal["curves", "dots"] | None = None
+    with_noise: Suite | None = None
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """The tables of one of `PARTS`.
+
+        Raises:
+            QhpoError: If there is no such part.
+        """
+        if name == "all":
+            return tuple(self.tables)
+        if name not in PARTS or not self.reporting:
+            known = ", ".join(PARTS if self.reporting else PARTS[:1])
+            raise QhpoError(f"a part of the suite {self.name} must be among {known}; got {name!r}")
+        is_reporting = name == "reporting"
+        return tuple(table for table in self.tables if (table in self.reporting) == is_reporting)
 
 
 def suite_names() -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from qhpo.errors import QhpoError
 from qhpo.solvers import Solver, find_solver, make_solver
-from qhpo_problems.formulations.exchange import descend, exchange, with_count
+from qhpo_problems.formulations.exchange import descend_by_bits, exchange, with_count
 from qhpo_problems.formulations.model import BinaryModel
 
 __all__ = ["BLOCK", "Formulation", "minimize", "solve"]
@@ -177,7 +177,7 @@ def _disputed(best: IntArray, others: list[IntArray], rng: np.random.Generator) 
 
 
 def _local_minimum(model: BinaryModel, bits: IntArray) -> IntArray:
-    return descend(model, bits) if model.count is None else exchange(model, bits)
+    return descend_by_bits(model, bits) if model.count is None else exchange(model, bits)
 
 
 def _random(model: BinaryModel, rng: np.random.Generator) -> IntArray:

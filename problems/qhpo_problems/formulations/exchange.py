@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qhpo_problems.formulations.model import BinaryModel
 
-__all__ = ["descend", "exchange", "with_count"]
+__all__ = ["descend_by_bits", "exchange", "with_count"]
 
 IntArray = NDArray[np.intp]
 
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-12
 """Least gain of a change, in units of the largest local field."""
 
 
-def descend(model: BinaryModel, bits: IntArray) -> IntArray:
+def descend_by_bits(model: BinaryModel, bits: IntArray) -> IntArray:
     """Steepest descent by changes of one bit, until none lowers the energy.
 
     Args:

@@ -295,6 +295,16 @@ def test_an_interrupted_trial_is_done_again(tiny: Path, capsys: pytest.CaptureFi
     ]
 
 
+def test_an_interrupted_configuration_is_done_again(tiny: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert run("stopping", "--trials", 6, sampler="qubo") == 130
+    assert run("stopping", "--trials", 6, sampler="qubo") == 0
+    trials = load("stopping").trials
+    assert status(trials[3]) is Status.INTERRUPTED
+    assert trials[4].params == trials[3].params
+    assert len({trial.params["x"] for trial in trials}) == 6
+
+
 def test_ctrl_c_between_trials_leaves_none_running(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,7 @@ class TestConditionsThatAreLearnt:
         assert len(messages(caplog)) == 1 + any("'late'" in m for m in messages(caplog))
         # Its own model has found where it is best; the mean distance at random is 0.29.
         assert len(late) > 6
-        assert sum(abs(odd - 0.3) for odd in late) < 0.15 * len(late)
+        assert sum(abs(odd - 0.3) for odd in late) < 0.18 * len(late)
 
     def test_a_small_space_beside_it_is_not_exhausted(
         self, caplog: pytest.LogCaptureFixture

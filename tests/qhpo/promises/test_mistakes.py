@@ -28,6 +28,7 @@ from tests.qhpo.promises.cases import (
     is_narrowing,
     keys,
     make_study,
+    messages,
     narrows,
     objective_of,
     score,
@@ -153,14 +154,71 @@ class TestTheObjectiveMustAskAsDeclared:
         study = make_study(self.SPACE, self.RULES)
 
         def objective(trial: optuna.Trial) -> float:
-            # A value that lies in it is as good as any.
             w1 = trial.suggest_int("w1", 1, 2)
             return w1 + trial.suggest_int("w2", 1, 8) + trial.suggest_int("w3", 1, 8)
 
         with pytest.raises(QhpoError, match=r"'w1'.*high=2.*declared.*high=8"):
             study.optimize(objective, n_trials=30)
-        assert study.trials[-1].state == TrialState.FAIL
-        assert all(narrows(t.params) for t in study.trials[:-1])
+        assert len(study.trials) == 1
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"w1": IntDistribution(1, 16)},
+            {"w2": IntDistribution(1, 8, log=True)},
+            {"w2": IntDistribution(2, 8, step=2)},
+            {"w3": IntDistribution(4, 4)},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("is_pruned", [False, True])
+    def test_at_the_first_trial_also_where_its_value_is_in_both(
+        self, asked: Space, is_pruned: bool
+    ) -> None:
+        study = make_study(self.SPACE, [c.linear({"w1": 1, "w2": 1}, "<=", 16)])
+        # What is fixed for a trial is not asked of the sampler.
+        study.enqueue_trial({"w1": 4, "w2": 4, "w3": 4})
+
+        def objective(trial: optuna.Trial) -> float:
+            for name, distribution in {**self.SPACE, **asked}.items():
+                trial._suggest(name, distribution)
+            if is_pruned:
+                raise optuna.TrialPruned
+            return 0.0
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(QhpoError, match=f"got '{next(iter(asked))}' with .*; declared"):
+                study.optimize(objective, n_trials=1)
+
+    def test_without_constraints_a_part_of_a_range_may_be_asked_for(self) -> None:
+        study = make_study(self.SPACE)
+        study.optimize(lambda t: t.suggest_int("w1", 1, 2), n_trials=6)
+        assert {t.params["w1"] for t in study.trials} <= {1, 2}
+
+    @pytest.mark.parametrize("asked", [{}, {"lr": IntDistribution(0, 3)}], ids=str)
+    @pytest.mark.parametrize("rules", [[], RULES], ids=["free", "constrained"])
+    def test_for_nothing_that_is_declared(self, asked: Space, rules: list[Constraint]) -> None:
+        study = make_study(self.SPACE, rules)
+        with pytest.raises(QhpoError) as error:
+            study.optimize(lambda t: len(ask_all(t, asked)), n_trials=5)
+        assert len(study.trials) == 1
+        assert all(name in str(error.value) for name in asked)
+        assert "w1" in str(error.value) or asked
+
+    def test_for_less_than_is_declared_is_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        study = make_study({**self.SPACE, "lr": IntDistribution(0, 3)})
+        objective = objective_of(self.SPACE)
+        study.optimize(lambda t: objective(t) + t.suggest_int("rate", 0, 3), n_trials=7)
+        (message,) = messages(caplog)
+        assert "4 trials" in message
+        assert "'lr'" in message
+
+    def test_one_trial_may_end_before_it_asks(self) -> None:
+        study = make_study(self.SPACE)
+        objective = objective_of(self.SPACE)
+        study.optimize(lambda t: 9.0 if t.number == 2 else objective(t), n_trials=4)
+        assert len(study.trials) == 4
 
     def test_for_a_single_value_which_no_sampler_is_asked_for(self) -> None:
         study = make_study({**self.SPACE, "one": IntDistribution(3, 3)}, self.RULES)
@@ -173,14 +231,12 @@ class TestTheObjectiveMustAskAsDeclared:
         assert len(set(keys(study))) == 6
 
     def test_otherwise_the_trial_is_named_that_broke_a_constraint(self) -> None:
-        study = make_study(self.SPACE, self.RULES, n_startup_trials=0)
-
-        def objective(trial: optuna.Trial) -> float:
-            # Nothing asks the sampler about a single value.
-            return trial.suggest_int("w1", 1, 1) + trial.suggest_int("w2", 1, 8)
-
-        with pytest.raises(QhpoError, match=r"trial \d+ breaks relation\(\('w1', 'w2'\)"):
-            study.optimize(objective, n_trials=20)
+        space, rules, _ = CASES["exactly"]
+        study = make_study(space, rules)
+        # Of what must be there some is not asked for.
+        some = {name: space[name] for name in list(space)[:1]}
+        with pytest.raises(QhpoError, match=r"trial \d+ breaks exactly"):
+            study.optimize(objective_of(some), n_trials=20)
 
     def test_pruned_trials_need_not_have_asked_for_everything(self) -> None:
         space, rules, truth = CASES["exactly"]

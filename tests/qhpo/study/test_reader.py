@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -186,12 +187,24 @@ class TestRunning:
             publish(study, trial, published)
             assert published_params(study._storage.get_trial(trial._trial_id), space) == published
 
-    def test_every_attribute_fits_into_an_old_database(self, study: optuna.Study) -> None:
+    @pytest.mark.parametrize("name", ["x{}", 'quoted "{}"', "back\\slash {}", "ü🎛 {}", "\n\t{}"])
+    def test_every_attribute_fits_into_an_old_database(
+        self, study: optuna.Study, name: str
+    ) -> None:
         trial = _start(study)
-        publish(study, trial, {f"parameter ü {i}": i / 7 for i in range(500)})
+        publish(study, trial, {name.format(i): i / 7 for i in range(500)})
         attributes = study._storage.get_trial(trial._trial_id).system_attrs
         assert len(attributes) > 1
-        assert max(len(text) for text in attributes.values()) <= 2046
+        assert max(len(json.dumps(text)) for text in attributes.values()) <= 2046
+
+    def test_publications_of_longer_chunks_are_still_read(self, study: optuna.Study) -> None:
+        trial = _start(study)
+        text = json.dumps({**{f"old {i:03}": i for i in range(400)}, "x": 2.5})
+        for i in range(0, len(text), 2000):
+            key = f"qhpo:params:{i // 2000}"
+            study._storage.set_trial_system_attr(trial._trial_id, key, text[i : i + 2000])
+        trial = study._storage.get_trial(trial._trial_id)
+        assert published_params(trial, DISTRIBUTIONS) == {"x": 2.5}
 
     @pytest.mark.parametrize("written_first", [1, 2])
     @pytest.mark.parametrize("before", [None, {f"old {i:03}": i for i in range(400)}])

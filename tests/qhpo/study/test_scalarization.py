@@ -163,7 +163,6 @@ def test_the_trials_come_near_to_both_ends_of_the_front(
         np.mean([values.min(axis=0) - optima for values in found], axis=0)
         for found in zip(*searches, strict=True)
     )
-    print(ours, random)
     assert (ours < 0.6 * random).all()
 
 

@@ -57,7 +57,7 @@ def test_defaults_are_the_full_comparison(
     code = main(["bench", "--suite", name])
     suite = load_suite(name)
     methods = suite.default or tuple(suite.methods)
-    seeds = 10 if name == "tables" else 5
+    seeds = {"tables": 10, "graph": 10, "noisy": 20}.get(name, 5)
     assert calls == [
         {
             "suite": name,
@@ -127,6 +127,26 @@ def test_ablation_is_qubo_and_all_of_its_variants(calls: Calls) -> None:
     assert len(variants) == 10
 
 
+def test_part_and_names_of_families_say_which_tables(calls: Calls) -> None:
+    chosen = ["--tables", "bbob-d3,bbob-d2-f3,bbob-d2-f2"]
+    for part in ("all", "choosing", "reporting"):
+        main(["bench", "--suite", "functions", *chosen, "--part", part])
+    everything, choosing, reporting = (call["tables"] for call in calls)
+    suite = load_suite("functions")
+    assert everything == (*suite.families["bbob-d3"], "bbob-d2-f3", "bbob-d2-f2")
+    assert choosing == tuple(name for name in everything if name not in suite.reporting)
+    assert reporting == tuple(name for name in everything if name in suite.reporting)
+    assert "bbob-d2-f3" in choosing
+    assert "bbob-d2-f2" in reporting
+
+
+def test_noise_compares_on_the_same_tables_with_another_suite(calls: Calls) -> None:
+    main(["bench", "--noise", "--part", "reporting"])
+    (call,) = calls
+    assert call["suite"] == "tables --noise"
+    assert call["tables"] == load_suite("tables").part("reporting")
+
+
 def test_the_baseline_is_always_among_the_solvers(calls: Calls) -> None:
     for chosen in ("potts,neal:one-hot", "potts,descent,neal:one-hot"):
         assert main(["bench", "--suite", "solvers", "--samplers", chosen]) == 130
@@ -147,12 +167,17 @@ def test_the_baseline_is_always_among_the_solvers(calls: Calls) -> None:
         ("constrained", ["--samplers", "ablation"], "got 'ablation'"),
         ("constrained", ["--tables", "car"], "--tables must be among cardinality.*got 'car'"),
         ("constrained", ["--plot", "bench.png"], "--plot draws .*; got --suite constrained"),
+        ("constrained", ["--noise"], "--noise is of .*; got --suite constrained"),
+        ("constrained", ["--part", "choosing"], "among all; got 'choosing'"),
+        ("tables", ["--part", "third"], "'third' is not one of 'all', 'choosing', 'reporting'"),
+        ("graph", ["--tables", "cora", "--part", "reporting"], "--part must leave one .* none"),
+        ("functions", ["--tables", "bbob-d4"], "bbob-mixint-d10.*got 'bbob-d4'"),
         ("constrained", ["--trials", "0"], "0 is not in the range"),
         ("solvers", ["--samplers", "neal"], "--samplers .* descent, .*neal:one-hot.*got 'neal'"),
         ("solvers", ["--tables", "cart"], "--tables must be among car, .*pest-control.*got 'cart'"),
         ("solvers", ["--plot", "bench.png"], "--plot draws .*; got --suite solvers"),
         ("encodings", ["--trials", "3"], "--trials is of suites with trials; got --suite encod"),
-        ("table", [], "'table' is not one of 'tables', 'constrained', 'solvers'"),
+        ("table", [], "'table' is not one of 'tables', 'constrained', 'functions'"),
     ],
 )
 def test_mistakes_are_one_line_before_anything_runs(

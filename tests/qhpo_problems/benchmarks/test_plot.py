@@ -67,6 +67,36 @@ def test_zero_regret_stays_on_the_axis(
     assert len(axes.collections) == 0
 
 
+def test_each_group_has_a_panel_with_its_own_scale(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    families = [f"bbob-d{d}" for d in (2, 3, 5, 10)]
+    records = [make_record([100.0, 0.01], table=f"{family}-f1") for family in families]
+    draw(load_suite("functions"), Results.of(records), tmp_path / "plot.png")
+    panels = drawn[0].axes
+    assert [axes.get_title().partition(":")[0] for axes in panels] == families
+    for axes in panels:
+        assert axes.get_yscale() == "linear"
+        assert np.asarray(axes.get_lines()[0].get_ydata()).tolist() == [2.0, -2.0]
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["tpe  -2.00"]
+
+
+def test_recommendations_stand_at_their_numbers_of_trials(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    rows = tuple(
+        {"trials": trials, "gap": gap, "repeated": 0.0, "cpu_seconds": 0.0}
+        for trials, gap in ((25, 0.5), (50, -0.25))
+    )
+    records = [Record("tpe", "tree-wine", 0, {}, "f00d", rows)]
+    draw(load_suite("noisy"), Results.of(records), tmp_path / "plot.png")
+    (axes,) = drawn[0].axes
+    (line,) = axes.get_lines()
+    assert np.asarray(line.get_xdata()).tolist() == [25, 50]
+    assert np.asarray(line.get_ydata()).tolist() == [0.5, -0.25]
+    assert axes.get_xlim() == (25, 50)
+
+
 def test_more_samplers_than_colours_are_still_told_apart(
     make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
 ) -> None:

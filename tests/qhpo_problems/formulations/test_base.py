@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qhpo.errors import QhpoError, SolverError
 from qhpo_problems.formulations import BinaryModel, Formulation, minimize, solve
 from qhpo_problems.formulations.base import BLOCK
-from qhpo_problems.formulations.exchange import descend, exchange, with_count
+from qhpo_problems.formulations.exchange import descend_by_bits, exchange, with_count
 
 IntArray = NDArray[np.intp]
 
@@ -146,7 +146,7 @@ def test_exchanges_end_where_no_exchange_helps() -> None:
 
 def test_a_descent_ends_where_no_bit_helps() -> None:
     model = model_of(12, None, 6)
-    end = descend(model, np.zeros(12, dtype=np.intp))
+    end = descend_by_bits(model, np.zeros(12, dtype=np.intp))
     changed = np.abs(end - np.eye(12, dtype=np.intp))
     assert (model.energies(changed) >= model.energies([end]) - 1e-9).all()
 

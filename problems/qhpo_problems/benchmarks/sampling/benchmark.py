@@ -5,6 +5,9 @@ a list of layers), hashable, so that two trials with the same solution are repea
 how far a solution misses a constraint, feasible when 0 or less, as Optuna has it. Values are
 minimized. They are entries of a table or whole numbers, so that the optimum and a trial's value
 agree to the last digit.
+
+Under noise, the *answer* is what a trial is told of a solution; two trials with the same solution
+get different ones. The value remains the truth, the mean of all answers, which no trial is told.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
 
-__all__ = ["Benchmark", "Declaration", "SolutionT"]
+__all__ = ["Benchmark", "Declaration", "NoisyBenchmark", "SolutionT"]
 
 SolutionT = TypeVar("SolutionT", bound=Hashable)
 
@@ -99,3 +103,11 @@ class Benchmark(ABC, Generic[SolutionT]):
     def objective(self, trial: BaseTrial) -> float:
         """Value of the solution that a trial of a declared sampler is given."""
         return self.value(self.suggest_declared(trial))
+
+
+class NoisyBenchmark(Benchmark[SolutionT]):
+    """A benchmark with noisy evaluations."""
+
+    @abstractmethod
+    def answer(self, solution: SolutionT, rng: np.random.Generator) -> float:
+        """What a trial is told of a solution; the generator is the only source of chance."""

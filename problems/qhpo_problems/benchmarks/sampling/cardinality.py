@@ -12,12 +12,12 @@ from optuna.trial import BaseTrial
 
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration
 
-__all__ = ["Cardinality"]
+__all__ = ["CardinalityBenchmark"]
 
 OnOff = tuple[bool, ...]
 
 
-class Cardinality(Benchmark[OnOff]):
+class CardinalityBenchmark(Benchmark[OnOff]):
     """n on/off parameters, exactly k of them on; linear and pairwise terms are hidden.
 
     A solution has one entry per parameter. All coefficients are normal draws with deviation 100,

@@ -15,7 +15,7 @@ from qhpo.cli.report import plural
 from qhpo.errors import QhpoError
 from qhpo_problems.benchmarks.results import Group, Results, median
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark
-from qhpo_problems.benchmarks.sampling.cardinality import Cardinality
+from qhpo_problems.benchmarks.sampling.cardinality import CardinalityBenchmark
 from qhpo_problems.benchmarks.sampling.gaps import checkpoints, hits, show_gap
 from qhpo_problems.benchmarks.sampling.knapsack import Knapsack
 from qhpo_problems.benchmarks.sampling.layers import Layers
@@ -27,7 +27,7 @@ from qhpo_problems.benchmarks.suite import Metric, Suite
 __all__ = ["SUITE", "load_benchmark"]
 
 _BENCHMARKS: Mapping[str, type[Benchmark[Any]]] = MappingProxyType(
-    {benchmark.name: benchmark for benchmark in (Cardinality, Knapsack, Ordering, Layers)}
+    {benchmark.name: benchmark for benchmark in (CardinalityBenchmark, Knapsack, Ordering, Layers)}
 )
 
 
@@ -44,7 +44,7 @@ def load_benchmark(name: str) -> Benchmark[Any]:
 
 
 def _small() -> list[Benchmark[Any]]:
-    return [Cardinality(8, 2), Knapsack(8, 2), Ordering(4), Layers(2)]
+    return [CardinalityBenchmark(8, 2), Knapsack(8, 2), Ordering(4), Layers(2)]
 
 
 def _sources(method: Method, table: str) -> list[Any]:
@@ -86,7 +86,7 @@ SUITE = Suite(
     ),
     groups=_groups,
     # GPSampler lacks what it needs already when it is made.
-    check=lambda method: method.sampler(0, Cardinality(4, 2)),
+    check=lambda method: method.sampler(0, CardinalityBenchmark(4, 2)),
     # Of conditional parameters GPSampler would tell with every trial that it leaves them to chance.
     warm_up=partial(warm_up, _small, optuna.logging.ERROR),
     footnote=(

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["checkpoints", "hits", "show_gap"]
+from qhpo_problems.benchmarks.results import Reduce, mean
+from qhpo_problems.benchmarks.sampling.trials import reached
+
+__all__ = ["behind_first", "checkpoints", "hits", "rank", "show_gap"]
 
 
 def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
@@ -17,7 +20,7 @@ def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
         at: Numbers of trials, ascending.
         trials: Of the runs.
     """
-    return {f" @{n}": n - 1 for n in (*(n for n in at if n < trials), trials)}
+    return {f" @{n}": n - 1 for n in reached(at, trials)}
 
 
 def hits(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -25,6 +28,21 @@ def hits(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     # Exact: both sides of the difference are entries of one table, or whole numbers.
     found: npt.NDArray[np.float64] = (gaps[..., -1] == 0).sum(axis=(1, 2)).astype(float)
     return found
+
+
+def rank(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean rank among the methods within a table and seed; ties share their mean."""
+    from scipy.stats import rankdata
+
+    return mean(rankdata(gaps, method="average", axis=0))
+
+
+def behind_first(reduce: Reduce) -> Reduce:
+    """Of differences to the first method on the same table with the same seed.
+
+    What the runs have in common cancels, so errors are smaller than those of the numbers.
+    """
+    return lambda numbers: reduce(numbers - numbers[:1])
 
 
 def show_gap(gap: float) -> str:

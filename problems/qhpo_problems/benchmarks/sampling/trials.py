@@ -1,4 +1,4 @@
-"""Running one sampler on one benchmark: the trials, and what each of them came to."""
+"""Running one sampler on one benchmark: what its trials, or its recommendations, came to."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import optuna
+from optuna.trial import FrozenTrial
 
 from qhpo.wrappers import CPU_SECONDS, TimedSampler
-from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, SolutionT
-from qhpo_problems.benchmarks.sampling.methods import Method
+from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, NoisyBenchmark, SolutionT
+from qhpo_problems.benchmarks.sampling.methods import Method, Told
 from qhpo_problems.benchmarks.store import Row
 from qhpo_problems.benchmarks.suite import Task
 
-__all__ = ["measure_trials", "run_trials", "warm_up"]
+__all__ = [
+    "measure_recommended",
+    "measure_trials",
+    "reached",
+    "run_recommended",
+    "run_trials",
+    "warm_up",
+]
 
 _WARM_UP_TRIALS = 12
 """Enough to have all code of a sampler imported: two more than its random startup."""
@@ -71,6 +80,69 @@ def run_trials(
 def measure_trials(load: Callable[[str], Benchmark[Any]], task: Task) -> list[Row]:
     """The rows of a task, whose table is the name of what ``load`` loads."""
     return run_trials(load(task.table), task.method, seed=task.seed, trials=task.trials)
+
+
+def run_recommended(
+    benchmark: NoisyBenchmark[SolutionT], method: Told, *, seed: int, trials: int
+) -> list[Row]:
+    """Optimize a noisy benchmark in this thread, and ask at its checkpoints for a recommendation.
+
+    The noise of a trial depends on the seed and on the trial's number alone, so that all methods
+    meet the same.
+
+    Args:
+        benchmark: The benchmark.
+        method: The sampler, and what it recommends.
+        seed: For the sampler and for the noise.
+        trials: Number of trials.
+
+    Returns:
+        One row a checkpoint: the number of trials by then, the gap of the recommendation's true
+        value, how many trials repeat an earlier one, and the mean CPU seconds that the suggesting
+        thread took for a suggestion.
+    """
+    points = reached(benchmark.checkpoints, trials)
+    sampler = method.sampler(seed, benchmark)
+    solutions: list[SolutionT] = []
+    seconds: list[float] = []
+    rows: list[Row] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        solution = method.ask(benchmark, trial)
+        solutions.append(solution)
+        return benchmark.answer(solution, np.random.default_rng([seed, trial.number]))
+
+    def judge(study: optuna.Study, trial: FrozenTrial) -> None:
+        seconds.append(float(trial.system_attrs[CPU_SECONDS]))
+        if len(solutions) in points:
+            recommended = solutions[method.recommend(study, sampler).number]
+            rows.append(
+                {
+                    "trials": len(solutions),
+                    "gap": benchmark.gap(benchmark.value(recommended)),
+                    "repeated": len(solutions) - len(set(solutions)),
+                    "cpu_seconds": sum(seconds) / len(seconds),
+                }
+            )
+
+    study = optuna.create_study(direction="minimize", sampler=TimedSampler(sampler))
+    study.optimize(objective, n_trials=trials, callbacks=[judge])
+    return rows
+
+
+def measure_recommended(load: Callable[[str], NoisyBenchmark[Any]], task: Task) -> list[Row]:
+    """As `measure_trials`, under noise."""
+    return run_recommended(load(task.table), task.method, seed=task.seed, trials=task.trials)
+
+
+def reached(checkpoints: Sequence[int], trials: int) -> list[int]:
+    """Numbers of trials at which a run is judged: those of these that it reaches, and its end.
+
+    Args:
+        checkpoints: Numbers of trials, ascending.
+        trials: Of the run.
+    """
+    return [*(number for number in checkpoints if number < trials), trials]
 
 
 def warm_up(

@@ -9,11 +9,11 @@ from qhpo.encoding import DenseDQM
 from qhpo.errors import SolverError
 from qhpo.solvers import Reads, Sampled, Solver, SolverTemplate
 
-__all__ = ["Outcome", "Tapped", "measure"]
+__all__ = ["Measured", "Tapped", "measure"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Measured:
     """What came of one model. Energies are None where there is none.
 
     Attributes:
@@ -66,7 +66,7 @@ class Tapped:
         return float(energies.min()) if len(energies) else None
 
 
-def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Outcome:
+def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Measured:
     """What a solver makes of a model.
 
     Args:
@@ -78,8 +78,8 @@ def measure(solver: Tapped, tables: DenseDQM, seed: int) -> Outcome:
     try:
         reads = solver.reads(tables, seed)
     except SolverError:
-        return Outcome(None, None, None, time.thread_time() - begin)
+        return Measured(None, None, None, time.thread_time() - begin)
     seconds = time.thread_time() - begin
     valid = reads.report.valid_reads / reads.report.reads
     raw = solver.raw_energy(reads)
-    return Outcome(float(reads.energies[0]), raw, valid, seconds)
+    return Measured(float(reads.energies[0]), raw, valid, seconds)

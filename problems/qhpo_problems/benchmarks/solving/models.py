@@ -20,7 +20,7 @@ from qhpo.errors import QhpoError
 from qhpo.solvers import Reads, make_solver
 from qhpo.solvers.exact import MAX_CONFIGURATIONS
 from qhpo.solvers.potts import anneal
-from qhpo_problems.benchmarks.solving.studies import Study
+from qhpo_problems.benchmarks.solving.studies import SourceStudy
 
 __all__ = ["Model", "checkpoints_of", "load_models", "lowest_energy", "store_models", "take_models"]
 
@@ -65,14 +65,14 @@ class _Recorder:
         return self._solver.reads(tables, seed)
 
 
-def checkpoints_of(study: Study, trials: int | None) -> tuple[int, ...]:
+def checkpoints_of(study: SourceStudy, trials: int | None) -> tuple[int, ...]:
     """Numbers of finished trials whose models are taken, the last one being ``trials`` if given."""
     if trials is None:
         return study.checkpoints
     return (*(c for c in study.checkpoints if c < trials), trials)
 
 
-def take_models(study: Study, checkpoints: tuple[int, ...], seed: int) -> list[Model]:
+def take_models(study: SourceStudy, checkpoints: tuple[int, ...], seed: int) -> list[Model]:
     """The models of a run, two for each checkpoint: of a posterior mean, and of a posterior draw.
 
     Args:

@@ -64,7 +64,7 @@ def measure_solver(task: Task) -> list[Row]:
         one-hot encoding; ``made_of``: finished trials that the model was made of; ``scale``: field
         scale, what energies are measured in; ``lowest``: lowest energy that a long search found, of
         which this solver may have found a lower one; ``proven``: whether there is no lower one; and
-        the fields of `qhpo_problems.benchmarks.solving.measure.Outcome`.
+        the fields of `qhpo_problems.benchmarks.solving.measure.Measured`.
     """
     solver, rows = Tapped(task.method()), list[Row]()
     for model in _models(_inputs(task)):

@@ -17,11 +17,11 @@ from qhpo_problems.benchmarks.sampling.ordering import Ordering
 from qhpo_problems.benchmarks.sampling.pest_control import PestControl
 from qhpo_problems.benchmarks.sampling.tabular import TABLES, load_table
 
-__all__ = ["Study", "load_study", "study_names"]
+__all__ = ["SourceStudy", "load_study", "study_names"]
 
 
 @dataclass(frozen=True)
-class Study:
+class SourceStudy:
     """What is optimized, and when a model is taken of it.
 
     Attributes:
@@ -39,24 +39,24 @@ _MANY, _FEW = (20, 50, 100), (20, 40)
 """Trials after which models are taken; fewer where a suggestion takes long."""
 
 
-def _table(name: str) -> Study:
+def _table(name: str) -> SourceStudy:
     table = load_table(name)
-    return Study(table.objective, table.declaration(), _MANY)
+    return SourceStudy(table.objective, table.declaration(), _MANY)
 
 
-def _pest_control(stages: int, checkpoints: tuple[int, ...]) -> Study:
+def _pest_control(stages: int, checkpoints: tuple[int, ...]) -> SourceStudy:
     problem = PestControl(stages)
-    return Study(problem.objective, Declaration(problem.search_space), checkpoints)
+    return SourceStudy(problem.objective, Declaration(problem.search_space), checkpoints)
 
 
 def _constrained(
     kind: Callable[[int], Benchmark[Any]], size: int, checkpoints: tuple[int, ...]
-) -> Study:
+) -> SourceStudy:
     benchmark = kind(size)
-    return Study(benchmark.objective, benchmark.declaration(), checkpoints)
+    return SourceStudy(benchmark.objective, benchmark.declaration(), checkpoints)
 
 
-_STUDIES: Mapping[str, Callable[[], Study]] = MappingProxyType(
+_STUDIES: Mapping[str, Callable[[], SourceStudy]] = MappingProxyType(
     {
         **{name: partial(_table, name) for name in TABLES},
         "knapsack": partial(_constrained, Knapsack, 50, _MANY),
@@ -77,7 +77,7 @@ def study_names() -> tuple[str, ...]:
 
 
 @cache
-def load_study(name: str) -> Study:
+def load_study(name: str) -> SourceStudy:
     """The study of that name, the same in every process.
 
     Raises:

@@ -19,7 +19,7 @@ from qhpo_problems.training.cartpole.simulation import (
     step,
 )
 
-__all__ = ["FALL_FORCE", "Episodes", "Outcome", "draw_episodes", "run_episodes"]
+__all__ = ["FALL_FORCE", "Episodes", "Performance", "draw_episodes", "run_episodes"]
 
 FALL_FORCE = 10.0
 """Least force in N that is charged after a fall: the motor's in the paper of 1983."""
@@ -50,7 +50,7 @@ class Episodes:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Performance:
     """How controllers did; every mean is over the S episodes and all T steps, shape (P,).
 
     Attributes:
@@ -104,7 +104,7 @@ def run_episodes(
     episodes: Episodes,
     *,
     interval: int,
-) -> Outcome:
+) -> Performance:
     """Let controllers of one architecture loose on the same episodes.
 
     Args:
@@ -131,7 +131,7 @@ def run_episodes(
         position += standing * state[..., 0] ** 2
     down = steps - up
     charge = max(config.max_force, FALL_FORCE) ** 2
-    return Outcome(
+    return Performance(
         balance=up.mean(axis=1) / steps,
         force=(squared + down * charge).mean(axis=1) / steps,
         angle=(angle / MAX_ANGLE**2 + down).mean(axis=1) / steps,

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from qhpo import QUBOSampler
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration
-from qhpo_problems.benchmarks.sampling.cardinality import Cardinality
+from qhpo_problems.benchmarks.sampling.cardinality import CardinalityBenchmark
 from qhpo_problems.benchmarks.sampling.constrained import SUITE
 from qhpo_problems.benchmarks.sampling.knapsack import Knapsack
 from qhpo_problems.benchmarks.sampling.layers import Layers
@@ -87,7 +87,7 @@ def _kept(problem: Benchmark[Any], params: dict[str, Any]) -> bool:
 
 
 def test_what_is_declared_is_the_truth() -> None:
-    cardinality, knapsack = Cardinality(6, 2), Knapsack(6, 2)
+    cardinality, knapsack = CardinalityBenchmark(6, 2), Knapsack(6, 2)
     verdicts = []
     for on in product((False, True), repeat=6):
         params = {f"x{i}": bit for i, bit in enumerate(on)}
@@ -118,7 +118,9 @@ def test_layers_declare_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "problem", [Cardinality(6, 2), Knapsack(5, 2), Ordering(4), Layers(2)], ids=lambda p: p.name
+    "problem",
+    [CardinalityBenchmark(6, 2), Knapsack(5, 2), Ordering(4), Layers(2)],
+    ids=lambda p: p.name,
 )
 def test_declared_parameters_are_those_that_a_trial_is_asked_for(problem: Benchmark[Any]) -> None:
     trial = optuna.create_study(sampler=RandomSampler(0)).ask()

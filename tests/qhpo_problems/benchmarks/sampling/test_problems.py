@@ -14,14 +14,14 @@ from optuna.trial import FixedTrial
 
 from qhpo.errors import QhpoError
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark
-from qhpo_problems.benchmarks.sampling.cardinality import Cardinality
+from qhpo_problems.benchmarks.sampling.cardinality import CardinalityBenchmark
 from qhpo_problems.benchmarks.sampling.constrained import SUITE, load_benchmark
 from qhpo_problems.benchmarks.sampling.knapsack import Knapsack
 from qhpo_problems.benchmarks.sampling.layers import Layers
 from qhpo_problems.benchmarks.sampling.ordering import Ordering, order_of
 
 SMALL: list[Benchmark[Any]] = [
-    *(Cardinality(7, k, instance) for k in (1, 3) for instance in range(3)),
+    *(CardinalityBenchmark(7, k, instance) for k in (1, 3) for instance in range(3)),
     *(Knapsack(8, m, tightness, i) for m, tightness in ((1, 0.5), (3, 0.3)) for i in range(3)),
     *(Ordering(n, instance) for n in (2, 5) for instance in range(3)),
     *(Layers(depth, 2, 3, 2, instance=i) for depth in (1, 3) for i in range(3)),
@@ -115,7 +115,7 @@ def test_unknown_problem_names_the_known() -> None:
 
 
 def test_cardinality_counts() -> None:
-    problem = Cardinality(5, 2)
+    problem = CardinalityBenchmark(5, 2)
     for on in product((False, True), repeat=5):
         assert problem.feasible(on) == (on.count(True) == 2)
     assert problem.violations((True,) * 5) == {"at most": 3, "at least": -3}
@@ -123,7 +123,7 @@ def test_cardinality_counts() -> None:
 
 
 def test_cardinality_value_has_every_term_once() -> None:
-    problem = Cardinality(6, 2, instance=5)
+    problem = CardinalityBenchmark(6, 2, instance=5)
 
     def value(*on: int) -> float:
         return problem.value(tuple(i in on for i in range(6)))
@@ -139,7 +139,7 @@ def test_cardinality_value_has_every_term_once() -> None:
 
 
 def test_cardinality_reference_is_the_median_of_the_feasible() -> None:
-    problem = Cardinality(6, 3)
+    problem = CardinalityBenchmark(6, 3)
     feasible = [on for on in product((False, True), repeat=6) if sum(on) == 3]
     assert problem.reference == np.median([problem.value(on) for on in feasible])
 

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 
 from qhpo_problems.benchmarks.sampling import constrained, tables
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration
-from qhpo_problems.benchmarks.sampling.cardinality import Cardinality
+from qhpo_problems.benchmarks.sampling.cardinality import CardinalityBenchmark
 from qhpo_problems.benchmarks.sampling.knapsack import Knapsack
 from qhpo_problems.benchmarks.sampling.layers import Layers
 from qhpo_problems.benchmarks.sampling.methods import QUBO_DECLARED, Declared, Method, Told
@@ -71,7 +71,7 @@ def test_a_told_run_is_what_its_sampler_did(four: Benchmark[int]) -> None:
 
 
 def test_a_declared_run_is_judged_by_the_benchmark_not_by_what_was_declared() -> None:
-    class Liar(Cardinality):
+    class Liar(CardinalityBenchmark):
         """Declares that any number may be on."""
 
         reference = 1_000.0  # its one solution is the optimum, too
@@ -103,7 +103,7 @@ def test_sampler_without_repeats_has_none(table: TabularBenchmark) -> None:
 
 @pytest.mark.parametrize(
     "benchmark",
-    [Cardinality(7, 2), Knapsack(7, 2), Ordering(4), Layers(3, 2, 2, 2)],
+    [CardinalityBenchmark(7, 2), Knapsack(7, 2), Ordering(4), Layers(3, 2, 2, 2)],
     ids=lambda benchmark: benchmark.name,
 )
 def test_qubo_keeps_the_constraints_and_repeats_nothing(benchmark: Benchmark[Any]) -> None:
@@ -121,7 +121,7 @@ def test_qubo_keeps_the_constraints_and_repeats_nothing(benchmark: Benchmark[Any
     ids=lambda value: getattr(value, "name", value),
 )
 def test_same_seed_same_run_and_a_prefix_is_a_shorter_run(suite: Suite, name: str) -> None:
-    table = load_table("cifar10") if suite is tables.SUITE else Cardinality(6, 3)
+    table = load_table("cifar10") if suite is tables.SUITE else CardinalityBenchmark(6, 3)
     long, short = (run_trials(table, suite.methods[name], seed=1, trials=n) for n in (15, 12))
     other = run_trials(table, suite.methods[name], seed=2, trials=12)
     assert _without_times(long[:12]) == _without_times(short)

@@ -12,14 +12,14 @@ from optuna.distributions import CategoricalDistribution
 from qhpo.encoding import DenseDQM
 from qhpo_problems.benchmarks import Record
 from qhpo_problems.benchmarks.sampling.benchmark import Declaration
-from qhpo_problems.benchmarks.solving.studies import Study
+from qhpo_problems.benchmarks.solving.studies import SourceStudy
 
 MakeTables = Callable[..., DenseDQM]
 MakeRun = Callable[..., Record]
 
 
 @pytest.fixture
-def tiny() -> Study:
+def tiny() -> SourceStudy:
     """Six choices of three, whose neighbours interact."""
     space = {f"x{i}": CategoricalDistribution((0, 1, 2)) for i in range(6)}
 
@@ -27,7 +27,7 @@ def tiny() -> Study:
         x = [int(trial.suggest_categorical(name, (0, 1, 2))) for name in space]
         return float(sum((a - b) ** 2 % 3 + a for a, b in zip(x, x[1:] + x[:1], strict=True)))
 
-    return Study(objective, Declaration(space), (11, 13))
+    return SourceStudy(objective, Declaration(space), (11, 13))
 
 
 @pytest.fixture

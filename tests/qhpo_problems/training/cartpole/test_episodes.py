@@ -7,7 +7,7 @@ from qhpo_problems.training.cartpole.controller import ControllerConfig, count_w
 from qhpo_problems.training.cartpole.episodes import (
     FALL_FORCE,
     Episodes,
-    Outcome,
+    Performance,
     draw_episodes,
     run_episodes,
 )
@@ -30,7 +30,7 @@ def draw(seed: int, count: int = 20, seconds: float = 4.0, push: float = 10.0) -
 
 def one_by_one(
     config: ControllerConfig, weights: np.ndarray, episodes: Episodes, interval: int
-) -> Outcome:
+) -> Performance:
     """The outcome of one controller by its definition, one episode after another."""
     steps, count = episodes.pushes.shape
     rows = []
@@ -45,7 +45,7 @@ def one_by_one(
             lean, away = (state[2] / MAX_ANGLE) ** 2, (state[0] / MAX_POSITION) ** 2
             charge = max(config.max_force, FALL_FORCE) ** 2
             rows.append((1, force**2, lean, away) if up else (0, charge, 1, 1))
-    return Outcome(*np.mean(rows, axis=0, keepdims=True).T)
+    return Performance(*np.mean(rows, axis=0, keepdims=True).T)
 
 
 @pytest.mark.parametrize("interval", [1, 3])
