@@ -69,16 +69,6 @@ def test_slope_of_log_h_is_the_ratio_of_the_normal_distribution_to_h(z: float) -
 
 
 class TestEnsemble:
-    def test_is_the_log_of_the_mean_over_members(self) -> None:
-        rng = np.random.default_rng(0)
-        mean, variance = rng.standard_normal((3, 7)), rng.uniform(0.1, 2.0, (3, 7))
-        best = rng.standard_normal(3)
-        deviation = np.sqrt(variance)
-        z = (best[:, None] - mean) / deviation
-        ei = deviation * (norm.pdf(z) + z * norm.cdf(z))
-        expected = np.log(ei.mean(axis=0))
-        np.testing.assert_allclose(ensemble_log_ei(mean, variance, best), expected, atol=1e-9)
-
     @given(st.floats(-5, 5), st.floats(0.01, 5), st.floats(-5, 5), st.floats(0.01, 3))
     def test_likes_lower_means_and_more_variance(
         self, mean: float, variance: float, best: float, more: float

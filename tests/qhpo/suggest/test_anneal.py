@@ -265,17 +265,6 @@ class TestAnnealed:
             assert len(found) >= 4
             assert (where.distance(x) <= where.radius).all()
 
-    def test_find_the_optimum_of_every_model(self) -> None:
-        rng = np.random.default_rng(0)
-        centre = np.zeros(D)
-        members = [random_tables(PLAIN, rng) for _ in range(3)]
-        search = make_search(
-            FeasibleSet(PLAIN), everywhere(PLAIN, centre), centre[None, :], members
-        )
-        found = annealed(search, EXACT, Settings(reads=1), rng).tolist()
-        for tables in members:
-            assert EVERY[tables.energies(EVERY).argmin()].tolist() in found
-
     def test_keep_values_between_levels_and_what_is_inactive(self) -> None:
         space = Space(
             {

@@ -118,23 +118,6 @@ def test_keep_away_from_what_is_pending() -> None:
     assert abs(spread[0] - alone[0]) > 0.01
 
 
-def test_keep_away_from_infinite_values(observe: Any) -> None:
-    space = Space({"kind": CategoricalDistribution(list("abcd")), "x": FloatDistribution(0, 1)})
-    x = observe(space, 24, 0)
-    values = np.where(x[:, 0] == 1, np.inf, x[:, 1])
-    assert _ranked(space, History(x, values, x[:0], x))[0, 0] != 1
-
-
-def test_the_polish_does_not_lead_back(observe: Any) -> None:
-    space = Space({"n": IntDistribution(0, 100), "m": IntDistribution(0, 50)})
-    x = observe(space, 8, 0)
-    for seed in range(15):
-        found = _ranked(space, History(x, ((x - 0.4) ** 2).sum(axis=1), x[:0], x), seed=seed)
-        avoid = {space.key(one) for one in x}
-        assert [space.decode(one) for one in found if space.key(one) in avoid] == []
-        x = np.concatenate([x, found[:1]])
-
-
 class _Known:
     """Fits what is known already."""
 

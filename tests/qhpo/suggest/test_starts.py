@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from qhpo import constraints as c
 from qhpo.feasible import FeasibleSet
 from qhpo.solvers import make_solver
 from qhpo.space import Space
@@ -105,18 +104,6 @@ def test_incumbents_outside_of_the_region_are_none() -> None:
     assert where.distance(observed).max() > 3
     inside = observed[where.distance(observed) <= 3]
     assert sorted(found.tolist()) == sorted(inside.tolist())
-
-
-def test_are_none_where_what_is_fixed_breaks_a_constraint() -> None:
-    rng = np.random.default_rng(0)
-    feasible = FeasibleSet(NUMBERS, [c.forbid(a=0)])
-    centre = np.zeros(8)
-    where = Where(centre, centre[None, :], np.arange(8) == 0, 8)
-    search = make_search(feasible, where, centre[None, :], random_tables(NUMBERS, rng))
-    assert starts(search, make_solver("neal"), centre[None, :][:0], Settings(), rng).shape == (
-        0,
-        8,
-    )
 
 
 @pytest.mark.parametrize(("n", "many"), [(20, True), (3000, False)])

@@ -99,6 +99,8 @@ def test_a_hundred_observations_are_as_few(
     members = hyperparameters(small_space, 1)
     model = AnovaGP(small_space, x, y, members)
     _check(textbook, model, y, members, _at_once(model, observe(small_space, 5, 1)))
+    mean, _ = textbook.posterior(small_space, x, y[0], members[0], x, n_orders=3)
+    np.testing.assert_allclose(model.observed_mean[0], mean, atol=1e-8)
 
 
 def test_observed_mean_is_that_of_the_smooth_part(
