@@ -124,7 +124,7 @@ def test_ablation_is_qubo_and_all_of_its_variants(calls: Calls) -> None:
     (call,) = calls
     variants = [name for name in load_suite("tables").methods if name.startswith("qubo:")]
     assert call["methods"] == ("qubo", *variants)
-    assert len(variants) == 10
+    assert len(variants) == 11
 
 
 def test_part_and_names_of_families_say_which_tables(calls: Calls) -> None:

@@ -19,6 +19,7 @@ __all__ = ["LEARNING", "PEERS", "QUBO", "QUBO_DECLARED", "Declared", "Method", "
 
 
 def _best_trial(study: optuna.Study, sampler: BaseSampler) -> FrozenTrial:
+    """The luckiest trial."""
     return study.best_trial
 
 
