@@ -102,4 +102,4 @@ def _is_installed(name: str) -> bool:
 @cache
 def _read(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     """Entry points of the packages on a search path; of two with one name that found first."""
-    return {point.name: point for point in reversed(entry_points(group=group))}
+    return {point.name: point for point in reversed(tuple(entry_points(group=group)))}
