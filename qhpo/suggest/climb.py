@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding import DenseDQM
-from qhpo.suggest.search import Region, Search
+from qhpo.suggest.search import Search
 
 __all__ = ["climb", "climb_pairs"]
 
@@ -72,7 +72,7 @@ def _scores_of_changes(search: Search, imputed: IntArray) -> FloatArray:
     off_centre = places != region.centre
     distance = off_centre.sum(axis=1)[:, None] - off_centre[:, moves.block]
     distance = distance + (moves.level != region.centre[moves.block])
-    _forbid_avoided(scores, places, region, search)
+    scores[region.are_changes_avoided(places, moves.block, moves.level)] = -np.inf
     switched = moves.switched(imputed)
     if switched:
         after = np.concatenate([search.active(changed) for _, changed in switched])
@@ -83,17 +83,6 @@ def _scores_of_changes(search: Search, imputed: IntArray) -> FloatArray:
     beyond = (distance > region.radius) & (distance >= off_centre.sum(axis=1)[:, None])
     scores[beyond | (moves.after_change(imputed, region.fixed) > 0.0)] = -np.inf
     return scores
-
-
-def _forbid_avoided(scores: FloatArray, places: IntArray, region: Region, search: Search) -> None:
-    """Minus infinity where one change leads to a configuration to avoid; in place."""
-    space = search.feasible.space
-    differs = places[:, None, :] != region.avoid[None, :, :]
-    which, whom = np.nonzero(differs.sum(axis=2) == 1)
-    axis = differs[which, whom].argmax(axis=1)
-    place = region.avoid[whom, axis]
-    is_level = (place >= 0) & (place < space.n_levels[axis])
-    scores[which[is_level], (space.starts[axis] + place)[is_level]] = -np.inf
 
 
 def _accepted(search: Search, imputed: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:

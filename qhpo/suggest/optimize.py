@@ -12,7 +12,7 @@ from qhpo.solvers import Solver
 from qhpo.space import OccurringValues
 from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.polish import polish
-from qhpo.suggest.search import Region, Search
+from qhpo.suggest.search import Region, Search, best_observed
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.starts import starts
 from qhpo.suggest.trust_region import trust_radius
@@ -53,13 +53,20 @@ def ranked(
         once more.
     """
     between = _between_levels(feasible, fixed, settings, rng)
-    others = np.concatenate([history.pending, history.avoid, fixed[None, :], between])
-    surrogate = fitter.fit(feasible.space, history.coordinates, history.values, others)
+    surrogate = fitter.fit(feasible.space, history.coordinates, history.values)
     acquisition = LogEI([surrogate])
     acquisition.set_pending(history.pending)
     (surrogate,) = acquisition.surrogates
-    occurring = OccurringValues(feasible.space, np.concatenate([surrogate.observed, others]))
-    region = _region(surrogate, history, occurring, fixed, settings, n_startup)
+    is_fixed = ~np.isnan(fixed)
+    centre = np.where(is_fixed, fixed, _incumbent(surrogate, history))
+    known = [best_observed(surrogate), centre[None, :], fixed[None, :], between]
+    occurring = OccurringValues(feasible.space, np.concatenate(known))
+    radius = len(centre)
+    if radius >= settings.trust_region_axes:
+        radius = trust_radius(history.values, radius, n_startup)
+    # The others cannot be met: they have values that this search does not visit.
+    avoid, is_met = occurring.find(history.avoid)
+    region = Region(avoid[is_met], is_fixed, occurring.places(centre[None, :])[0], radius)
     search = Search(acquisition, surrogate, feasible, occurring, region)
     places, scores = _local_maxima(search, solver, between, settings, rng)
     if not len(places):
@@ -85,23 +92,12 @@ def _between_levels(
     return np.array(found).reshape(-1, len(feasible.space))
 
 
-def _region(
-    surrogate: Surrogate,
-    history: History,
-    occurring: OccurringValues,
-    fixed: FloatArray,
-    settings: Settings,
-    n_startup: int,
-) -> Region:
+def _incumbent(surrogate: Surrogate, history: History) -> FloatArray:
+    """The finished configuration of lowest mean, shape (d,)."""
     n_finished = len(surrogate.observed) - len(history.pending)
     mean = surrogate.observed_mean[:, :n_finished].mean(axis=0)
-    is_fixed = ~np.isnan(fixed)
-    centre = np.where(is_fixed, fixed, surrogate.observed[mean.argmin()])
-    radius = len(centre)
-    if radius >= settings.trust_region_axes:
-        radius = trust_radius(history.values, radius, n_startup)
-    avoid = occurring.places(history.avoid)
-    return Region(avoid, is_fixed, occurring.places(centre[None, :])[0], radius)
+    incumbent: FloatArray = surrogate.observed[mean.argmin()]
+    return incumbent
 
 
 def _local_maxima(

@@ -14,6 +14,7 @@ imputed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,16 @@ from qhpo.feasible import FeasibleSet, Moves
 from qhpo.space import OccurringValues
 from qhpo.surrogate.base import Surrogate
 
-__all__ = ["Region", "Search"]
+__all__ = ["Region", "Search", "best_observed"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+CodeArray = NDArray[np.uint64]
+
+_BEST = 32
+"""Best observed configurations whose values between levels a search visits, far more than it climbs
+from: a trust region may leave out most."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +49,75 @@ class Region:
     """
 
     avoid: IntArray
-    fixed: NDArray[np.bool_]
+    fixed: BoolArray
     centre: IntArray
     radius: int
 
-    def is_avoided(self, places: IntArray) -> NDArray[np.bool_]:
+    @cached_property
+    def _codes(self) -> CodeArray:
+        """A random number for every place of every axis, shape (d, places).
+
+        The last two columns are of what no configuration to avoid has, and of -1. The code of a
+        configuration is the sum of its places' (Zobrist 1970, "A new hashing method with
+        application for game playing"). Different ones that share a code are less likely than an
+        error of the machine, and would only keep something new from being suggested.
+        """
+        shape = len(self.centre), int(self.avoid.max(initial=-1)) + 3
+        return np.random.default_rng(0).integers(2**64, size=shape, dtype=np.uint64)
+
+    @cached_property
+    def _avoided(self) -> CodeArray:
+        """Codes of what must not be suggested, increasing, shape (t,)."""
+        return np.unique(self._code_of(self.avoid).sum(axis=1, dtype=np.uint64))
+
+    def _code_of(self, places: IntArray) -> CodeArray:
+        """Codes of places, both of shape (q, d)."""
+        known = np.minimum(places, self._codes.shape[1] - 2)
+        codes: CodeArray = self._codes[np.arange(len(self.centre)), known]
+        return codes
+
+    def is_avoided(self, places: IntArray) -> BoolArray:
         """Which candidates must not be suggested, (q, d) to (q,)."""
-        same = (places[:, None, :] == self.avoid[None, :, :]).all(axis=2)
-        avoided: NDArray[np.bool_] = same.any(axis=1)
+        return self._are_avoided(self._code_of(places).sum(axis=1, dtype=np.uint64))
+
+    def are_changes_avoided(self, places: IntArray, block: IntArray, level: IntArray) -> BoolArray:
+        """Which single changes of candidates must not be suggested.
+
+        Args:
+            places: Shape (S, d).
+            block: Axis of every change, shape (D,).
+            level: Place that it leads to, shape (D,).
+
+        Returns:
+            Shape (S, D).
+        """
+        if not len(self.avoid):
+            return np.zeros((len(places), len(block)), dtype=bool)
+        own = self._code_of(places)
+        after = self._codes[block, np.minimum(level, self._codes.shape[1] - 2)]
+        rest = own.sum(axis=1, dtype=np.uint64)[:, None] - own[:, block]
+        return self._are_avoided(rest + after)
+
+    def _are_avoided(self, codes: CodeArray) -> BoolArray:
+        """Codes of candidates, any shape."""
+        if not len(self.avoid):
+            return np.zeros(codes.shape, dtype=bool)
+        at = np.minimum(np.searchsorted(self._avoided, codes), len(self._avoided) - 1)
+        avoided: BoolArray = self._avoided[at] == codes
         return avoided
+
+
+def best_observed(surrogate: Surrogate) -> FloatArray:
+    """The best observed configurations, the one of lowest mean first, shape (k, d).
+
+    Of every axis that any observed configuration has, the best that has it is among them.
+    """
+    by_mean = np.argsort(surrogate.observed_mean.mean(axis=0), kind="stable")
+    is_active = ~np.isnan(surrogate.observed[by_mean])
+    first = is_active.argmax(axis=0)[is_active.any(axis=0)]
+    chosen = np.union1d(np.arange(min(_BEST, len(by_mean))), first)
+    best: FloatArray = surrogate.observed[by_mean[chosen]]
+    return best
 
 
 class Search:
@@ -81,9 +148,8 @@ class Search:
         self.occurring = occurring
         self.region = region
         self.moves: Moves = feasible.over(occurring.of_axis)
-        by_mean = np.argsort(surrogate.observed_mean.mean(axis=0), kind="stable")
-        self.best_observed = occurring.places(surrogate.observed[by_mean])
-        """Places of the observed configurations, the one of lowest mean first, shape (n, d)."""
+        self.best_observed = occurring.places(best_observed(surrogate))
+        """Their places."""
 
     def score(self, places: IntArray) -> FloatArray:
         """The acquisition's score of candidates, (q, d) to (q,)."""

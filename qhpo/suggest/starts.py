@@ -90,7 +90,7 @@ def _affordable(search: Search, places: IntArray, most: int) -> IntArray:
     if not len(places):
         return places
     distinct = np.unique(places, axis=0)
-    n = len(search.best_observed)
+    n = len(search.surrogate.observed)
     n_levels = int(search.feasible.space.starts[-1])
     # One step of one start predicts all its single-axis changes.
     step = search.surrogate.n_members * n_levels * n * (n + 100)

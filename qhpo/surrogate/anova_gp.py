@@ -23,7 +23,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from qhpo.encoding import DenseDQM
 from qhpo.space import Space
 from qhpo.surrogate.base import Moments, QuadraticKind
-from qhpo.surrogate.covariance import AxisTerms, CrossCovariance
+from qhpo.surrogate.covariance import CrossCovariance, Rows
 from qhpo.surrogate.hyperparameters import Hyperparameters
 from qhpo.surrogate.quadratic import PriorFeatures, first_two_orders
 
@@ -43,7 +43,6 @@ class AnovaGP:
         observed: Observed configurations, shape (n, d), NaN where inactive.
         y: Transformed values, shape (n,), or one row of them per member, shape (M, n).
         members: Hyperparameters of every member, M of them.
-        others: Further configurations that will be asked about often, shape (q, d).
     """
 
     def __init__(
@@ -52,15 +51,13 @@ class AnovaGP:
         observed: FloatArray,
         y: FloatArray,
         members: Sequence[Hyperparameters],
-        others: FloatArray | None = None,
     ) -> None:
         self.space = space
         self.n_members = len(members)
         self.observed = observed
         self._members = list(members)
-        self._others = np.empty((0, len(space))) if others is None else others
         self._y = np.broadcast_to(y, (len(members), len(observed)))
-        self._cross = CrossCovariance(space, observed, self._members, self._others)
+        self._cross = CrossCovariance(space, observed, self._members)
         smooth, nugget = self._cross.among_observations()
         self._covariance = smooth + nugget
         noise = np.array([m.noise for m in members])[:, None, None] * np.eye(len(observed))
@@ -68,62 +65,50 @@ class AnovaGP:
         self._alpha = np.einsum("mij,mj->mi", self._inverse, self._y)
         self.observed_mean: FloatArray = np.einsum("mij,mj->mi", smooth, self._alpha)
         # What `predict_axis` was asked last: a search along the axes asks nearly the same next. The
-        # configuration with its terms; the axis, the points and their terms.
-        self._around: tuple[FloatArray, AxisTerms] | None = None
-        self._along: tuple[int, FloatArray, AxisTerms] | None = None
+        # configuration with its rows; the axis, the points and their rows.
+        self._around: tuple[FloatArray, Rows] | None = None
+        self._along: tuple[int, FloatArray, Rows] | None = None
 
     def predict(self, x: FloatArray) -> Moments:
         """See `Surrogate.predict`."""
-        places, known = self._cross.support.occurring.find(x)
-        if known.all():
-            return self._condition(*self._cross.at(places))
-        each = [self._cross.of_terms(self._cross.terms_of(configuration)) for configuration in x]
-        cross, prior = (np.concatenate(parts, axis=1) for parts in zip(*each, strict=True))
-        return self._condition(cross, prior)
+        return self._condition(*self._cross.at(x))
 
     def predict_changes(self, x: FloatArray) -> Moments:
         """See `Surrogate.predict_changes`."""
-        places, known = self._cross.support.occurring.find(x)
-        if not known.all():
-            each = [self._changes_of_any(configuration) for configuration in x]
-            return Moments(*(np.stack(parts, axis=1) for parts in zip(*each, strict=True)))
-        cross, prior = self._cross.at_changes(places)
-        n_members, n_starts, n_levels, n = cross.shape
-        moments = self._condition(
-            cross.reshape(n_members, n_starts * n_levels, n),
-            prior.reshape(n_members, n_starts * n_levels),
-        )
-        mean, variance = (part.reshape(n_members, n_starts, n_levels) for part in moments)
+        shape = (self.n_members, len(x), int(self.space.starts[-1]))
+        mean, variance = np.empty(shape), np.empty(shape)
+        for block in self._cross.at_changes(x):
+            part = np.s_[:, block.starts, block.levels]
+            size = block.prior.shape
+            moments = self._condition(
+                block.cross.reshape(size[0], -1, len(self.observed)),
+                block.prior.reshape(size[0], -1),
+            )
+            mean[part], variance[part] = (each.reshape(size) for each in moments)
         return Moments(mean, variance)
-
-    def _changes_of_any(self, x: FloatArray) -> Moments:
-        """`predict_changes` of one configuration of any values, (d,) to (M, D)."""
-        axes = enumerate(self.space.axes)
-        each = [self.predict_axis(x, i, axis.coordinates) for i, axis in axes]
-        return Moments(*(np.concatenate(parts, axis=1) for parts in zip(*each, strict=True)))
 
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
         """See `Surrogate.predict_axis`."""
-        around = self._terms_around(x)
-        of_points = self._cross.axis_terms(axis, points)
+        around = self._rows_around(x)
+        of_points = self._cross.rows(np.full(len(points), axis), points)
         self._along = axis, points.copy(), of_points
         return self._condition(*self._cross.along_axis(around, axis, of_points))
 
-    def _terms_around(self, x: FloatArray) -> AxisTerms:
-        """Terms of a configuration: a search along the axes in turn changes one each time."""
+    def _rows_around(self, x: FloatArray) -> Rows:
+        """Rows of a configuration: a search along the axes in turn changes one each time."""
         if self._around is not None and self._along is not None:
-            known, terms = self._around
-            axis, points, (rows, own, strains) = self._along
+            known, rows = self._around
+            axis, points, of_points = self._along
             differs = np.flatnonzero(~((known == x) | (np.isnan(known) & np.isnan(x))))
             at = np.flatnonzero(points == x[axis])
             if len(at) and not np.any(differs != axis):
-                terms[0][axis], terms[1][axis] = rows[:, at[0]], own[:, at[0]]
-                terms[2][axis] = strains[:, at[0]]
-                self._around = x.copy(), terms
-                return terms
-        terms = self._cross.terms_of(x)
-        self._around = x.copy(), terms
-        return terms
+                for whole, part in zip(rows, of_points, strict=True):
+                    whole[:, axis] = part[:, at[0]]
+                self._around = x.copy(), rows
+                return rows
+        rows = self._cross.around(x)
+        self._around = x.copy(), rows
+        return rows
 
     def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
         """See `Surrogate.quadratic`."""
@@ -142,7 +127,6 @@ class AnovaGP:
             np.concatenate([self.observed, x]),
             np.concatenate([self._y, believed], axis=1),
             self._members,
-            self._others,
         )
 
     def left_out(self) -> FloatArray:

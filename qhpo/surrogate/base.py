@@ -95,13 +95,12 @@ class SurrogateFitter(Protocol):
     What it makes is a function of its arguments, whatever it remembers.
     """
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray) -> Surrogate:
+    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> Surrogate:
         """The surrogate given observations.
 
         Args:
             space: The search space.
             x: Observed configurations in order of completion, shape (n, d).
             values: Their values, shape (n,), smaller is better; may be infinite.
-            others: Configurations that will be asked about often, shape (q, d).
         """
         ...

@@ -1,21 +1,22 @@
-"""Prior covariances of configurations with the observations, looked up value by value.
+"""Prior covariances of configurations with the observations, summed up axis by axis.
 
 Glossary
 --------
-d, n, M, U
-    Axes, observed configurations, ensemble members, values that occur on an axis at most.
-S, D
-    Configurations side by side; levels of all axes together.
-place
-    Number of a value on its axis, the levels first, see `Support`; -1, the last entry of every
-    table here, where the axis is inactive.
-term, strain
-    w_i k~_i and -log of an axis's factor of the correlated nugget, see `qhpo.surrogate.kernel`.
+d, n, M
+    Axes, observed configurations, ensemble members.
+D, S, R
+    Levels of all axes together; configurations side by side; values of any axes side by side.
+term, factor
+    w_i k~_i, and an axis's factor of the correlated nugget, see `qhpo.surrogate.kernel`.
+
+The terms of all levels with all observations are kept, D n of each. What lies between the levels is
+computed where it is asked for: no table has a row for every value that occurs on an axis.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,285 +24,412 @@ from numpy.typing import NDArray
 from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import Hyperparameters
 from qhpo.surrogate.kernel import (
-    Support,
+    Levels,
     combine,
     leave_one_out,
     linear_in_axis,
-    power_sums,
-    strain,
+    matern52_alone,
+    mismatch,
+    of_categories,
     without_axis,
 )
 
-__all__ = ["AxisTerms", "CrossCovariance"]
+__all__ = ["ChangedBlock", "CrossCovariance", "Rows"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-AxisTerms = tuple[FloatArray, FloatArray, FloatArray]
-"""Terms with the observations, terms with themselves, strains with the observations."""
+BoolArray = NDArray[np.bool_]
 
 _BLOCK = 64
 """Rows of a covariance that are computed at once: their terms fit in a cache."""
 
-_LONG, _FEW_LEVELS = 16, 4
-"""A space is long from so many axes on, if none has more values than this. There a sum over axes is
-computed as one matrix product, with a matrix of zeros and ones that says which values a candidate
+_AXES_AT_ONCE = 64
+"""Axes whose levels' terms are computed at once, so that what is needed in between stays small."""
+
+_CHANGES_AT_ONCE = 500_000
+"""Covariances of changed configurations that are kept at once: 4 MB an array."""
+
+_LONG, _FEW_LEVELS = 16, 16
+"""From so many axes of categories on, each of at most so many levels, sums over these axes are
+computed as a matrix product, with a matrix of zeros and ones that says which values a configuration
 has: it multiplies more numbers than needed, and is faster all the same."""
 
 _LEAST_TERM = -0.99
-"""A long product of 1 + term is computed as a sum of logarithms, if all terms are above this."""
+"""A product of 1 + term is computed as a sum of logarithms for axes whose terms are above this."""
+
+
+class Rows(NamedTuple):
+    """What values of axes have in common with the observations.
+
+    Attributes:
+        terms: w_i k~_i with the observations, shape (M, R, n); 0 where one of them is inactive.
+        own: w_i k~_i of the values with themselves, shape (M, R); 0 where inactive.
+        factors: Factors of the nugget, shape (M, R, n).
+    """
+
+    terms: FloatArray
+    own: FloatArray
+    factors: FloatArray
+
+
+class ChangedBlock(NamedTuple):
+    """Some configurations after some of their single-axis changes.
+
+    Attributes:
+        starts: Which configurations.
+        levels: Which levels one axis is set to.
+        cross: Covariance with the observations, shape (M, S', D', n).
+        prior: Prior variance of the smooth part, shape (M, S', D').
+    """
+
+    starts: slice
+    levels: slice
+    cross: FloatArray
+    prior: FloatArray
 
 
 class CrossCovariance:
-    """What single values of an axis have in common with all observations, and how it adds up.
+    """What configurations have in common with all observations, and how it adds up over the axes.
 
     Args:
         space: The search space.
-        coordinates: Observed configurations, shape (n, d), NaN where inactive.
+        observed: Observed configurations, shape (n, d), NaN where inactive.
         members: Hyperparameters of every member, M of them.
-        others: Further configurations whose values are looked up, shape (q, d).
 
     Attributes:
-        support: The values that occur.
-        places: Places of the observations, shape (n, d).
-        correlation: k~_i among the values that occur, shape (M, d, U, U).
-        terms: w_i k~_i(value, X_i), shape (M, d, U + 1, n); 0 at the last place.
-        own_terms: w_i k~_i(value, value), shape (M, d, U + 1).
-        strains: Strain of m_i(value, X_i), shape (M, d, U + 1, n).
-        pair, rest, nugget: s2, s3 and v of the members, shape (M, 1, 1).
+        kernel_levels: What correlations are centred over.
+        levels: Rows of all levels, R = D.
+        nugget: v of the members, shape (M, 1, 1).
     """
 
-    def __init__(
-        self,
-        space: Space,
-        coordinates: FloatArray,
-        members: list[Hyperparameters],
-        others: FloatArray,
-    ) -> None:
+    def __init__(self, space: Space, observed: FloatArray, members: list[Hyperparameters]) -> None:
         self.space = space
         self.members = members
-        self.support = support = Support(space, np.concatenate([coordinates, others]))
-        self.places = support.occurring.places(coordinates)
-        self.pair = np.array([m.pair for m in members])[:, None, None]
-        self.rest = np.array([m.rest for m in members])[:, None, None]
+        self.kernel_levels = Levels(space)
         self.nugget = np.array([m.nugget for m in members])[:, None, None]
-        self._tension = np.stack([m.tension for m in members])
-        self._tables = [support.tables(m.lengthscale) for m in members]
-        self.correlation = np.stack([tables.correlation for tables in self._tables])
-        relevance = np.stack([m.relevance for m in members])
-        weighted = relevance[:, :, None, None] * self.correlation
-        padded = np.pad(weighted, ((0, 0), (0, 0), (0, 1), (0, 1)))
-        each = np.arange(len(space))
-        self.terms = padded.swapaxes(2, 3)[:, each[:, None], self.places.T].swapaxes(2, 3)
-        self.terms = np.ascontiguousarray(self.terms)
-        self.own_terms = np.ascontiguousarray(np.einsum("miuu->miu", padded))
-        missing = (self.places < 0).T[:, None, :]
-        mismatch = np.stack([support.mismatch[i][:, self.places[:, i]] for i in each])
-        mismatch = np.where(missing, 1.0, mismatch)
-        # An inactive axis is told apart from the observations where it is active.
-        mismatch = np.concatenate([mismatch, 1.0 - missing], axis=1)
-        self.strains = strain(mismatch, self._tension[:, :, None, None])
-        width = support.values.shape[1]
-        self._is_long = len(space) >= _LONG and width <= _FEW_LEVELS
-        self._block = np.repeat(each, space.n_levels)
-        self._level = np.arange(len(self._block)) - space.starts[self._block]
+        self._pair = np.array([m.pair for m in members])[:, None, None]
+        self._rest = np.array([m.rest for m in members])[:, None, None]
+        self._relevance = np.stack([m.relevance for m in members])
+        # What is left of the nugget where an axis differs.
+        self._shared = np.exp(-np.stack([m.tension for m in members]))
+        self._lengthscale = np.stack([m.lengthscale for m in members])
+        self._same, self._other = of_categories(space.n_levels)
+        self._columns = np.ascontiguousarray(observed.T)  # (d, n)
+        self._missing = np.isnan(self._columns)
+        self._has_missing = self._missing.any(axis=1)
+        self._set_norms()
+        block = np.repeat(np.arange(len(space)), space.n_levels)
+        points = np.concatenate([axis.coordinates for axis in space.axes])
+        self.levels = self._in_blocks(block, points)
+        axes = self._summable()
+        self._summed = _Summed(
+            space, observed, axes, self._relevance[:, axes], -np.log(self._shared[:, axes])
+        )
 
-    def level_terms(self, member: int) -> FloatArray:
-        """w_i k~_i of every level with all observations, shape (D, n)."""
-        rows: FloatArray = self.terms[member, self._block, self._level]
-        return rows
+    def _set_norms(self) -> None:
+        """Half of what centring takes of a correlation goes to either value: by observation."""
+        n_members, n = len(self.members), self._columns.shape[1]
+        self._grand = np.zeros((n_members, len(self.space)))
+        self._means = np.zeros((n_members, len(self.space), n))
+        numbers = np.flatnonzero(self.kernel_levels.has_lengthscale)
+        for start in range(0, len(numbers), _AXES_AT_ONCE):
+            axes = numbers[start : start + _AXES_AT_ONCE]
+            scale = self._lengthscale[:, axes]
+            self._grand[:, axes] = self.kernel_levels.grand_means(axes, scale)[0]
+            self._means[:, axes] = self.kernel_levels.means(axes, self._columns[axes], scale)
+
+    def _in_blocks(self, axes: IntArray, points: FloatArray) -> Rows:
+        shape = (len(self.members), len(axes), self._columns.shape[1])
+        result = Rows(np.empty(shape), np.empty(shape[:2]), np.empty(shape))
+        starts = self.space.starts[::_AXES_AT_ONCE].tolist()
+        for start, stop in zip(starts, [*starts[1:], len(axes)], strict=True):
+            for whole, part in zip(
+                result, self.rows(axes[start:stop], points[start:stop]), strict=True
+            ):
+                whole[:, start:stop] = part
+        return result
+
+    def rows(self, axes: IntArray, points: FloatArray, n: int | None = None) -> Rows:
+        """Rows of any values.
+
+        Args:
+            axes: Numbers of the axes, shape (R,).
+            points: Coordinates, shape (R,), NaN where inactive; levels only, where an axis has no
+                length scale.
+            n: How many of the observations, the first ones; None for all.
+        """
+        is_number = self.kernel_levels.has_lengthscale[axes]
+        if is_number.all():
+            return self._rows_of_numbers(axes, points, n)
+        if not is_number.any():
+            return self._rows_of_categories(axes, points, n)
+        shape = (len(self.members), len(axes), self._columns[:, :n].shape[1])
+        result = Rows(np.empty(shape), np.empty(shape[:2]), np.empty(shape))
+        for chosen, make in (
+            (np.flatnonzero(is_number), self._rows_of_numbers),
+            (np.flatnonzero(~is_number), self._rows_of_categories),
+        ):
+            for whole, part in zip(result, make(axes[chosen], points[chosen], n), strict=True):
+                whole[:, chosen] = part
+        return result
+
+    def _rows_of_categories(self, axes: IntArray, points: FloatArray, n: int | None) -> Rows:
+        equal: BoolArray = points[:, None] == self._columns[axes, :n]
+        correlation = np.where(equal, self._same[axes, None], self._other[axes, None])
+        relevance = self._relevance[:, axes]
+        inactive: BoolArray = np.isnan(points)
+        own = relevance * np.where(inactive, 0.0, self._same[axes])
+        if inactive.any() or self._has_missing[axes].any():
+            missing = self._missing[axes, :n]
+            correlation[missing | inactive[:, None]] = 0.0
+            equal |= missing & inactive[:, None]
+        factors = np.where(equal, 1.0, self._shared[:, axes, None])
+        return Rows(relevance[:, :, None] * correlation, own, factors)
+
+    def _rows_of_numbers(self, axes: IntArray, points: FloatArray, n: int | None) -> Rows:
+        difference = np.abs(points[:, None] - self._columns[axes, :n])
+        scale = self._lengthscale[:, axes]
+        means = self.kernel_levels.means(axes, points[:, None], scale)
+        grand = self._grand[:, axes, None]
+        size = self._relevance[:, axes, None] / (1.0 - grand)
+        terms = matern52_alone(difference, scale[:, :, None])
+        terms -= self._means[:, axes, :n]
+        terms += grand - means
+        terms *= size
+        own = (size * (1.0 - 2.0 * means + grand))[:, :, 0]
+        different = mismatch(difference, self.kernel_levels.reach[axes, None])
+        inactive: BoolArray = np.isnan(points)
+        if inactive.any() or self._has_missing[axes].any():
+            missing = self._missing[axes, :n]
+            terms[:, missing | inactive[:, None]] = 0.0
+            own[:, inactive] = 0.0
+            different = np.where(missing | inactive[:, None], 1.0, different)
+            different[missing & inactive[:, None]] = 0.0
+        factors = different * (self._shared[:, axes, None] - 1.0)
+        factors += 1.0
+        return Rows(terms, own, factors)
+
+    def _of_axis(self, axis: int, column: FloatArray, n: int | None = None) -> Rows:
+        """Rows of values of one axis, shape (R,): levels are looked up."""
+        levels = self.space.axes[axis].coordinates
+        place = np.minimum(np.searchsorted(levels, column), len(levels) - 1)
+        if (levels[place] != column).any():
+            return self.rows(np.full(len(column), axis), column, n)
+        place += self.space.starts[axis]
+        return Rows(
+            self.levels.terms[:, place, :n],
+            self.levels.own[:, place],
+            self.levels.factors[:, place, :n],
+        )
+
+    def _summable(self) -> IntArray:
+        """Axes whose sums are computed as a matrix product, shape (k,)."""
+        few = ~self.kernel_levels.has_lengthscale & (self.space.n_levels <= _FEW_LEVELS)
+        least = self._relevance.max(axis=0) * self._other
+        chosen = np.flatnonzero(few & (least > _LEAST_TERM))
+        return chosen if len(chosen) >= _LONG else chosen[:0]
 
     def among_observations(self) -> tuple[FloatArray, FloatArray]:
         """Prior covariances of the smooth part and of the nugget, shape (M, n, n) each."""
-        n = len(self.places)
-        smooth, nugget = np.empty((2, len(self.terms), n, n))
+        observed = self._columns.T
+        n = len(observed)
+        smooth, nugget = np.empty((2, len(self.members), n, n))
         for start in range(0, n, _BLOCK):
             # Of a symmetric matrix, the part left of the diagonal.
             stop = min(start + _BLOCK, n)
             block = np.s_[:, start:stop, :stop]
-            smooth[block] = self._smooth(self.terms[..., :stop], self.places[start:stop])
-            nugget[block] = self._nugget(self.places[start:stop], stop)
+            smooth[block], nugget[block], _ = self._parts(observed[start:stop], stop)
             for matrix in (smooth, nugget):
                 matrix[:, :start, start:stop] = matrix[:, start:stop, :start].transpose(0, 2, 1)
         return smooth, nugget
 
-    def at(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
+    def at(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Of candidates.
 
         Args:
-            places: Shape (q, d).
+            x: Shape (q, d), NaN where inactive.
 
         Returns:
             Covariance with the observations, shape (M, q, n), and prior variance of the smooth
             part, shape (M, q).
         """
-        cross = self._smooth(self.terms, places) + self._nugget(places)
-        return cross, self._smooth(self.own_terms[..., None], places)[:, :, 0]
+        cross = np.empty((len(self.members), len(x), self._columns.shape[1]))
+        prior = np.empty(cross.shape[:2])
+        for start in range(0, len(x), _BLOCK):
+            block = np.s_[:, start : start + _BLOCK]
+            smooth, nugget, prior[block] = self._parts(x[start : start + _BLOCK])
+            cross[block] = np.add(smooth, nugget, out=smooth)
+        return cross, prior
 
-    def _smooth(self, table: FloatArray, places: IntArray) -> FloatArray:
-        """Smooth part from ``terms`` or ``own_terms`` of shape (M, d, U + 1, n), (M, q, n)."""
-        if self._is_long and table.min() > _LEAST_TERM:
-            # The term of an inactive axis is 0: its place need not be multiplied.
-            chosen = self._indicator(places)[..., :-1].reshape(len(places), -1)
-            flat = _flat(table[:, :, :-1])
-            e1, squares, logs = (chosen @ t for t in (flat, flat * flat, np.log1p(flat)))
-            return combine(e1, squares, np.exp(logs), self.pair, self.rest)
-        first = table[:, 0, places[:, 0]]
-        e1, squares, product = first.copy(), first * first, 1.0 + first
-        for i in range(1, places.shape[1]):
-            a = table[:, i, places[:, i]]
-            e1 += a
-            product *= 1.0 + a
-            a *= a
-            squares += a
-        return combine(e1, squares, product, self.pair, self.rest)
+    def _parts(
+        self, x: FloatArray, n: int | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Smooth part and nugget, (M, q, n), and own smooth part, (M, q), of (q, d)."""
+        summed = self._summed
+        e1, squares, product, nugget = summed.of(x, n)
+        own = [each[:, :, None] for each in summed.own_of(x)]
+        nugget *= self.nugget
+        for i in summed.others:
+            rows = self._of_axis(i, x[:, i], n)
+            e1 += rows.terms
+            product *= 1.0 + rows.terms
+            squares += rows.terms * rows.terms
+            nugget *= rows.factors
+            term = rows.own[:, :, None]
+            own = [own[0] + term, own[1] + term * term, own[2] * (1.0 + term)]
+        smooth = combine(e1, squares, product, self._pair, self._rest)
+        return smooth, nugget, combine(own[0], own[1], own[2], self._pair, self._rest)[:, :, 0]
 
-    def _nugget(self, places: IntArray, n: int | None = None) -> FloatArray:
-        """Covariance of the nugget with the first n observations, or all, (M, q, n)."""
-        strains = self.strains[..., :n]
-        if self._is_long:
-            chosen = self._indicator(places).reshape(len(places), -1)
-            total = chosen @ strains.reshape(len(strains), chosen.shape[1], -1)
-        else:
-            total = np.zeros((len(strains), len(places), strains.shape[3]))
-            for i, column in enumerate(places.T):
-                total += strains[:, i, column]
-        covariance = np.exp(np.negative(total, out=total), out=total)
-        covariance *= self.nugget
-        return covariance
-
-    def _indicator(self, places: IntArray) -> FloatArray:
-        """1 where a candidate has a value, else 0: (q, d) places to (q, d, U + 1)."""
-        width = self.terms.shape[2]
-        chosen = np.zeros((len(places), places.shape[1], width))
-        np.put_along_axis(chosen, places[:, :, None] % width, 1.0, axis=2)
-        return chosen
-
-    def at_changes(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
+    def at_changes(self, x: FloatArray) -> Iterator[ChangedBlock]:
         """Of all configurations that differ in at most one axis from some.
 
         Args:
-            places: Shape (S, d).
+            x: Shape (S, d).
 
-        Returns:
-            Covariance with the observations, shape (M, S, D, n), and prior variance of the smooth
-            part, shape (M, S, D). Column r sets the axis of level r to that level.
+        Yields:
+            Some configurations and some levels at a time, so that no array has all of both.
         """
-        cross = self._smooth_changes(self.terms, places)
-        cross += self._nugget_changes(places)
-        return cross, self._smooth_changes(self.own_terms[..., None], places)[..., 0]
+        n_members, d = self._relevance.shape
+        n = self._columns.shape[1]
+        at_once = max(1, _CHANGES_AT_ONCE // (n_members * d * n))
+        for start in range(0, len(x), at_once):
+            chosen = slice(start, min(start + at_once, len(x)))
+            yield from self._changes_of(x[chosen], chosen)
 
-    def _smooth_changes(self, table: FloatArray, places: IntArray) -> FloatArray:
-        starts = self.space.starts
+    def _changes_of(self, x: FloatArray, chosen: slice) -> Iterator[ChangedBlock]:
+        n_starts, d = x.shape
+        rows = self.rows(np.repeat(np.arange(d), n_starts), x.T.ravel())
         # (d, M, S, n), the members first in memory.
-        terms = table[:, np.arange(places.shape[1])[:, None], places.T].swapaxes(0, 1)
-        fixed, slope = linear_in_axis(*leave_one_out(terms), self.pair, self.rest)
-        out = np.empty((len(table), len(places), int(starts[-1]), table.shape[3]))
-        for i, n_levels in enumerate(self.space.n_levels.tolist()):
-            block = out[:, :, starts[i] : starts[i + 1]]
-            levels = table[:, i, None, :n_levels]
-            np.multiply(slope[i, :, :, None, :], levels, out=block)
-            block += fixed[i, :, :, None, :]
-        return out
-
-    def _nugget_changes(self, places: IntArray) -> FloatArray:
+        terms, own, factors = (
+            each.reshape(len(self.members), d, n_starts, -1).swapaxes(0, 1) for each in rows
+        )
+        fixed, slope = linear_in_axis(*leave_one_out(terms), self._pair, self._rest)
+        own_fixed, own_slope = linear_in_axis(*leave_one_out(own), self._pair, self._rest)
+        others = self.nugget * np.prod(factors, axis=0) / factors
+        most = max(1, _CHANGES_AT_ONCE // fixed[0].size)
         starts = self.space.starts
-        own = [self.strains[:, i, column] for i, column in enumerate(places.T)]  # (M, S, n) each
-        total = np.sum(own, axis=0)
-        out = np.empty((*total.shape[:2], int(starts[-1]), total.shape[2]))
-        for i, n_levels in enumerate(self.space.n_levels.tolist()):
-            block = out[:, :, starts[i] : starts[i + 1]]
-            levels = self.strains[:, i, None, :n_levels]
-            np.add((total - own[i])[:, :, None, :], levels, out=block)
-        np.exp(np.negative(out, out=out), out=out)
-        out *= self.nugget[..., None]
-        return out
+        first = 0
+        while first < d:
+            # As many axes as have few enough levels together, one at least.
+            last = max(first + 1, int(np.searchsorted(starts, starts[first] + most, "right")) - 1)
+            levels = slice(int(starts[first]), int(starts[last]))
+            shape = (len(self.members), n_starts, levels.stop - levels.start)
+            cross = np.empty((*shape, terms.shape[3]))
+            prior = np.empty(shape)
+            for i in range(first, last):
+                of_axis = slice(int(starts[i]), int(starts[i + 1]))
+                part = np.s_[:, :, of_axis.start - levels.start : of_axis.stop - levels.start]
+                block = cross[part]
+                np.multiply(slope[i][:, :, None], self.levels.terms[:, None, of_axis], out=block)
+                block += fixed[i][:, :, None]
+                block += others[i][:, :, None] * self.levels.factors[:, None, of_axis]
+                prior[part] = own_fixed[i] + own_slope[i] * self.levels.own[:, None, of_axis]
+            yield ChangedBlock(chosen, levels, cross, prior)
+            first = last
 
-    def axis_terms(self, axis: int, points: FloatArray) -> AxisTerms:
-        """Terms of any coordinates of one axis.
+    def around(self, x: FloatArray) -> Rows:
+        """Rows of one configuration, shape (d,): R = d."""
+        return self.rows(np.arange(len(x)), x)
 
-        Args:
-            axis: Number of the axis.
-            points: Coordinates, shape (P,); levels only, if the axis has no length scale.
-
-        Returns:
-            Terms with all observations, shape (M, P, n), and with themselves, shape (M, P); strains
-            with all observations, shape (M, P, n).
-        """
-        places = self.places[:, axis]
-        missing = places < 0
-        mismatch = np.where(missing, 1.0, self.support.mismatch_of(axis, points)[:, places])
-        strains = strain(mismatch, self._tension[:, axis, None, None])
-        if not self.support.has_lengthscale[axis]:
-            levels = np.searchsorted(self.space.axes[axis].coordinates, points)
-            return self.terms[:, axis, levels], self.own_terms[:, axis, levels], strains
-        terms, own_terms = [], []
-        for tables, member in zip(self._tables, self.members, strict=True):
-            lengthscale = float(member.lengthscale[axis])
-            table, own = self.support.between(axis, points, lengthscale, tables)
-            relevance = member.relevance[axis]
-            terms.append(relevance * np.where(missing, 0.0, table[:, places]))
-            own_terms.append(relevance * own)
-        return np.stack(terms), np.stack(own_terms), strains
-
-    def terms_of(self, coordinates: FloatArray) -> AxisTerms:
-        """Terms of one configuration of any values, see `axis_terms`.
-
-        Args:
-            coordinates: Shape (d,), NaN where inactive.
-
-        Returns:
-            Arrays of shape (d, M, n), (d, M) and (d, M, n); the first two are zero where inactive.
-        """
-        d, n_members, n = len(coordinates), len(self.members), len(self.places)
-        terms, strains = np.zeros((2, d, n_members, n))
-        own_terms = np.zeros((d, n_members))
-        for i, coordinate in enumerate(coordinates.tolist()):
-            if math.isnan(coordinate):
-                strains[i] = self._tension[:, i, None] * (self.places[:, i] >= 0)
-            else:
-                rows, own, point_strains = self.axis_terms(i, np.array([coordinate]))
-                terms[i], own_terms[i], strains[i] = rows[:, 0], own[:, 0], point_strains[:, 0]
-        return terms, own_terms, strains
-
-    def of_terms(self, of: AxisTerms) -> tuple[FloatArray, FloatArray]:
-        """Of one configuration, from its `terms_of`: shapes (M, 1, n) and (M, 1)."""
-        terms, own_terms, strains = of
-        pair, rest = self.pair[:, 0], self.rest[:, 0]
-        cross = combine(*power_sums(terms), pair, rest)
-        cross += self.nugget[:, 0] * np.exp(-strains.sum(axis=0))
-        return cross[:, None, :], combine(*power_sums(own_terms[:, :, None]), pair, rest)
-
-    def along_axis(
-        self, around: AxisTerms, axis: int, of_points: AxisTerms
-    ) -> tuple[FloatArray, FloatArray]:
+    def along_axis(self, around: Rows, axis: int, of_points: Rows) -> tuple[FloatArray, FloatArray]:
         """Of one configuration with one axis changed.
 
         Args:
-            around: The configuration's `terms_of`.
+            around: The configuration's rows, see `around`.
             axis: Number of the axis.
-            of_points: `axis_terms` of P coordinates.
+            of_points: `rows` of P coordinates of it.
 
         Returns:
             Covariance with the observations, shape (M, P, n), and prior variance of the smooth
             part, shape (M, P).
         """
-        terms, own_terms, strains = around
-        rows, own, point_strains = of_points
-        others = np.delete(strains, axis, axis=0).sum(axis=0)[:, None, :]
-        cross = self._vary(terms, axis, rows)
-        cross += self.nugget * np.exp(-(others + point_strains))
-        return cross, self._vary(own_terms[:, :, None], axis, own[:, :, None])[:, :, 0]
+        others = np.delete(around.factors, axis, axis=1).prod(axis=1)[:, None, :]
+        cross = self._vary(around.terms, axis, of_points.terms)
+        cross += self.nugget * others * of_points.factors
+        own = self._vary(around.own[:, :, None], axis, of_points.own[:, :, None])
+        return cross, own[:, :, 0]
 
     def _vary(self, terms: FloatArray, axis: int, rows: FloatArray) -> FloatArray:
-        """The smooth part with one axis's term replaced: (d, M, n), (M, P, n) to (M, P, n)."""
-        u, v, w = (each[:, None, :] for each in without_axis(terms, axis))
-        fixed, slope = linear_in_axis(u, v, w, self.pair, self.rest)
+        """The smooth part with one axis's term replaced: (M, d, n), (M, P, n) to (M, P, n)."""
+        u, v, w = (each[:, None, :] for each in without_axis(terms.swapaxes(0, 1), axis))
+        fixed, slope = linear_in_axis(u, v, w, self._pair, self._rest)
         varied: FloatArray = fixed + slope * rows
         return varied
 
 
-def _flat(table: FloatArray) -> FloatArray:
-    """The values of all axes one behind the other, (M, d, U, n) to (M, d U, n)."""
-    by_observation = table.transpose(0, 3, 1, 2)
-    return by_observation.reshape(*by_observation.shape[:2], -1).swapaxes(1, 2)
+class _Summed:
+    """Sums over axes without a length scale and of few values, as matrix products.
+
+    Such an axis adds one number where two configurations have the same value and another one where
+    they do not, so that a sum is a weighted product of indicators of the values.
+
+    Args:
+        space: The search space.
+        observed: Observed configurations, shape (n, d).
+        axes: Which axes, shape (k,); there may be none.
+        relevance: Theirs, shape (M, k).
+        tension: Theirs, shape (M, k).
+
+    Attributes:
+        others: The other axes.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        observed: FloatArray,
+        axes: IntArray,
+        relevance: FloatArray,
+        tension: FloatArray,
+    ) -> None:
+        self.others: list[int] = np.setdiff1d(np.arange(len(space)), axes).tolist()
+        self._axes = axes
+        self._block = np.repeat(np.arange(len(axes)), space.n_levels[axes])
+        self._points = np.concatenate(
+            [np.empty(0), *(space.axes[i].coordinates for i in axes.tolist())]
+        )
+        same, other = of_categories(space.n_levels[axes])
+        pair = np.stack([relevance * other, relevance * same])
+        # Of equal values and of others: the term, its square and the logarithm of 1 + term.
+        different, equal = np.stack([pair, pair * pair, np.log1p(pair)], axis=1)
+        self._equal = equal
+        # A column for "both are active", (3, M, k + values), and one for each value.
+        self._weights = np.concatenate([different, (equal - different)[:, :, self._block]], axis=2)
+        self._tension = np.concatenate([tension, tension[:, self._block]], axis=1)
+        self._total = tension.sum(axis=1)[:, None, None]
+        self._is_active, self._observed = self._indicators(observed)
+
+    def _indicators(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Whether axes are active, (q, k), and have a value, (q, values); 1 or 0."""
+        columns = x[:, self._axes]
+        values = columns[:, self._block] == self._points
+        return (~np.isnan(columns)).astype(float), values.astype(float)
+
+    def of(
+        self, x: FloatArray, n: int | None
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """e1, squares and the product of `power_sums`, and of the nugget's factors, (M, q, n).
+
+        Args:
+            x: Configurations, shape (q, d).
+            n: How many of the observations, the first ones; None for all.
+        """
+        active, values = self._is_active[:n], self._observed[:n]
+        shape = (len(self._tension), len(x), len(values))
+        if not len(self._axes):
+            return np.zeros(shape), np.zeros(shape), np.ones(shape), np.ones(shape)
+        own_active, own_values = self._indicators(x)
+        right = np.concatenate([active, values], axis=1).T
+        left = np.concatenate([own_active, own_values], axis=1)
+        e1, squares, logs = (left * self._weights[:, :, None]) @ right
+        # Where both are inactive an axis is not different.
+        right[: len(self._axes)] = 1.0 - active.T
+        left[:, : len(self._axes)] = 1.0 - own_active
+        strain = self._total - (left * self._tension[:, None]) @ right
+        return e1, squares, np.exp(logs), np.exp(-strain)
+
+    def own_of(self, x: FloatArray) -> list[FloatArray]:
+        """e1, squares and product of configurations with themselves, (M, q) each."""
+        active = (~np.isnan(x[:, self._axes])).astype(float)
+        e1, squares, logs = self._equal @ active.T
+        return [e1, squares, np.exp(logs)]

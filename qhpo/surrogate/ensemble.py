@@ -94,11 +94,11 @@ class EnsembleFitter:
         self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
         self._known_errors: OrderedDict[str, list[float]] = OrderedDict()
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray) -> AnovaGP:
+    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> AnovaGP:
         """See `SurrogateFitter.fit`."""
         kept = representatives(values, _MAX_OBSERVATIONS)
         y = self.transform(space, x, values)(values)[kept]
-        return AnovaGP(space, x[kept], y, self.members(space, x, values), others)
+        return AnovaGP(space, x[kept], y, self.members(space, x, values))
 
     def members(
         self, space: Space, coordinates: FloatArray, values: FloatArray

@@ -273,9 +273,7 @@ class HorseshoeFitter:
     def __init__(self, transform: Transform = rank_gaussian) -> None:
         self._transform = transform
 
-    def fit(
-        self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray
-    ) -> HorseshoeRegression:
+    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> HorseshoeRegression:
         """See `SurrogateFitter.fit`."""
         rows = _rows(space, x)
         # p is at most the number of all pairs, and n times those that one observation has.

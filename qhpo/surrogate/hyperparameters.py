@@ -18,6 +18,7 @@ and Williams 2006, eq. 5.9).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 
 from qhpo.space import Space
-from qhpo.surrogate.kernel import Support, combine
+from qhpo.surrogate.kernel import Levels, combine, matern52, mismatch, of_categories, scaled
 
 __all__ = ["ENSEMBLE", "Hyperparameters", "Prior", "fit_map"]
 
@@ -144,32 +145,53 @@ def _unpack(theta: FloatArray, n_axes: int) -> Hyperparameters:
     )
 
 
+class _Between(NamedTuple):
+    """Pairs of values of an axis that has values between its levels.
+
+    Attributes:
+        points: Coordinates of the observations, shape (n,), NaN where inactive.
+        difference: Distances of the pairs, shape (pairs,).
+        inactive: Pairs with an inactive point, shape (pairs,), bool.
+    """
+
+    points: FloatArray
+    difference: FloatArray
+    inactive: NDArray[np.bool_]
+
+
 class _LogPosterior:
     """Negative log posterior and gradient over pairs of observations."""
 
     def __init__(self, space: Space, coordinates: FloatArray, y: FloatArray, prior: Prior) -> None:
-        self.support = support = Support(space, coordinates)
-        self.coordinates = coordinates
-        places = support.occurring.places(coordinates)
+        self.levels = levels = Levels(space)
+        n, d = coordinates.shape
         self.y = y
-        n, d = places.shape
         self.n, self.d = n, d
         self.rows, self.columns = np.tril_indices(n)
         self.pair_weight = np.where(self.rows == self.columns, 1.0, 2.0)
-        width = support.values.shape[1]
-        u, v = places[self.rows].T, places[self.columns].T
-        # Inactive coordinates look up the zero appended behind an axis's table.
-        missing = (u < 0) | (v < 0)
-        self.lookup = np.where(missing, width * width, u * width + v)
-        self.mismatch = np.empty(self.lookup.shape)  # (d, pairs)
-        for i in range(d):
-            np.take(np.append(support.mismatch[i], 1.0), self.lookup[i], out=self.mismatch[i])
-        self.mismatch[(u < 0) & (v < 0)] = 0.0
-        column = coordinates.T
-        self.distance = {
-            int(i): np.abs(column[i][self.rows] - column[i][self.columns])
-            for i in np.flatnonzero(support.is_off_grid)
-        }
+        same, other = of_categories(space.n_levels)
+        self.mismatch = np.empty((d, len(self.rows)))
+        # k~_i of all pairs where it does not depend on a length scale; else what it is made of.
+        self.constant: dict[int, FloatArray] = {}
+        self.between: dict[int, _Between] = {}
+        self.lookup: dict[int, IntArray] = {}
+        for i, column in enumerate(coordinates.T):
+            u, v = column[self.rows], column[self.columns]
+            difference = np.abs(u - v)
+            inactive = np.isnan(difference)
+            unequal = mismatch(difference, levels.reach[i])
+            self.mismatch[i] = np.where(inactive, np.isnan(u) != np.isnan(v), unequal)
+            if not levels.has_lengthscale[i]:
+                correlation = np.where(difference == 0.0, same[i], other[i])
+                self.constant[i] = np.where(inactive, 0.0, correlation)
+            elif levels.is_off_grid[i]:
+                self.between[i] = _Between(column, difference, inactive)
+            else:
+                # Inactive coordinates look up the zero appended behind the levels.
+                size = space.axes[i].n_levels
+                place = np.searchsorted(space.axes[i].coordinates, column)
+                place[np.isnan(column)] = size
+                self.lookup[i] = place[self.rows] * (size + 1) + place[self.columns]
         self.centre = prior.centre(d)
         self.widths = _widths(d)
         # Fresh memory of this size costs more than what is computed in it.
@@ -178,7 +200,6 @@ class _LogPosterior:
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         d, n = self.d, self.n
         hyper = _unpack(theta, d)
-        tables = self.support.tables(hyper.lengthscale, off_grid=False)
         gradients: dict[int, FloatArray] = {}
         # Axis by axis, so that every pass stays in the cache.
         a, before, factors, ratio = self._scratch
@@ -186,18 +207,11 @@ class _LogPosterior:
         e1, squares = np.zeros((2, len(self.rows)))
         product = np.ones(len(self.rows))
         for i in range(d):
-            if i in self.distance:
-                a[i], gradients[i] = self.support.pair_terms(
-                    i,
-                    self.coordinates[:, i],
-                    (self.rows, self.columns),
-                    self.distance[i],
-                    float(hyper.lengthscale[i]),
-                )
-                a[i] *= hyper.relevance[i]
+            if i in self.constant:
+                np.multiply(self.constant[i], hyper.relevance[i], out=a[i])
             else:
-                table = np.append(hyper.relevance[i] * tables.correlation[i], 0.0)
-                np.take(table, self.lookup[i], out=a[i])
+                a[i], gradients[i] = self._correlation(i, float(hyper.lengthscale[i]))
+                a[i] *= hyper.relevance[i]
             before[i] = product
             e1 += a[i]
             squares += a[i] * a[i]
@@ -239,9 +253,6 @@ class _LogPosterior:
             gradient[i] += slope @ a[i]
             if i in gradients:
                 gradient[d + i] += hyper.relevance[i] * float(slope @ gradients[i])
-            elif self.support.has_lengthscale[i]:
-                table = np.append(hyper.relevance[i] * tables.gradient[i], 0.0)
-                gradient[d + i] += slope @ table[self.lookup[i]]
             after *= 1.0 + a[i]
         e2 = 0.5 * (e1 * e1 - squares)
         nugget *= weight
@@ -254,6 +265,31 @@ class _LogPosterior:
             0.5 * (hyper.noise - _JITTER) * float(inverse.diagonal().sum() - alpha @ alpha)
         )
         return value, gradient
+
+    def _correlation(self, axis: int, lengthscale: float) -> tuple[FloatArray, FloatArray]:
+        """k~_i of all pairs and its derivative by the log length scale, shape (pairs,) each."""
+        if axis in self.lookup:
+            base, slope = (
+                np.pad(table, (0, 1)).ravel()[self.lookup[axis]]
+                for table in self.levels.table(axis, lengthscale)
+            )
+            return base, slope
+        pairs = self.between[axis]
+        both = matern52(pairs.difference, np.array(lengthscale))
+        means = self.levels.means_and_slopes(axis, pairs.points, lengthscale)
+        grand = [
+            float(part[0])
+            for part in self.levels.grand_means(np.array([axis]), np.array([lengthscale]))
+        ]
+        centred = []
+        for table, mean, total in zip(both, means, grand, strict=True):
+            # Half of the grand mean goes to either point of a pair.
+            shift = mean - 0.5 * total
+            centred.append(table - (shift[self.rows] + shift[self.columns]))
+        correlation, gradient = scaled(centred[0], centred[1], grand[0], grand[1])
+        if pairs.inactive.any():
+            correlation[pairs.inactive] = gradient[pairs.inactive] = 0.0
+        return correlation, gradient
 
 
 def fit_map(

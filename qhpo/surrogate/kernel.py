@@ -32,8 +32,6 @@ N
     most of what separates the best configurations, and an axis that does not matter, such as a tiny
     weight decay, leaves it as it is. Numbers much closer than levels share it whatever the tension,
     so that a copy of the incumbent is nothing new.
-strain
-    -log of one axis's factor of N, -log(1 - m_i + m_i exp(-t_i)).
 k
     The kernel: the smooth part c + e1 + s2 e2 + s3 R, and v N.
 
@@ -44,26 +42,24 @@ An inactive axis (coordinate NaN) has k~_i = 0 with everything, and mismatch 1 w
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.space import Axis, OccurringValues, Space
+from qhpo.space import Axis, Space
 
 __all__ = [
     "CONSTANT",
-    "AxisTables",
-    "Support",
-    "centre",
+    "Levels",
     "combine",
     "leave_one_out",
     "linear_in_axis",
     "matern52",
+    "matern52_alone",
     "mismatch",
+    "of_categories",
     "power_sums",
     "reach",
-    "strain",
+    "scaled",
     "without_axis",
 ]
 
@@ -75,6 +71,10 @@ CONSTANT = 1.0
 
 _SQRT5 = 5.0**0.5
 """Of the Matern-5/2 correlation."""
+
+
+_NO_WIDTH = 1e-12
+"""Stands for a reach of 0: no two levels are so near."""
 
 
 def matern52(distance: FloatArray, lengthscale: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -89,20 +89,15 @@ def matern52(distance: FloatArray, lengthscale: FloatArray) -> tuple[FloatArray,
     return (1.0 + u + u2 / 3.0) * decay, u2 * (1.0 + u) / 3.0 * decay
 
 
-def centre(table: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """H K H over the levels (weights p): K - Kp1' - 1p'K + p'Kp.
-
-    Args:
-        table: Shape (d, U, U).
-        weight: Shape (d, U).
-
-    Returns:
-        The centred table, Kp of shape (d, U) and p'Kp of shape (d,).
-    """
-    means: FloatArray = np.einsum("iuv,iv->iu", table, weight)
-    grand: FloatArray = np.einsum("iu,iu->i", means, weight)
-    centred = table - means[:, :, None] - means[:, None, :] + grand[:, None, None]
-    return centred, means, grand
+def matern52_alone(distance: FloatArray, lengthscale: FloatArray) -> FloatArray:
+    """The correlation of `matern52` without its derivative."""
+    u = distance * (_SQRT5 / lengthscale)
+    result = u * (1.0 / 3.0)
+    result += 1.0
+    result *= u
+    result += 1.0
+    result *= np.exp(np.negative(u, out=u), out=u)
+    return result
 
 
 def reach(axis: Axis) -> float:
@@ -110,17 +105,13 @@ def reach(axis: Axis) -> float:
     return 0.0 if axis.is_exhaustive else 0.5 / (axis.n_levels - 1)
 
 
-def mismatch(difference: FloatArray, width: float) -> FloatArray:
-    """m_i of differences of coordinates on an axis of that `reach`, any shape."""
-    if width == 0.0:
+def mismatch(difference: FloatArray, width: float | FloatArray) -> FloatArray:
+    """m_i of differences of coordinates on axes of that `reach`, which broadcast, any shape."""
+    if not np.any(width):
         return np.where(difference != 0.0, 1.0, 0.0)
-    result: FloatArray = -np.expm1(-0.5 * (difference / width) ** 2)
-    return result
-
-
-def strain(mismatch: FloatArray, tension: FloatArray) -> FloatArray:
-    """Strain of mismatches in [0, 1] under tensions >= 0, which broadcast against each other."""
-    result: FloatArray = -np.log(1.0 - mismatch + mismatch * np.exp(-tension))
+    # On levels only, any difference is far more than the width.
+    scaled = difference / np.maximum(width, _NO_WIDTH)
+    result: FloatArray = -np.expm1(-0.5 * scaled * scaled)
     return result
 
 
@@ -195,171 +186,101 @@ def leave_one_out(terms: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray
     return u, v, w
 
 
-class AxisTables(NamedTuple):
-    """Centred correlations of all values that occur on an axis.
+class Levels:
+    """The levels of the axes with a length scale, over which their correlations are centred.
 
-    Attributes:
-        correlation: k~_i, shape (d, U, U).
-        gradient: Its derivative by the log length scale, shape (d, U, U); 0 for categories.
-        means: Mean of K_i over the levels at every value, shape (d, U); 0 without length scale.
-        grand: Mean of ``means`` over the levels, shape (d,).
-        scale: Mean diagonal of H K_i H over the levels, shape (d,); 1 without length scale.
-    """
-
-    correlation: FloatArray
-    gradient: FloatArray
-    means: FloatArray
-    grand: FloatArray
-    scale: FloatArray
-
-
-class Support:
-    """The values that occur on every axis: its levels first, then visited values between them.
-
-    Kernels are computed once per pair of such values and looked up for pairs of configurations.
+    Nothing here grows with the square of how many values occur on an axis: they are centred by
+    their own means over its levels, of which there are few.
 
     Args:
         space: The search space.
-        coordinates: Configurations whose values occur, shape (n, d), NaN where inactive.
 
     Attributes:
-        occurring: Their places.
-        values: Coordinates per axis, padded with 0, shape (d, U).
         has_lengthscale: Which axes have a length scale, shape (d,), bool.
         is_off_grid: Which axes have values between their levels, shape (d,), bool. They have a
             length scale.
-        mismatch: m_i of all pairs of values, shape (d, U, U).
+        reach: delta_i of every axis, shape (d,).
     """
 
-    def __init__(self, space: Space, coordinates: FloatArray) -> None:
-        self.space = space
-        self.occurring = OccurringValues(space, coordinates)
-        columns = self.occurring.of_axis
-        self._sizes = np.array([len(values) for values in columns], dtype=np.intp)
-        width = int(self._sizes.max(initial=0))
-        self.values = np.zeros((len(columns), width))
-        for row, values in zip(self.values, columns, strict=True):
-            row[: len(values)] = values
+    def __init__(self, space: Space) -> None:
         is_category = np.array([axis.is_category for axis in space.axes], dtype=bool)
         self.has_lengthscale = ~is_category & (space.n_levels >= 3)
-        self._is_level = np.arange(width) < space.n_levels[:, None]
-        self._level_weight = self._is_level / np.maximum(space.n_levels, 1)[:, None]
-        self._distance = np.abs(self.values[:, :, None] - self.values[:, None, :])
-        self._constant = self._constant_tables()
-        self._reach = np.array([reach(axis) for axis in space.axes])
-        self.is_off_grid = self._reach > 0.0
-        self.mismatch = np.stack(
-            [self.mismatch_of(i, values) for i, values in enumerate(self.values)]
-        )
+        self.reach = np.array([reach(axis) for axis in space.axes])
+        self.is_off_grid = self.reach > 0.0
+        width = int(space.n_levels[self.has_lengthscale].max(initial=0))
+        # Padded with levels of no weight, (d, W).
+        self._coordinates = np.zeros((len(space), width))
+        self._weight = np.zeros((len(space), width))
+        for i in np.flatnonzero(self.has_lengthscale).tolist():
+            n_levels = space.axes[i].n_levels
+            self._coordinates[i, :n_levels] = space.axes[i].coordinates
+            self._weight[i, :n_levels] = 1.0 / n_levels
 
-    def _constant_tables(self) -> FloatArray:
-        """k~_i of the axes without a length scale; zero rows for the others, shape (d, U, U)."""
-        n_levels = self.space.n_levels[:, None, None]
-        table = (n_levels * (self._distance == 0.0) - 1.0) / np.maximum(n_levels - 1, 1)
-        keep = (n_levels >= 2) & ~self.has_lengthscale[:, None, None]
-        return np.where(keep, table, 0.0)
-
-    def mismatch_of(self, axis: int, points: FloatArray) -> FloatArray:
-        """m_i of coordinates of one axis with all its values, (P,) to (P, U)."""
-        return mismatch(points[:, None] - self.values[axis], float(self._reach[axis]))
-
-    def tables(self, lengthscale: FloatArray, off_grid: bool = True) -> AxisTables:
-        """Tables for length scales of shape (d,), in units of an axis's whole range.
+    def grand_means(self, axes: IntArray, lengthscale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Means of K_i over all pairs of levels: the mean diagonal of H K_i H is 1 less this.
 
         Args:
-            lengthscale: Length scale per axis, shape (d,).
-            off_grid: Whether to fill the tables of axes with values between their levels.
-        """
-        result = AxisTables(
-            self._constant.copy(),
-            np.zeros_like(self._constant),
-            np.zeros_like(self.values),
-            np.zeros(len(self.values)),
-            np.ones(len(self.values)),
-        )
-        # Axes with values between their levels have far larger tables than the others.
-        for group, wanted in (
-            (self.is_off_grid, off_grid),
-            (self.has_lengthscale & ~self.is_off_grid, True),
-        ):
-            if wanted and group.any():
-                self._fill(result, np.flatnonzero(group), lengthscale)
-        return result
-
-    def _fill(self, result: AxisTables, axes: IntArray, lengthscale: FloatArray) -> None:
-        """Tables of some axes with a length scale, no wider than these axes need."""
-        width = int(self._sizes[axes].max())
-        inner = np.ix_(axes, np.arange(width), np.arange(width))
-        base, slope = matern52(self._distance[inner], lengthscale[axes, None, None])
-        weight = self._level_weight[axes, :width]
-        centred, means, grand = centre(base, weight)
-        centred_slope, _, _ = centre(slope, weight)
-        scale = np.einsum("iu,iuu->i", weight, centred)
-        scale_slope = np.einsum("iu,iuu->i", weight, centred_slope)[:, None, None]
-        correlation = centred / scale[:, None, None]
-        result.correlation[inner] = correlation
-        result.gradient[inner] = (centred_slope - correlation * scale_slope) / scale[:, None, None]
-        result.means[axes, :width] = means
-        result.grand[axes] = grand
-        result.scale[axes] = scale
-
-    def pair_terms(
-        self,
-        axis: int,
-        points: FloatArray,
-        pairs: tuple[IntArray, IntArray],
-        distance: FloatArray,
-        lengthscale: float,
-    ) -> tuple[FloatArray, FloatArray]:
-        """k~_i of pairs of points, for an axis whose table would be larger than the pairs are many.
-
-        Args:
-            axis: Number of an axis with a length scale.
-            points: Coordinates, shape (n,), NaN where inactive.
-            pairs: Numbers of the points of every pair, two arrays of shape (P,).
-            distance: Distances of the pairs, shape (P,).
-            lengthscale: The axis's length scale.
+            axes: Numbers of axes with a length scale, shape (k,).
+            lengthscale: Theirs, shape (..., k).
 
         Returns:
-            k~_i and its derivative by the log length scale, shape (P,); 0 for pairs with an
-            inactive point.
+            The means and their derivatives by the log length scale, shape (..., k) each.
         """
-        scale = np.array(lengthscale)
-        levels = self.space.axes[axis].coordinates
-        of_pairs = matern52(distance, scale)
-        to_levels = matern52(np.abs(points[:, None] - levels), scale)
-        among_levels = matern52(np.abs(levels[:, None] - levels), scale)
-        centred = []
-        norms = []
-        for table, cross, grid in zip(of_pairs, to_levels, among_levels, strict=True):
-            # Half of the grand mean goes to either point of a pair.
-            shift = cross.mean(axis=1) - 0.5 * grid.mean()
-            centred.append(table - (shift[pairs[0]] + shift[pairs[1]]))
-            norms.append(float(grid.diagonal().mean() - grid.mean()))
-        correlation = centred[0] / norms[0]
-        gradient = (centred[1] - correlation * norms[1]) / norms[0]
-        if np.isnan(points).any():
-            inactive = np.isnan(distance)
-            correlation[inactive] = gradient[inactive] = 0.0
-        return correlation, gradient
+        levels, weight = self._coordinates[axes], self._weight[axes]
+        distance = np.abs(levels[:, :, None] - levels[:, None, :])
+        base, slope = matern52(distance, lengthscale[..., None, None])
+        pairs = weight[:, :, None] * weight[:, None, :]
+        mean: FloatArray = np.einsum("...kuv,kuv->...k", base, pairs)
+        return mean, np.einsum("...kuv,kuv->...k", slope, pairs)
 
-    def between(
-        self, axis: int, points: FloatArray, lengthscale: float, tables: AxisTables
-    ) -> tuple[FloatArray, FloatArray]:
-        """k~_i of points between the levels with all values of the axis, and with themselves.
+    def means(self, axes: IntArray, points: FloatArray, lengthscale: FloatArray) -> FloatArray:
+        """Means of K_i over the levels.
 
         Args:
-            axis: Number of an axis with a length scale.
-            points: Coordinates, shape (P,).
-            lengthscale: The axis's length scale, the one ``tables`` was made with.
-            tables: This support's tables.
+            axes: Numbers of axes with a length scale, shape (k,).
+            points: Coordinates of values of these axes, shape (k, P).
+            lengthscale: Length scales, shape (..., k).
 
         Returns:
-            Arrays of shape (P, U) and (P,).
+            Shape (..., k, P).
         """
-        distance = np.abs(points[:, None] - self.values[axis])
-        base, _ = matern52(distance, np.array(lengthscale))
-        means = base @ self._level_weight[axis]
-        centred = base - means[:, None] - tables.means[axis] + tables.grand[axis]
-        own = 1.0 - 2.0 * means + tables.grand[axis]
-        return centred / tables.scale[axis], own / tables.scale[axis]
+        distance = np.abs(points[:, :, None] - self._coordinates[axes, None, :])
+        base = matern52_alone(distance, lengthscale[..., None, None])
+        mean: FloatArray = np.einsum("...kpu,ku->...kp", base, self._weight[axes])
+        return mean
+
+    def means_and_slopes(
+        self, axis: int, points: FloatArray, lengthscale: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """`means` of one axis and their derivatives by the log length scale, (P,) to (P,) each."""
+        levels = self._coordinates[axis, self._weight[axis] > 0.0]
+        base, slope = matern52(np.abs(points[:, None] - levels), np.array(lengthscale))
+        return base.mean(axis=1), slope.mean(axis=1)
+
+    def table(self, axis: int, lengthscale: float) -> tuple[FloatArray, FloatArray]:
+        """k~_i among the levels and its derivative by the log length scale, (L, L) each."""
+        levels = self._coordinates[axis, self._weight[axis] > 0.0]
+        base, slope = matern52(np.abs(levels[:, None] - levels), np.array(lengthscale))
+        means, slopes = base.mean(axis=1), slope.mean(axis=1)
+        # A point's own half of the grand mean.
+        shift, slope_shift = means - 0.5 * means.mean(), slopes - 0.5 * slopes.mean()
+        return scaled(
+            base - (shift[:, None] + shift),
+            slope - (slope_shift[:, None] + slope_shift),
+            float(means.mean()),
+            float(slopes.mean()),
+        )
+
+
+def scaled(
+    centred: FloatArray, slope: FloatArray, grand: float, grand_slope: float
+) -> tuple[FloatArray, FloatArray]:
+    """k~_i of pairs and its derivative, from those of H K_i H and of its grand mean."""
+    correlation = centred / (1.0 - grand)
+    return correlation, (slope + correlation * grand_slope) / (1.0 - grand)
+
+
+def of_categories(n_levels: IntArray) -> tuple[FloatArray, FloatArray]:
+    """k~_i of equal values and of different ones, without a length scale: (d,) to (d,) each."""
+    other = np.where(n_levels > 1, -1.0 / np.maximum(n_levels - 1, 1), 0.0)
+    return np.where(n_levels > 1, 1.0, 0.0), other

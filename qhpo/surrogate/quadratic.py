@@ -25,8 +25,11 @@ observations therefore have exactly the joint covariance of the model.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf
 
 from qhpo.encoding import DenseDQM
 from qhpo.surrogate.covariance import CrossCovariance
@@ -48,7 +51,7 @@ def first_two_orders(cross: CrossCovariance, member: int, weights: FloatArray) -
         member: Which member of the ensemble.
         weights: a, shape (n,).
     """
-    rows = cross.level_terms(member)
+    rows = cross.levels.terms[member]
     pairs = cross.members[member].pair * ((rows * weights) @ rows.T)
     return _dense(cross, rows @ weights, pairs, CONSTANT * float(weights.sum()))
 
@@ -57,6 +60,50 @@ def _dense(
     cross: CrossCovariance, linear: FloatArray, quadratic: FloatArray, offset: float
 ) -> DenseDQM:
     return DenseDQM.from_upper(cross.space.starts, linear, quadratic, offset)
+
+
+class _AxisFeatures:
+    """Psi of one axis on its levels: Psi Psi' is w_i k~_i there.
+
+    Args:
+        cross: Covariances with the observations.
+        member: Which member of the ensemble.
+        axis: Number of the axis.
+
+    Attributes:
+        n_features: Columns of Psi.
+        observed: Psi interpolated at the observations, shape (n, features); 0 where inactive.
+    """
+
+    def __init__(self, cross: CrossCovariance, member: int, axis: int) -> None:
+        space, hyper = cross.space, cross.members[member]
+        first, last = int(space.starts[axis]), int(space.starts[axis + 1])
+        relevance = float(hyper.relevance[axis])
+        self.levels = slice(first, last)
+        rows = cross.levels.terms[member, first:last]  # (L, n)
+        self._dense: FloatArray | None = None
+        size = last - first
+        if cross.kernel_levels.has_lengthscale[axis]:
+            table = cross.kernel_levels.table(axis, float(hyper.lengthscale[axis]))[0]
+            eigenvalues, vectors = np.linalg.eigh(table)
+            keep = eigenvalues > _LEAST_EIGENVALUE
+            root = np.sqrt(relevance * eigenvalues[keep])
+            self._dense = vectors[:, keep] * root
+            self.observed: FloatArray = rows.T @ (vectors[:, keep] / root)
+        else:
+            # The table of categories is a multiple of the projection I - 11'/L: its own root.
+            self._scale = np.sqrt(relevance * size / (size - 1.0)) if size > 1 else 0.0
+            # Only equal values have a correlation above 0.
+            self.observed = self.on_levels((rows > 0.0).astype(float)).T
+        self.n_features = self.observed.shape[1]
+
+    def on_levels(self, of_features: FloatArray) -> FloatArray:
+        """Psi times what there is for every feature, (features, k) to (L, k)."""
+        if self._dense is not None:
+            product: FloatArray = self._dense @ of_features
+            return product
+        centred: FloatArray = self._scale * (of_features - of_features.mean(axis=0))
+        return centred
 
 
 class PriorFeatures:
@@ -71,41 +118,34 @@ class PriorFeatures:
     def __init__(self, cross: CrossCovariance, member: int, covariance: FloatArray) -> None:
         self._cross = cross
         self._member = member
-        space, hyper = cross.space, cross.members[member]
+        hyper = cross.members[member]
         n = len(covariance)
-        tables = cross.correlation[member]
-        at_levels = []
-        at_observed = []
-        for i, size in enumerate(space.n_levels.tolist()):
-            levels = tables[i, :size, :size]
-            eigenvalues, vectors = np.linalg.eigh(levels)
-            keep = eigenvalues > _LEAST_EIGENVALUE
-            root = np.sqrt(eigenvalues[keep])
-            scale = np.sqrt(hyper.relevance[i])
-            whiten = scale * vectors[:, keep] / root
-            at_levels.append(scale * vectors[:, keep] * root)
-            padded = np.vstack([tables[i, :, :size] @ whiten, np.zeros(whiten.shape[1])])
-            at_observed.append(padded[cross.places[:, i]])
-        self._block = np.repeat(np.arange(len(space)), [f.shape[1] for f in at_levels])
-        self._observed = np.hstack(at_observed)  # (n, features)
-        self._levels = np.zeros((int(space.starts[-1]), self._observed.shape[1]))
-        column = 0
-        for start, features in zip(space.starts[:-1].tolist(), at_levels, strict=True):
-            height, width = features.shape
-            self._levels[start : start + height, column : column + width] = features
-            column += width
-        interpolated = CONSTANT + self._interpolated_covariance(at_observed)
-        rest = covariance - interpolated + (hyper.noise + 1e-9) * np.eye(n)
-        # Rounding may leave the difference slightly indefinite: draw with what is positive.
-        values, vectors = np.linalg.eigh(rest)
-        self._rest_root = vectors * np.sqrt(np.maximum(values, 0.0))
+        self._axes = [_AxisFeatures(cross, member, i) for i in range(len(cross.space))]
+        sizes = [axis.n_features for axis in self._axes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._block = np.repeat(np.arange(len(sizes)), sizes)
+        self._observed = np.hstack([axis.observed for axis in self._axes])  # (n, features)
+        rest = covariance - self._interpolated_covariance()
+        rest.flat[:: n + 1] += hyper.noise + 1e-9
+        self._rest_root = _root(rest)
 
-    def _interpolated_covariance(self, at_observed: list[FloatArray]) -> FloatArray:
-        each = np.stack([features @ features.T for features in at_observed])
-        e1 = each.sum(axis=0)
-        e2 = 0.5 * (e1 * e1 - np.einsum("iab,iab->ab", each, each))
-        covariance: FloatArray = e1 + self._cross.members[self._member].pair * e2
+    def _interpolated_covariance(self) -> FloatArray:
+        e1 = self._observed @ self._observed.T
+        squares = np.zeros_like(e1)
+        for axis in self._axes:
+            term = axis.observed @ axis.observed.T
+            term *= term
+            squares += term
+        pair = self._cross.members[self._member].pair
+        covariance: FloatArray = CONSTANT + e1 + 0.5 * pair * (e1 * e1 - squares)
         return covariance
+
+    def _on_levels(self, of_features: FloatArray) -> FloatArray:
+        """Psi of all axes, (features, k) to (D, k)."""
+        result = np.empty((int(self._cross.space.starts[-1]), of_features.shape[1]))
+        for axis, (first, last) in zip(self._axes, pairwise(self._starts.tolist()), strict=True):
+            result[axis.levels] = axis.on_levels(of_features[first:last])
+        return result
 
     def draw(self, inverse: FloatArray, y: FloatArray, rng: np.random.Generator) -> DenseDQM:
         """First two orders of one draw from the posterior.
@@ -118,7 +158,7 @@ class PriorFeatures:
         pair = self._cross.members[self._member].pair
         n_features = self._observed.shape[1]
         constant = np.sqrt(CONSTANT) * rng.standard_normal()
-        first = rng.standard_normal(n_features)
+        first: FloatArray = rng.standard_normal(n_features)
         different = self._block[:, None] < self._block[None, :]
         upper = rng.standard_normal((n_features, n_features)) * different
         upper *= np.sqrt(pair)
@@ -129,9 +169,20 @@ class PriorFeatures:
             + self._rest_root @ rng.standard_normal(len(y))
         )
         weights = inverse @ (y - at_observed)
-        rows = self._cross.level_terms(self._member)
+        rows = self._cross.levels.terms[self._member]
         linear = rows @ weights
-        linear += self._levels @ first
+        linear += self._on_levels(first[:, None]).ravel()
         quadratic = pair * ((rows * weights) @ rows.T)
-        quadratic += self._levels @ (upper + upper.T) @ self._levels.T
+        quadratic += self._on_levels(self._on_levels(upper + upper.T).T)
         return _dense(self._cross, linear, quadratic, CONSTANT * float(weights.sum()) + constant)
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """R with R R' = covariance, or with its positive part: rounding may leave it indefinite."""
+    factor, info = dpotrf(covariance, lower=1, clean=1)
+    if info == 0:
+        lower: FloatArray = factor
+        return lower
+    values, vectors = np.linalg.eigh(covariance)
+    root: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root

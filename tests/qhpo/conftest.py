@@ -90,11 +90,10 @@ def make_model(
         seed: int = 0,
         n_members: int = 2,
         inactive: float = 0.0,
-        others: FloatArray | None = None,
     ) -> AnovaGP:
         y = np.random.default_rng(seed + 1).standard_normal(n)
         coordinates = observe(space, n, seed, inactive)
-        return AnovaGP(space, coordinates, y, hyperparameters(space, n_members), others)
+        return AnovaGP(space, coordinates, y, hyperparameters(space, n_members))
 
     return make
 

@@ -94,7 +94,7 @@ def test_the_highest_score_comes_first(space: Space, observe: Any) -> None:
         history = _history(space, observe, n)
         found = _ranked(space, history)
         fitter = LIGHT.fitter(is_scalarized=False)
-        surrogate = fitter.fit(space, history.coordinates, history.values, history.avoid)
+        surrogate = fitter.fit(space, history.coordinates, history.values)
         scores = LogEI([surrogate]).score(found)
         assert scores[0] >= scores.max() - 1e-7
 
@@ -124,7 +124,7 @@ class _Known:
     def __init__(self, tables: DenseDQM) -> None:
         self._tables = tables
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray, others: FloatArray) -> Surrogate:
+    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> Surrogate:
         return KnownValues(space, x, [self._tables])
 
 

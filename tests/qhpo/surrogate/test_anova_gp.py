@@ -52,7 +52,6 @@ def _check(textbook: Any, model: AnovaGP, y: FloatArray, members: Any, asked: An
 
 
 @pytest.mark.parametrize("ask", [_at_once, _changes, _axes])
-@pytest.mark.parametrize("announced", [False, True])
 @pytest.mark.parametrize(("seed", "inactive"), [(0, 0.0), (1, 0.25)])
 def test_agrees_with_the_textbook(
     mixed_space: Space,
@@ -61,7 +60,6 @@ def test_agrees_with_the_textbook(
     textbook: Any,
     seed: int,
     inactive: float,
-    announced: bool,
     ask: Any,
 ) -> None:
     x, points = (
@@ -70,7 +68,7 @@ def test_agrees_with_the_textbook(
     )
     members = hyperparameters(mixed_space, 2)
     y = np.random.default_rng(seed).standard_normal((2, 9))
-    model = AnovaGP(mixed_space, x, y, members, points if announced else None)
+    model = AnovaGP(mixed_space, x, y, members)
     _check(textbook, model, y, members, ask(model, points))
 
 

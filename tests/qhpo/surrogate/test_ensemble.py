@@ -96,7 +96,7 @@ class TestMembers:
         (h,) = fitter.members(space, x, x[:, 1])
         assert np.isfinite(_everything(h)).all()
         assert h.relevance[1] > 5 * h.relevance[0]
-        surrogate = fitter.fit(space, x, x[:, 1], x[:0])
+        surrogate = fitter.fit(space, x, x[:, 1])
         assert len(surrogate.observed) == 400
         assert surrogate.observed[:, 1].min() == x[:, 1].min()
 

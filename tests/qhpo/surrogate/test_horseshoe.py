@@ -27,7 +27,6 @@ from tests.qhpo.known import assert_normal
 FloatArray = NDArray[np.float64]
 
 OFFSET_VARIANCE = 10.0
-NOTHING = np.empty((0, 0))
 
 
 def _random_scales(space: Space, seed: int, n_members: int = 2) -> Scales:
@@ -196,7 +195,7 @@ class TestChain:
 
         y = truth(x)
         y = (y + 0.1 * rng.standard_normal(70) - y.mean()) / y.std()
-        model = HorseshoeFitter(transform=lambda values: values).fit(space, x, y, NOTHING)
+        model = HorseshoeFitter(transform=lambda values: values).fit(space, x, y)
         mean = model.predict(unseen.astype(float)).mean.mean(axis=0)
         assert np.corrcoef(mean, truth(unseen))[0, 1] > 0.97
         # Of the coefficients, what the truth has no use for is shrunk to next to nothing.
@@ -231,20 +230,20 @@ class TestFitter:
         return x, np.random.default_rng(1).standard_normal(25)
 
     def test_members_are_different_draws(self, mixed_space: Space, data: Any) -> None:
-        model = HorseshoeFitter().fit(mixed_space, *data, NOTHING)
+        model = HorseshoeFitter().fit(mixed_space, *data)
         assert model.n_members >= 2
         assert len(np.unique(model.observed_mean[:, 0])) == model.n_members
 
     def test_only_the_order_of_values_counts(self, mixed_space: Space, data: Any) -> None:
         x, values = data
-        one = HorseshoeFitter().fit(mixed_space, x, values, NOTHING)
-        other = HorseshoeFitter().fit(mixed_space, x, np.exp(3.0 * values) - 7.0, NOTHING)
+        one = HorseshoeFitter().fit(mixed_space, x, values)
+        other = HorseshoeFitter().fit(mixed_space, x, np.exp(3.0 * values) - 7.0)
         np.testing.assert_array_equal(one.observed_mean, other.observed_mean)
 
     def test_keeps_the_best_of_too_many(self, mixed_space: Space, observe: Any) -> None:
         x = observe(mixed_space, 700, 0)
         values = np.random.default_rng(1).standard_normal(700)
-        model = HorseshoeFitter().fit(mixed_space, x, values, NOTHING)
+        model = HorseshoeFitter().fit(mixed_space, x, values)
         assert len(model.observed) < 300
         best = x[values.argmin()]
         assert (model.observed == best).all(axis=1).any()

@@ -14,11 +14,12 @@ from scipy.optimize import approx_fprime
 from qhpo.space import Space
 from qhpo.surrogate.kernel import (
     CONSTANT,
-    Support,
+    Levels,
     combine,
     leave_one_out,
     linear_in_axis,
     matern52,
+    of_categories,
     power_sums,
     without_axis,
 )
@@ -35,9 +36,14 @@ distributions = st.one_of(
 
 def _level_tables(space: Space, lengthscale: float) -> list[np.ndarray]:
     """k~_i among the levels of every axis."""
-    support = Support(space, np.empty((0, len(space))))
-    correlation = support.tables(np.full(len(space), lengthscale)).correlation
-    return [table[:n, :n] for table, n in zip(correlation, space.n_levels, strict=True)]
+    levels = Levels(space)
+    same, other = of_categories(space.n_levels)
+    return [
+        levels.table(i, lengthscale)[0]
+        if levels.has_lengthscale[i]
+        else np.where(np.eye(n, dtype=bool), same[i], other[i])
+        for i, n in enumerate(space.n_levels.tolist())
+    ]
 
 
 class TestMatern:
