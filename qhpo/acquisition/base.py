@@ -24,6 +24,7 @@ from qhpo.surrogate.base import Surrogate
 __all__ = ["Acquisition"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 
 class Acquisition(Protocol):
@@ -38,10 +39,13 @@ class Acquisition(Protocol):
         """Of configurations, (q, d) to (q,)."""
         ...
 
-    def score_changes(self, x: FloatArray) -> FloatArray:
-        """Of all configurations that differ in at most one axis, (S, d) to (S, D).
+    def score_changes(self, x: FloatArray, axes: IntArray) -> FloatArray:
+        """Of all configurations that differ in at most one of some axes, (S, d) to (S, D).
 
-        Column r sets the axis of level r to that level.
+        Args:
+            x: The configurations.
+            axes: Which axes, shape (k,), increasing. There is a column for every level of theirs,
+                which sets the axis to it.
         """
         ...
 

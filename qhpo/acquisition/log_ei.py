@@ -31,6 +31,7 @@ from qhpo.surrogate.kernel import mismatch, reach
 __all__ = ["LogEI", "Novelty", "ensemble_log_ei", "log_h"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _LEAST = 1e-12
 """Novelty of a copy, whose logarithm must be finite: it may be all that a search can start from."""
@@ -76,12 +77,12 @@ class LogEI:
         """See `Acquisition.score`."""
         return self._log_ei(self._surrogate.predict(x)) + self._novelty.log_of(x)
 
-    def score_changes(self, x: FloatArray) -> FloatArray:
+    def score_changes(self, x: FloatArray, axes: IntArray) -> FloatArray:
         """See `Acquisition.score_changes`."""
-        moments = self._surrogate.predict_changes(x)
+        moments = self._surrogate.predict_changes(x, axes)
         flat = Moments(*(part.reshape(len(part), -1) for part in moments))
         scores: FloatArray = self._log_ei(flat).reshape(len(x), -1)
-        return scores + self._novelty.log_of_changes(x)
+        return scores + self._novelty.log_of_changes(x, axes)
 
     def score_axis(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
         """See `Acquisition.score_axis`."""
@@ -122,22 +123,21 @@ class Novelty:
             same *= self._sameness(i, column)
         return _log_novelty(same)
 
-    def log_of_changes(self, x: FloatArray) -> FloatArray:
-        """Log novelty of all single-axis changes, (S, d) to (S, D)."""
+    def log_of_changes(self, x: FloatArray, axes: IntArray) -> FloatArray:
+        """Log novelty of all single-axis changes of some axes, (S, d) to (S, D)."""
         space = self._space
-        result = np.zeros((len(x), int(space.starts[-1])))
         if self._is_constant:
-            return result
-        own = [self._sameness(i, column) for i, column in enumerate(x.T)]  # (S, n)
-        for i, axis in enumerate(space.axes):
-            others = np.ones_like(own[i])
-            for j, same in enumerate(own):
-                if j != i:
-                    others = others * same
-            levels = self._sameness(i, axis.coordinates)  # (L, n)
-            block = result[:, space.starts[i] : space.starts[i + 1]]
-            block[:] = _log_novelty(others[:, None, :] * levels)
-        return result
+            return np.zeros((len(x), int(space.n_levels[axes].sum())))
+        # Products of the sameness on the axes before and behind every axis; it may be 0.
+        same = np.stack([self._sameness(i, column) for i, column in enumerate(x.T)])  # (d, S, n)
+        others = np.ones_like(same)
+        np.cumprod(same[:-1], axis=0, out=others[1:])
+        others[:-1] *= np.cumprod(same[:0:-1], axis=0)[::-1]
+        blocks = [
+            _log_novelty(others[i][:, None, :] * self._sameness(i, space.axes[i].coordinates))
+            for i in axes.tolist()
+        ]
+        return np.concatenate(blocks, axis=1)
 
     def log_along(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
         """Log novelty of a configuration, shape (d,), with one axis at P coordinates: (P,)."""

@@ -125,6 +125,26 @@ class DenseDQM:
         """The variable every case belongs to, shape (D,)."""
         return np.repeat(np.arange(self.n_variables), self.sizes)
 
+    def of_variables(self, variables: IntArray, weights: FloatArray) -> DenseDQM:
+        """The model of some variables, the others fixed.
+
+        Args:
+            variables: Which variables, increasing, shape (k,).
+            weights: How much there is of every case, shape (D,): 1 of the fixed variables' cases, 0
+                of others; those of the chosen variables are not read.
+        """
+        is_chosen = np.isin(self.block, variables)
+        cases = np.flatnonzero(is_chosen)
+        fixed = np.where(is_chosen, 0.0, weights)
+        fields = self.quadratic @ fixed
+        offset = self.offset + float(self.linear @ fixed + 0.5 * fixed @ fields)
+        return DenseDQM(
+            np.append(0, np.cumsum(self.sizes[variables])).astype(np.intp),
+            self.linear[cases] + fields[cases],
+            self.quadratic[np.ix_(cases, cases)],
+            offset,
+        )
+
     def energies(self, cases: IntArray) -> FloatArray:
         """Energies of configurations, shape (q, d) of case indices within each variable -> (q,)."""
         selected = cases + self.starts[:-1]

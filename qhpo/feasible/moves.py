@@ -106,10 +106,20 @@ class Moves:
             return True
         return self.rules.accepts(self.coordinates_of(self.activity.apply(imputed[None, :]))[0])
 
-    def switched(self, imputed: IntArray) -> list[tuple[int, IntArray]]:
-        """Every single change of a switch: its column, and the configurations after it, (S, d)."""
+    def switched(
+        self, imputed: IntArray, axes: IntArray | None = None
+    ) -> list[tuple[int, IntArray]]:
+        """Every single change of a switch: its column, and the configurations after it, (S, d).
+
+        Args:
+            imputed: The configurations, shape (S, d).
+            axes: Numbers of the axes to change, shape (k,); None for all.
+        """
+        is_switch = self.activity.switches.copy()
+        if axes is not None:
+            is_switch[np.setdiff1d(np.arange(len(is_switch)), axes)] = False
         result = []
-        for column in np.flatnonzero(self.activity.switches[self.block]).tolist():
+        for column in np.flatnonzero(is_switch[self.block]).tolist():
             after = imputed.copy()
             after[:, self.block[column]] = self.level[column]
             result.append((column, after))

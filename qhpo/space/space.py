@@ -270,6 +270,14 @@ class Space:
             if not math.isnan(coordinate)
         }
 
+    def levels_of(self, axes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Global indices of all levels of some axes, one axis behind the other."""
+        sizes = self.n_levels[axes]
+        first = np.cumsum(sizes) - sizes
+        levels: NDArray[np.intp] = np.repeat(self.starts[axes] - first, sizes)
+        levels += np.arange(len(levels))
+        return levels
+
     def at_levels(self, levels: NDArray[np.intp]) -> FloatArray:
         """Coordinates of level indices, both of shape (..., d)."""
         flat = np.concatenate([axis.coordinates for axis in self.axes])

@@ -12,17 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding import DenseDQM
-from qhpo.feasible import Moves, PenaltyWeights, penalized
+from qhpo.feasible import FeasibleSet, Moves, PenaltyWeights, penalized
 from qhpo.solvers import Solver
+from qhpo.space import Space
 from qhpo.suggest.search import Search
 from qhpo.suggest.settings import Settings
-from qhpo.surrogate.base import Surrogate
+from qhpo.surrogate.base import Part, QuadraticKind
 
 __all__ = ["annealed", "low_energies", "pulled_back", "with_toll"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
+
+_MOST_LEVELS = 400
+"""Most levels that are annealed together: the model has a square of them. Of more, a random part of
+the axes is free and the others stay at the centre, as in "Scalable Global Optimization via Local
+Bayesian Optimization", where a random part of many axes is perturbed. Axes of more levels than this
+are left to the climbs, which look at every level. What a call costs is worth the whole model."""
 
 _MANY_LEVELS = 256
 """With more levels than this only one mean and one draw are annealed, each takes too long; and so
@@ -48,38 +55,83 @@ def annealed(
         rng: Decides what is left to chance.
     """
     feasible, region = search.feasible, search.region
-    space, moves = feasible.space, feasible.levels
+    space = feasible.space
     imputed = search.impute(region.centre[None, :], rng)
-    centre = space.nearest_levels(search.occurring.coordinates(imputed)[0])
+    x = search.occurring.coordinates(imputed)[0]
+    centre = space.nearest_levels(x)
     weights = PenaltyWeights()
     found = [np.empty((0, len(space)), dtype=np.intp)]
-    most = 0 if solver.is_costly else _MANY_LEVELS if feasible.is_plain else _MANY_PENALIZED_LEVELS
-    for model in _models(search.surrogate, settings, most, rng):
-        tolled = with_toll(model, centre, region.fixed, region.radius)
-        levels = low_energies(
-            tolled, solver, moves, centre, region.fixed, weights, settings.reads, rng
-        )
+    for axes, model in _models(search, solver, settings, x, rng):
+        moves, fixed = feasible.levels, region.fixed.copy()
+        fixed[np.setdiff1d(np.arange(len(space)), axes)] = True
+        chosen = np.arange(len(space))
+        if model.n_variables < len(space):
+            moves, chosen = _plain_moves(space, axes), axes
+        around, stay = centre[chosen], fixed[chosen]
+        tolled = with_toll(model, around, stay, region.radius)
+        levels = low_energies(tolled, solver, moves, around, stay, weights, settings.reads, rng)
         # Under constraints a change that is taken back may break one.
         if feasible.is_plain:
-            levels = pulled_back(model, levels, centre, region.radius)
-        found.append(levels)
+            levels = pulled_back(model, levels, around, region.radius)
+        whole = np.tile(centre, (len(levels), 1))
+        whole[:, chosen] = levels
+        found.append(whole)
     sampled = np.concatenate(found)
     # What stays at the centre keeps its value, which may lie between levels.
     places = np.where(sampled == centre, imputed, sampled)
-    active: IntArray = np.where(moves.activity.apply(sampled) < 0, -1, places)
+    active: IntArray = np.where(feasible.levels.activity.apply(sampled) < 0, -1, places)
     return active
 
 
 def _models(
-    surrogate: Surrogate, settings: Settings, many_levels: int, rng: np.random.Generator
-) -> list[DenseDQM]:
-    """Of the mean of every member, and of draws; one each of many levels."""
+    search: Search, solver: Solver, settings: Settings, x: FloatArray, rng: np.random.Generator
+) -> list[tuple[IntArray, DenseDQM]]:
+    """Of the mean of every member, and of draws; one each of many levels.
+
+    Args:
+        search: What is annealed, and where.
+        solver: What the models are for.
+        settings: Which models there are.
+        x: Coordinates of the centre, shape (d,).
+        rng: Decides what is left to chance.
+
+    Returns:
+        The axes that may leave the centre, and a model of these or of all axes.
+    """
+    surrogate, feasible = search.surrogate, search.feasible
+    many = 0 if solver.is_costly else _MANY_LEVELS if feasible.is_plain else _MANY_PENALIZED_LEVELS
     members = range(surrogate.n_members)
-    most = 1 if surrogate.space.starts[-1] > many_levels else None
+    most = 1 if surrogate.space.starts[-1] > many else None
     averaged = rng.permutation(members)[: most if settings.anneal_means else 0]
     drawn = rng.integers(len(members), size=settings.draws)[:most]
-    means = [surrogate.quadratic("mean", int(m), rng) for m in averaged]
-    return means + [surrogate.quadratic("draw", int(m), rng) for m in drawn]
+    asked: list[tuple[QuadraticKind, int]] = [("mean", int(m)) for m in averaged]
+    asked += [("draw", int(m)) for m in drawn]
+    models = []
+    for kind, member in asked:
+        axes = np.arange(len(surrogate.space))
+        if not solver.is_costly:
+            axes = _free_axes(surrogate.space, search.region.fixed, rng)
+        # Constraints and conditions speak of the others too.
+        is_part = feasible.is_plain and len(axes) < len(surrogate.space)
+        if len(axes):
+            part = Part(axes, x) if is_part else None
+            models.append((axes, surrogate.quadratic(kind, member, rng, part)))
+    return models
+
+
+def _free_axes(space: Space, fixed: BoolArray, rng: np.random.Generator) -> IntArray:
+    """All axes, or some of those that are not fixed, of few enough levels together."""
+    if space.starts[-1] <= _MOST_LEVELS:
+        return np.arange(len(space))
+    order = rng.permutation(np.flatnonzero(~fixed & (space.n_levels <= _MOST_LEVELS)))
+    chosen: IntArray = np.sort(order[np.cumsum(space.n_levels[order]) <= _MOST_LEVELS])
+    return chosen
+
+
+def _plain_moves(space: Space, axes: IntArray) -> Moves:
+    """The moves of some axes of a space without constraints and conditions."""
+    names = [space.axes[i].name for i in axes.tolist()]
+    return FeasibleSet(Space({name: space.search_space[name] for name in names})).levels
 
 
 def low_energies(

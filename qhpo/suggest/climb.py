@@ -20,6 +20,13 @@ IntArray = NDArray[np.intp]
 _MAX_STEPS = 50
 """Most climbs end after a few steps; a ridge may be long."""
 
+_MAX_STEP_OPERATIONS = 10_000_000
+"""Bound on the operations of one step of all climbs, some ten milliseconds: of more changes
+than that allows, a part is scored at each step."""
+
+_LEAST_COLUMNS = 128
+"""Changes of a part at least: the best of fewer is hardly better than any."""
+
 _LEAST_GAIN = 1e-9
 """Less is a rounding error of the score, and two configurations could take turns."""
 
@@ -50,43 +57,81 @@ def climb(search: Search, starts: IntArray) -> tuple[IntArray, FloatArray]:
     moves = search.moves
     imputed = starts.copy()
     best = search.score_new(search.active(imputed))
-    climbing = np.arange(len(imputed))
-    for _ in range(_MAX_STEPS):
-        here = imputed[climbing]
-        scores = _scores_of_changes(search, here)
-        column, value = _accepted(search, here, scores)
-        better = value > best[climbing] + _LEAST_GAIN
-        climbing, column = climbing[better], column[better]
+    parts = _parts(search, len(starts))
+    # Parts in a row that did not lead higher: after all of them a configuration is at its maximum.
+    idle = np.zeros(len(imputed), dtype=np.intp)
+    for step in range(_MAX_STEPS):
+        climbing = np.flatnonzero(idle < len(parts))
         if not len(climbing):
             break
-        imputed[climbing, moves.block[column]] = moves.level[column]
-        best[climbing] = value[better]
+        here = imputed[climbing]
+        axes = parts[step % len(parts)]
+        columns = search.feasible.space.levels_of(axes)
+        number, value = _accepted(search, here, _scores_of_changes(search, here, axes), columns)
+        better = value > best[climbing] + _LEAST_GAIN
+        moved, column = climbing[better], columns[number[better]]
+        imputed[moved, moves.block[column]] = moves.level[column]
+        best[moved] = value[better]
+        idle[climbing] += 1
+        idle[moved] = 0
     return imputed, best
 
 
-def _scores_of_changes(search: Search, imputed: IntArray) -> FloatArray:
-    """Scores of all single changes, (S, d) to (S, D); minus infinity for what must not be."""
+def _parts(search: Search, n_starts: int) -> list[IntArray]:
+    """Axes whose changes are scored together, in turns: all of them, where that is affordable."""
+    space, n = search.feasible.space, len(search.surrogate.observed)
+    column = max(n_starts, 1) * search.surrogate.n_members * n * (n + 100)
+    most = max(_LEAST_COLUMNS, _MAX_STEP_OPERATIONS // column)
+    n_parts = min(len(space), -(-int(space.starts[-1]) // most))
+    return [np.arange(k, len(space), n_parts) for k in range(n_parts)]
+
+
+def _scores_of_changes(search: Search, imputed: IntArray, axes: IntArray) -> FloatArray:
+    """Scores of all single changes of some axes; minus infinity for what must not be.
+
+    Args:
+        search: What is scored.
+        imputed: Shape (S, d).
+        axes: The axes, increasing, shape (k,).
+
+    Returns:
+        Shape (S, D), a column for every level of these axes.
+    """
     moves, region = search.moves, search.region
+    columns = search.feasible.space.levels_of(axes)
+    block, level = moves.block[columns], moves.level[columns]
     places = search.active(imputed)
-    scores = search.acquisition.score_changes(search.occurring.coordinates(places))
+    scores = search.acquisition.score_changes(search.occurring.coordinates(places), axes)
     off_centre = places != region.centre
-    distance = off_centre.sum(axis=1)[:, None] - off_centre[:, moves.block]
-    distance = distance + (moves.level != region.centre[moves.block])
-    scores[region.are_changes_avoided(places, moves.block, moves.level)] = -np.inf
-    switched = moves.switched(imputed)
+    distance = off_centre.sum(axis=1)[:, None] - off_centre[:, block]
+    distance = distance + (level != region.centre[block])
+    scores[region.are_changes_avoided(places, block, level)] = -np.inf
+    switched = moves.switched(imputed, axes)
     if switched:
         after = np.concatenate([search.active(changed) for _, changed in switched])
-        columns = [column for column, _ in switched]
-        shape = (len(columns), len(imputed))
-        scores[:, columns] = search.score_new(after).reshape(shape).T
-        distance[:, columns] = (after != region.centre).sum(axis=1).reshape(shape).T
+        found = np.searchsorted(columns, [column for column, _ in switched])
+        shape = (len(found), len(imputed))
+        scores[:, found] = search.score_new(after).reshape(shape).T
+        distance[:, found] = (after != region.centre).sum(axis=1).reshape(shape).T
     beyond = (distance > region.radius) & (distance >= off_centre.sum(axis=1)[:, None])
-    scores[beyond | (moves.after_change(imputed, region.fixed) > 0.0)] = -np.inf
+    scores[beyond | (moves.after_change(imputed, region.fixed)[:, columns] > 0.0)] = -np.inf
     return scores
 
 
-def _accepted(search: Search, imputed: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The best change of every configuration that black-box constraints accept too."""
+def _accepted(
+    search: Search, imputed: IntArray, scores: FloatArray, columns: IntArray
+) -> tuple[IntArray, FloatArray]:
+    """The best change of every configuration that black-box constraints accept too.
+
+    Args:
+        search: Its constraints count.
+        imputed: Shape (S, d).
+        scores: Of the changes, shape (S, D); in place, minus infinity for those refused.
+        columns: Which changes these are, shape (D,).
+
+    Returns:
+        Number of the change, of D, and its score, shape (S,) each.
+    """
     moves = search.moves
     which = np.arange(len(imputed))
     column = scores.argmax(axis=1)
@@ -94,7 +139,8 @@ def _accepted(search: Search, imputed: IntArray, scores: FloatArray) -> tuple[In
         for s in which.tolist():
             for _ in range(_REFUSALS):
                 changed = imputed[s].copy()
-                changed[moves.block[column[s]]] = moves.level[column[s]]
+                change = columns[column[s]]
+                changed[moves.block[change]] = moves.level[change]
                 if not np.isfinite(scores[s, column[s]]) or moves.accepts(changed):
                     break
                 scores[s, column[s]] = -np.inf

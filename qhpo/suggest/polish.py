@@ -20,6 +20,10 @@ _POINTS = 12
 """Points of a window, one in every twelfth of it: three of them lie in the next window, so that it
 holds the top near the best point."""
 
+_MOST_AXES = 16
+"""Axes that a round searches; of more, a random part. Each costs as much as all levels of an axis,
+and in many dimensions what a single number between two levels gains is little."""
+
 _SLIDES = 6
 """Points of a window along an equality, each of which is scored on its own."""
 
@@ -52,7 +56,10 @@ def polish(
     axes = np.flatnonzero(is_off_grid & ~fixed & ~np.isnan(current)).tolist()
     best = float(acquisition.score(current[None, :])[0])
     for step in range(_ROUNDS):
-        for i in axes:
+        part = axes
+        if len(axes) > _MOST_AXES:
+            part = np.sort(rng.choice(axes, size=_MOST_AXES, replace=False)).tolist()
+        for i in part:
             window = 4.0 / space.n_levels[i] / 4.0**step
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
             # What a linear constraint cuts off leaves its end, where the best often lies.

@@ -22,14 +22,15 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from qhpo.encoding import DenseDQM
 from qhpo.space import Space
-from qhpo.surrogate.base import Moments, QuadraticKind
+from qhpo.surrogate.base import Moments, Part, QuadraticKind
 from qhpo.surrogate.covariance import CrossCovariance, Rows
 from qhpo.surrogate.hyperparameters import Hyperparameters
-from qhpo.surrogate.quadratic import PriorFeatures, first_two_orders
+from qhpo.surrogate.quadratic import ChosenAxes, PriorFeatures
 
 __all__ = ["AnovaGP"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _LEAST_VARIANCE = 1e-12
 """What is left where rounding makes a variance vanish, so that it has a logarithm."""
@@ -73,11 +74,11 @@ class AnovaGP:
         """See `Surrogate.predict`."""
         return self._condition(*self._cross.at(x))
 
-    def predict_changes(self, x: FloatArray) -> Moments:
+    def predict_changes(self, x: FloatArray, axes: IntArray) -> Moments:
         """See `Surrogate.predict_changes`."""
-        shape = (self.n_members, len(x), int(self.space.starts[-1]))
+        shape = (self.n_members, len(x), int(self.space.n_levels[axes].sum()))
         mean, variance = np.empty(shape), np.empty(shape)
-        for block in self._cross.at_changes(x):
+        for block in self._cross.at_changes(x, axes):
             part = np.s_[:, block.starts, block.levels]
             size = block.prior.shape
             moments = self._condition(
@@ -110,11 +111,14 @@ class AnovaGP:
         self._around = x.copy(), rows
         return rows
 
-    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
         """See `Surrogate.quadratic`."""
+        chosen = ChosenAxes.of(self._cross, member, part)
         if kind == "mean":
-            return first_two_orders(self._cross, member, self._alpha[member])
-        features = PriorFeatures(self._cross, member, self._covariance[member])
+            return chosen.first_two_orders(self._alpha[member])
+        features = PriorFeatures(chosen, self._covariance[member])
         return features.draw(self._inverse[member], self._y[member], rng)
 
     def believing(self, x: FloatArray) -> AnovaGP:

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from qhpo.encoding import DenseDQM
 from qhpo.space import Space
 
-__all__ = ["Moments", "QuadraticKind", "Surrogate", "SurrogateFitter"]
+__all__ = ["Moments", "Part", "QuadraticKind", "Surrogate", "SurrogateFitter"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 QuadraticKind = Literal["mean", "draw"]
 
@@ -36,6 +37,18 @@ class Moments(NamedTuple):
 
     mean: FloatArray
     variance: FloatArray
+
+
+class Part(NamedTuple):
+    """Some axes, while the others stay as they are in a configuration.
+
+    Attributes:
+        axes: Numbers of the axes, increasing, shape (k,).
+        x: The configuration, shape (d,), NaN where inactive.
+    """
+
+    axes: IntArray
+    x: FloatArray
 
 
 class Surrogate(Protocol):
@@ -59,10 +72,13 @@ class Surrogate(Protocol):
         """At configurations of any values, (q, d) to (M, q)."""
         ...
 
-    def predict_changes(self, x: FloatArray) -> Moments:
-        """At all configurations that differ in at most one axis, (S, d) to (M, S, D).
+    def predict_changes(self, x: FloatArray, axes: IntArray) -> Moments:
+        """At all configurations that differ in at most one of some axes, (S, d) to (M, S, D).
 
-        Column r sets the axis of level r to that level.
+        Args:
+            x: The configurations.
+            axes: Which axes, shape (k,), increasing. There is a column for every level of theirs,
+                which sets the axis to it.
         """
         ...
 
@@ -70,13 +86,17 @@ class Surrogate(Protocol):
         """At one configuration, shape (d,), with one axis set to each of P coordinates: (M, P)."""
         ...
 
-    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
         """Main effects and pair interactions over the levels, exactly.
 
         Args:
             kind: Of a member's mean, or of one function drawn from what it believes.
             member: Number of the member.
             rng: Draws the function.
+            part: Which axes the model is about; None for all. Energies then need be equal but for
+                a constant.
         """
         ...
 

@@ -77,7 +77,7 @@ class ChangedBlock(NamedTuple):
 
     Attributes:
         starts: Which configurations.
-        levels: Which levels one axis is set to.
+        levels: Which columns: the levels of all axes asked for, one behind the other.
         cross: Covariance with the observations, shape (M, S', D', n).
         prior: Prior variance of the smooth part, shape (M, S', D').
     """
@@ -116,11 +116,14 @@ class CrossCovariance:
         self._same, self._other = of_categories(space.n_levels)
         self._columns = np.ascontiguousarray(observed.T)  # (d, n)
         self._missing = np.isnan(self._columns)
-        self._has_missing = self._missing.any(axis=1)
+        self._has_missing = np.isnan(observed).sum(axis=0) > 0
         self._set_norms()
         block = np.repeat(np.arange(len(space)), space.n_levels)
         points = np.concatenate([axis.coordinates for axis in space.axes])
         self.levels = self._in_blocks(block, points)
+        # Axes whose levels are numbered by their coordinates: categories are.
+        number = np.arange(len(points)) - space.starts[block]
+        self._is_numbered = np.bincount(block, points != number, len(space)) == 0.0
         axes = self._summable()
         self._summed = _Summed(
             space, observed, axes, self._relevance[:, axes], -np.log(self._shared[:, axes])
@@ -143,10 +146,9 @@ class CrossCovariance:
         result = Rows(np.empty(shape), np.empty(shape[:2]), np.empty(shape))
         starts = self.space.starts[::_AXES_AT_ONCE].tolist()
         for start, stop in zip(starts, [*starts[1:], len(axes)], strict=True):
-            for whole, part in zip(
-                result, self.rows(axes[start:stop], points[start:stop]), strict=True
-            ):
-                whole[:, start:stop] = part
+            part = self._computed(axes[start:stop], points[start:stop], None)
+            for whole, some in zip(result, part, strict=True):
+                whole[:, start:stop] = some
         return result
 
     def rows(self, axes: IntArray, points: FloatArray, n: int | None = None) -> Rows:
@@ -158,6 +160,13 @@ class CrossCovariance:
                 length scale.
             n: How many of the observations, the first ones; None for all.
         """
+        if n is None and self._is_numbered[axes].all() and not np.isnan(points).any():
+            place = self.space.starts[axes] + points.astype(np.intp)
+            return Rows(*(each[:, place] for each in self.levels))
+        return self._computed(axes, points, n)
+
+    def _computed(self, axes: IntArray, points: FloatArray, n: int | None) -> Rows:
+        """See `rows`."""
         is_number = self.kernel_levels.has_lengthscale[axes]
         if is_number.all():
             return self._rows_of_numbers(axes, points, n)
@@ -177,12 +186,12 @@ class CrossCovariance:
         equal: BoolArray = points[:, None] == self._columns[axes, :n]
         correlation = np.where(equal, self._same[axes, None], self._other[axes, None])
         relevance = self._relevance[:, axes]
-        inactive: BoolArray = np.isnan(points)
-        own = relevance * np.where(inactive, 0.0, self._same[axes])
+        inactive = np.isnan(points)[:, None]
+        own = relevance * np.where(inactive[:, 0], 0.0, self._same[axes])
         if inactive.any() or self._has_missing[axes].any():
             missing = self._missing[axes, :n]
-            correlation[missing | inactive[:, None]] = 0.0
-            equal |= missing & inactive[:, None]
+            correlation[missing | inactive] = 0.0
+            equal |= missing & inactive
         factors = np.where(equal, 1.0, self._shared[:, axes, None])
         return Rows(relevance[:, :, None] * correlation, own, factors)
 
@@ -198,13 +207,13 @@ class CrossCovariance:
         terms *= size
         own = (size * (1.0 - 2.0 * means + grand))[:, :, 0]
         different = mismatch(difference, self.kernel_levels.reach[axes, None])
-        inactive: BoolArray = np.isnan(points)
+        inactive = np.isnan(points)[:, None]
         if inactive.any() or self._has_missing[axes].any():
             missing = self._missing[axes, :n]
-            terms[:, missing | inactive[:, None]] = 0.0
-            own[:, inactive] = 0.0
-            different = np.where(missing | inactive[:, None], 1.0, different)
-            different[missing & inactive[:, None]] = 0.0
+            terms[:, missing | inactive] = 0.0
+            own[:, inactive[:, 0]] = 0.0
+            different = np.where(missing | inactive, 1.0, different)
+            different[missing & inactive] = 0.0
         factors = different * (self._shared[:, axes, None] - 1.0)
         factors += 1.0
         return Rows(terms, own, factors)
@@ -280,11 +289,12 @@ class CrossCovariance:
         smooth = combine(e1, squares, product, self._pair, self._rest)
         return smooth, nugget, combine(own[0], own[1], own[2], self._pair, self._rest)[:, :, 0]
 
-    def at_changes(self, x: FloatArray) -> Iterator[ChangedBlock]:
-        """Of all configurations that differ in at most one axis from some.
+    def at_changes(self, x: FloatArray, axes: IntArray) -> Iterator[ChangedBlock]:
+        """Of all configurations that differ in at most one of some axes.
 
         Args:
             x: Shape (S, d).
+            axes: Which axes, increasing, shape (k,).
 
         Yields:
             Some configurations and some levels at a time, so that no array has all of both.
@@ -294,38 +304,41 @@ class CrossCovariance:
         at_once = max(1, _CHANGES_AT_ONCE // (n_members * d * n))
         for start in range(0, len(x), at_once):
             chosen = slice(start, min(start + at_once, len(x)))
-            yield from self._changes_of(x[chosen], chosen)
+            yield from self._changes_of(x[chosen], axes, chosen)
 
-    def _changes_of(self, x: FloatArray, chosen: slice) -> Iterator[ChangedBlock]:
+    def _changes_of(self, x: FloatArray, axes: IntArray, chosen: slice) -> Iterator[ChangedBlock]:
         n_starts, d = x.shape
         rows = self.rows(np.repeat(np.arange(d), n_starts), x.T.ravel())
         # (d, M, S, n), the members first in memory.
         terms, own, factors = (
             each.reshape(len(self.members), d, n_starts, -1).swapaxes(0, 1) for each in rows
         )
-        fixed, slope = linear_in_axis(*leave_one_out(terms), self._pair, self._rest)
-        own_fixed, own_slope = linear_in_axis(*leave_one_out(own), self._pair, self._rest)
-        others = self.nugget * np.prod(factors, axis=0) / factors
+        fixed, slope = linear_in_axis(*leave_one_out(terms, axes), self._pair, self._rest)
+        own_fixed, own_slope = linear_in_axis(*leave_one_out(own, axes), self._pair, self._rest)
+        others = self.nugget * np.prod(factors, axis=0) / factors[axes]
         most = max(1, _CHANGES_AT_ONCE // fixed[0].size)
-        starts = self.space.starts
-        first = 0
-        while first < d:
+        ends = np.cumsum(self.space.n_levels[axes])
+        first = start = 0
+        while first < len(axes):
             # As many axes as have few enough levels together, one at least.
-            last = max(first + 1, int(np.searchsorted(starts, starts[first] + most, "right")) - 1)
-            levels = slice(int(starts[first]), int(starts[last]))
-            shape = (len(self.members), n_starts, levels.stop - levels.start)
+            last = max(first + 1, int(np.searchsorted(ends, start + most, "right")))
+            stop = int(ends[last - 1])
+            shape = (len(self.members), n_starts, stop - start)
             cross = np.empty((*shape, terms.shape[3]))
             prior = np.empty(shape)
-            for i in range(first, last):
-                of_axis = slice(int(starts[i]), int(starts[i + 1]))
-                part = np.s_[:, :, of_axis.start - levels.start : of_axis.stop - levels.start]
+            at = 0
+            for k in range(first, last):
+                i = int(axes[k])
+                levels = slice(int(self.space.starts[i]), int(self.space.starts[i + 1]))
+                part = np.s_[:, :, at : at + levels.stop - levels.start]
+                at += levels.stop - levels.start
                 block = cross[part]
-                np.multiply(slope[i][:, :, None], self.levels.terms[:, None, of_axis], out=block)
-                block += fixed[i][:, :, None]
-                block += others[i][:, :, None] * self.levels.factors[:, None, of_axis]
-                prior[part] = own_fixed[i] + own_slope[i] * self.levels.own[:, None, of_axis]
-            yield ChangedBlock(chosen, levels, cross, prior)
-            first = last
+                np.multiply(slope[k][:, :, None], self.levels.terms[:, None, levels], out=block)
+                block += fixed[k][:, :, None]
+                block += others[k][:, :, None] * self.levels.factors[:, None, levels]
+                prior[part] = own_fixed[k] + own_slope[k] * self.levels.own[:, None, levels]
+            yield ChangedBlock(chosen, slice(start, stop), cross, prior)
+            first, start = last, stop
 
     def around(self, x: FloatArray) -> Rows:
         """Rows of one configuration, shape (d,): R = d."""

@@ -50,13 +50,14 @@ from numpy.typing import NDArray
 
 from qhpo.encoding import DenseDQM
 from qhpo.space import Axis, Space
-from qhpo.surrogate.base import Moments, QuadraticKind
+from qhpo.surrogate.base import Moments, Part, QuadraticKind
 from qhpo.surrogate.ensemble import digest, representatives
 from qhpo.surrogate.transform import Transform, rank_gaussian
 
 __all__ = ["HorseshoeChain", "HorseshoeFitter", "HorseshoeRegression", "Scales", "draw_scales"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _OFFSET_VARIANCE = 10.0
 """Prior variance of the offset: wide for values of deviation 1, and no wider than digits allow."""
@@ -140,7 +141,7 @@ class HorseshoeRegression:
         rows = _rows(self.space, x)
         return self._condition(self._cross(rows)[0], self._prior(rows * rows)[0])
 
-    def predict_changes(self, x: FloatArray) -> Moments:
+    def predict_changes(self, x: FloatArray, axes: IntArray) -> Moments:
         """See `Surrogate.predict_changes`."""
         rows = _rows(self.space, x)
         covariance, touched = self._cross(rows)
@@ -151,15 +152,24 @@ class HorseshoeRegression:
         squares = rows * rows
         prior = self._changed(*self._prior(squares), squares)
         moments = self._condition(cross.reshape(n_members, -1, n), prior.reshape(n_members, -1))
-        mean, variance = (part.reshape(n_members, n_starts, -1) for part in moments)
+        columns = self.space.levels_of(axes)
+        mean, variance = (p.reshape(n_members, n_starts, -1)[:, :, columns] for p in moments)
         return Moments(mean, variance)
 
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
         """See `Surrogate.predict_axis`."""
         return self.predict(np.where(np.arange(len(x)) == axis, points[:, None], x))
 
-    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
         """See `Surrogate.quadratic`."""
+        whole = self._quadratic(kind, member, rng)
+        if part is None:
+            return whole
+        return whole.of_variables(part.axes, _rows(self.space, part.x[None, :])[0])
+
+    def _quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
         if kind == "mean":
             return self._weighted(member, self._alpha[member])
         # A draw from the prior, corrected by what it misses of the observations.

@@ -41,6 +41,10 @@ _REACH = 6.0
 """How far a fit may move from the prior's centre, in logarithms. That is a factor of 400; beyond it
 rounding errors of the covariance decide."""
 
+_PAIRS_AT_ONCE = 16_384
+"""Pairs of all axes that are computed at once: few enough for a cache, and so many that few pairs
+of many axes do not take a call an axis."""
+
 _LOG_MAX_TENSION = np.log(20.0)
 """The kernel sees exp(-tension), which is below 1e-8 here. Larger tensions are all alike."""
 
@@ -146,17 +150,28 @@ def _unpack(theta: FloatArray, n_axes: int) -> Hyperparameters:
 
 
 class _Between(NamedTuple):
-    """Pairs of values of an axis that has values between its levels.
+    """Pairs of values of some axes that have values between their levels.
 
     Attributes:
-        points: Coordinates of the observations, shape (n,), NaN where inactive.
-        difference: Distances of the pairs, shape (pairs,).
-        inactive: Pairs with an inactive point, shape (pairs,), bool.
+        axes: Numbers of the axes, shape (k,).
+        points: Coordinates of the observations, shape (k, n), NaN where inactive.
+        difference: Distances of the pairs, shape (k, pairs), NaN where a point is inactive.
+        has_inactive: Whether any is.
     """
 
+    axes: IntArray
     points: FloatArray
     difference: FloatArray
-    inactive: NDArray[np.bool_]
+    has_inactive: bool
+
+    @classmethod
+    def of(
+        cls, coordinates: FloatArray, axes: IntArray, rows: IntArray, columns: IntArray
+    ) -> _Between:
+        """Those of configurations, shape (n, d), and of pairs by the numbers of their points."""
+        points = coordinates.T[axes]
+        difference = np.abs(points[:, rows] - points[:, columns])
+        return cls(axes, points, difference, bool(np.isnan(points).any()))
 
 
 class _LogPosterior:
@@ -173,7 +188,7 @@ class _LogPosterior:
         self.mismatch = np.empty((d, len(self.rows)))
         # k~_i of all pairs where it does not depend on a length scale; else what it is made of.
         self.constant: dict[int, FloatArray] = {}
-        self.between: dict[int, _Between] = {}
+        between: list[int] = []
         self.lookup: dict[int, IntArray] = {}
         for i, column in enumerate(coordinates.T):
             u, v = column[self.rows], column[self.columns]
@@ -185,13 +200,18 @@ class _LogPosterior:
                 correlation = np.where(difference == 0.0, same[i], other[i])
                 self.constant[i] = np.where(inactive, 0.0, correlation)
             elif levels.is_off_grid[i]:
-                self.between[i] = _Between(column, difference, inactive)
+                between.append(i)
             else:
                 # Inactive coordinates look up the zero appended behind the levels.
                 size = space.axes[i].n_levels
                 place = np.searchsorted(space.axes[i].coordinates, column)
                 place[np.isnan(column)] = size
                 self.lookup[i] = place[self.rows] * (size + 1) + place[self.columns]
+        at_once = max(1, _PAIRS_AT_ONCE // len(self.rows))
+        self.between = [
+            _Between.of(coordinates, np.array(between[k : k + at_once]), self.rows, self.columns)
+            for k in range(0, len(between), at_once)
+        ]
         self.centre = prior.centre(d)
         self.widths = _widths(d)
         # Fresh memory of this size costs more than what is computed in it.
@@ -201,6 +221,10 @@ class _LogPosterior:
         d, n = self.d, self.n
         hyper = _unpack(theta, d)
         gradients: dict[int, FloatArray] = {}
+        for group in self.between:
+            correlation, slopes = self._between_levels(group, hyper.lengthscale[group.axes])
+            self._scratch[0][group.axes] = correlation
+            gradients.update(zip(group.axes.tolist(), slopes, strict=True))
         # Axis by axis, so that every pass stays in the cache.
         a, before, factors, ratio = self._scratch
         # a: w_i k~_i over pairs; before: product of 1 + a over earlier axes.
@@ -210,7 +234,8 @@ class _LogPosterior:
             if i in self.constant:
                 np.multiply(self.constant[i], hyper.relevance[i], out=a[i])
             else:
-                a[i], gradients[i] = self._correlation(i, float(hyper.lengthscale[i]))
+                if i in self.lookup:
+                    a[i], gradients[i] = self._on_levels(i, float(hyper.lengthscale[i]))
                 a[i] *= hyper.relevance[i]
             before[i] = product
             e1 += a[i]
@@ -266,29 +291,30 @@ class _LogPosterior:
         )
         return value, gradient
 
-    def _correlation(self, axis: int, lengthscale: float) -> tuple[FloatArray, FloatArray]:
+    def _on_levels(self, axis: int, lengthscale: float) -> tuple[FloatArray, FloatArray]:
         """k~_i of all pairs and its derivative by the log length scale, shape (pairs,) each."""
-        if axis in self.lookup:
-            base, slope = (
-                np.pad(table, (0, 1)).ravel()[self.lookup[axis]]
-                for table in self.levels.table(axis, lengthscale)
-            )
-            return base, slope
-        pairs = self.between[axis]
-        both = matern52(pairs.difference, np.array(lengthscale))
-        means = self.levels.means_and_slopes(axis, pairs.points, lengthscale)
-        grand = [
-            float(part[0])
-            for part in self.levels.grand_means(np.array([axis]), np.array([lengthscale]))
-        ]
+        base, slope = (
+            np.pad(table, (0, 1)).ravel()[self.lookup[axis]]
+            for table in self.levels.table(axis, lengthscale)
+        )
+        return base, slope
+
+    def _between_levels(
+        self, group: _Between, lengthscale: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same of some axes with values between their levels, shape (k, pairs) each."""
+        both = matern52(group.difference, lengthscale[:, None])
+        means = self.levels.means_and_slopes(group.axes, group.points, lengthscale)
+        grand = [g[:, None] for g in self.levels.grand_means(group.axes, lengthscale)]
         centred = []
         for table, mean, total in zip(both, means, grand, strict=True):
             # Half of the grand mean goes to either point of a pair.
             shift = mean - 0.5 * total
-            centred.append(table - (shift[self.rows] + shift[self.columns]))
+            centred.append(table - (shift[:, self.rows] + shift[:, self.columns]))
         correlation, gradient = scaled(centred[0], centred[1], grand[0], grand[1])
-        if pairs.inactive.any():
-            correlation[pairs.inactive] = gradient[pairs.inactive] = 0.0
+        if group.has_inactive:
+            inactive = np.isnan(group.difference)
+            correlation[inactive] = gradient[inactive] = 0.0
         return correlation, gradient
 
 

@@ -173,15 +173,19 @@ def without_axis(terms: FloatArray, axis: int) -> tuple[FloatArray, FloatArray, 
     return u, 0.5 * (u * u - squares), w
 
 
-def leave_one_out(terms: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """u, v and w of `linear_in_axis` for every axis, each of the terms' shape (d, ...)."""
-    squared = terms * terms
-    u = terms.sum(axis=0) - terms
-    v = 0.5 * (u * u - (squared.sum(axis=0) - squared))
+def leave_one_out(terms: FloatArray, axes: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """u, v and w of `linear_in_axis` for some axes, (d, ...) to (k, ...) each."""
+    chosen = terms[axes]
+    u = terms.sum(axis=0) - chosen
+    squares = np.einsum("i...,i...->...", terms, terms) - chosen * chosen
+    v = 0.5 * (u * u - squares)
     # Products of the factors before and behind every axis: none is divided by, one may be 0.
-    factors = 1.0 + terms
-    w = np.ones_like(terms)
-    np.cumprod(factors[:-1], axis=0, out=w[1:])
+    every = 1.0 + terms
+    factors = every[axes]
+    every[axes] = 1.0
+    w = np.empty_like(chosen)
+    w[:1] = np.prod(every, axis=0)
+    np.multiply(np.cumprod(factors[:-1], axis=0), w[:1], out=w[1:])
     w[:-1] *= np.cumprod(factors[:0:-1], axis=0)[::-1]
     return u, v, w
 
@@ -246,16 +250,17 @@ class Levels:
         """
         distance = np.abs(points[:, :, None] - self._coordinates[axes, None, :])
         base = matern52_alone(distance, lengthscale[..., None, None])
-        mean: FloatArray = np.einsum("...kpu,ku->...kp", base, self._weight[axes])
+        mean: FloatArray = (base @ self._weight[axes, :, None])[..., 0]
         return mean
 
     def means_and_slopes(
-        self, axis: int, points: FloatArray, lengthscale: float
+        self, axes: IntArray, points: FloatArray, lengthscale: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """`means` of one axis and their derivatives by the log length scale, (P,) to (P,) each."""
-        levels = self._coordinates[axis, self._weight[axis] > 0.0]
-        base, slope = matern52(np.abs(points[:, None] - levels), np.array(lengthscale))
-        return base.mean(axis=1), slope.mean(axis=1)
+        """`means`, and their derivatives by the log length scale."""
+        distance = np.abs(points[:, :, None] - self._coordinates[axes, None, :])
+        base, slope = matern52(distance, lengthscale[..., None, None])
+        weight = self._weight[axes, :, None]
+        return (base @ weight)[..., 0], (slope @ weight)[..., 0]
 
     def table(self, axis: int, lengthscale: float) -> tuple[FloatArray, FloatArray]:
         """k~_i among the levels and its derivative by the log length scale, (L, L) each."""
@@ -273,7 +278,10 @@ class Levels:
 
 
 def scaled(
-    centred: FloatArray, slope: FloatArray, grand: float, grand_slope: float
+    centred: FloatArray,
+    slope: FloatArray,
+    grand: float | FloatArray,
+    grand_slope: float | FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """k~_i of pairs and its derivative, from those of H K_i H and of its grand mean."""
     correlation = centred / (1.0 - grand)

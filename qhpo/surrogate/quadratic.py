@@ -32,34 +32,80 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf
 
 from qhpo.encoding import DenseDQM
+from qhpo.surrogate.base import Part
 from qhpo.surrogate.covariance import CrossCovariance
 from qhpo.surrogate.kernel import CONSTANT
 
-__all__ = ["PriorFeatures", "first_two_orders"]
+__all__ = ["ChosenAxes", "PriorFeatures"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _LEAST_EIGENVALUE = 1e-9
 """Of a correlation of diagonal 1: below it, rounding decides the eigenvector."""
 
 
-def first_two_orders(cross: CrossCovariance, member: int, weights: FloatArray) -> DenseDQM:
-    """Main effects and pairs of sum_n k(x, X_n) a_n.
+class ChosenAxes:
+    """The axes that a quadratic model is about, the others fixed in a configuration.
+
+    With x_j fixed for some j, what is left of the first two orders is again main effects and pairs:
+    those of a fixed axis with a free one add to the latter's main effect, so that the factor of
+    B is 1 + s2 sum_j w_j k~_j(x_j, X_n) in h. The model is that of the free axes, but for a
+    constant.
 
     Args:
         cross: Covariances with the observations.
         member: Which member of the ensemble.
-        weights: a, shape (n,).
+        axes: The free axes, increasing, shape (k,).
+        gain: The factor by observation, shape (n,).
+        own_gain: The same of the fixed values with themselves.
     """
-    rows = cross.levels.terms[member]
-    pairs = cross.members[member].pair * ((rows * weights) @ rows.T)
-    return _dense(cross, rows @ weights, pairs, CONSTANT * float(weights.sum()))
 
+    def __init__(
+        self,
+        cross: CrossCovariance,
+        member: int,
+        axes: IntArray,
+        gain: FloatArray,
+        own_gain: float,
+    ) -> None:
+        self.cross = cross
+        self.member = member
+        self.axes = axes
+        self.gain = gain
+        self.own_gain = own_gain
+        sizes = cross.space.n_levels[axes]
+        self.starts = np.append(0, np.cumsum(sizes)).astype(np.intp)
+        terms = cross.levels.terms[member]
+        is_whole = len(axes) == len(cross.space)
+        self.rows = terms if is_whole else terms[cross.space.levels_of(axes)]  # B, (D, n)
 
-def _dense(
-    cross: CrossCovariance, linear: FloatArray, quadratic: FloatArray, offset: float
-) -> DenseDQM:
-    return DenseDQM.from_upper(cross.space.starts, linear, quadratic, offset)
+    @classmethod
+    def of(cls, cross: CrossCovariance, member: int, part: Part | None) -> ChosenAxes:
+        """The axes of a part, or all."""
+        every = np.arange(len(cross.space))
+        if part is None:
+            return cls(cross, member, every, np.ones(cross.levels.terms.shape[2]), 1.0)
+        fixed = np.setdiff1d(every, part.axes)
+        rows = cross.rows(fixed, part.x[fixed])
+        pair = cross.members[member].pair
+        gain: FloatArray = 1.0 + pair * rows.terms[member].sum(axis=0)
+        return cls(cross, member, part.axes, gain, 1.0 + pair * float(rows.own[member].sum()))
+
+    @property
+    def pair(self) -> float:
+        """s2."""
+        return self.cross.members[self.member].pair
+
+    def first_two_orders(self, weights: FloatArray) -> DenseDQM:
+        """Main effects and pairs of sum_n k(x, X_n) a_n, with a of shape (n,)."""
+        linear = self.rows @ (weights * self.gain)
+        pairs = self.pair * ((self.rows * weights) @ self.rows.T)
+        return self.dense(linear, pairs, CONSTANT * float(weights.sum()))
+
+    def dense(self, linear: FloatArray, quadratic: FloatArray, offset: float) -> DenseDQM:
+        """The model of biases over the levels of the free axes."""
+        return DenseDQM.from_upper(self.starts, linear, quadratic, offset)
 
 
 class _AxisFeatures:
@@ -79,7 +125,6 @@ class _AxisFeatures:
         space, hyper = cross.space, cross.members[member]
         first, last = int(space.starts[axis]), int(space.starts[axis + 1])
         relevance = float(hyper.relevance[axis])
-        self.levels = slice(first, last)
         rows = cross.levels.terms[member, first:last]  # (L, n)
         self._dense: FloatArray | None = None
         size = last - first
@@ -110,17 +155,18 @@ class PriorFeatures:
     """What a draw from a member's prior is made of.
 
     Args:
-        cross: Covariances with the observations.
-        member: Which member of the ensemble.
+        chosen: The axes that it is about.
         covariance: Prior covariance of the observations, without the noise, shape (n, n).
     """
 
-    def __init__(self, cross: CrossCovariance, member: int, covariance: FloatArray) -> None:
-        self._cross = cross
-        self._member = member
-        hyper = cross.members[member]
+    def __init__(self, chosen: ChosenAxes, covariance: FloatArray) -> None:
+        self._chosen = chosen
+        hyper = chosen.cross.members[chosen.member]
         n = len(covariance)
-        self._axes = [_AxisFeatures(cross, member, i) for i in range(len(cross.space))]
+        self._axes = [_AxisFeatures(chosen.cross, chosen.member, i) for i in chosen.axes.tolist()]
+        # The prior main effects of free axes have own_gain times the variance; this is what is left
+        # of them at the observations.
+        self._gain = chosen.gain / np.sqrt(chosen.own_gain)
         sizes = [axis.n_features for axis in self._axes]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
         self._block = np.repeat(np.arange(len(sizes)), sizes)
@@ -136,16 +182,19 @@ class PriorFeatures:
             term = axis.observed @ axis.observed.T
             term *= term
             squares += term
-        pair = self._cross.members[self._member].pair
-        covariance: FloatArray = CONSTANT + e1 + 0.5 * pair * (e1 * e1 - squares)
+        pairs = 0.5 * self._chosen.pair * (e1 * e1 - squares)
+        covariance: FloatArray = CONSTANT + e1 * np.outer(self._gain, self._gain) + pairs
         return covariance
 
     def _on_levels(self, of_features: FloatArray) -> FloatArray:
         """Psi of all axes, (features, k) to (D, k)."""
-        result = np.empty((int(self._cross.space.starts[-1]), of_features.shape[1]))
-        for axis, (first, last) in zip(self._axes, pairwise(self._starts.tolist()), strict=True):
-            result[axis.levels] = axis.on_levels(of_features[first:last])
-        return result
+        ends = pairwise(self._starts.tolist())
+        return np.concatenate(
+            [
+                axis.on_levels(of_features[first:last])
+                for axis, (first, last) in zip(self._axes, ends, strict=True)
+            ]
+        )
 
     def draw(self, inverse: FloatArray, y: FloatArray, rng: np.random.Generator) -> DenseDQM:
         """First two orders of one draw from the posterior.
@@ -155,26 +204,28 @@ class PriorFeatures:
             y: Values of the observations, shape (n,).
             rng: Draws the function.
         """
-        pair = self._cross.members[self._member].pair
+        pair = self._chosen.pair
         n_features = self._observed.shape[1]
         constant = np.sqrt(CONSTANT) * rng.standard_normal()
-        first: FloatArray = rng.standard_normal(n_features)
+        first = rng.standard_normal((n_features, 1))
         different = self._block[:, None] < self._block[None, :]
         upper = rng.standard_normal((n_features, n_features)) * different
         upper *= np.sqrt(pair)
         at_observed = (
             constant
-            + self._observed @ first
+            + self._gain * (self._observed @ first).ravel()
             + np.einsum("nf,nf->n", self._observed @ upper, self._observed)
             + self._rest_root @ rng.standard_normal(len(y))
         )
-        weights = inverse @ (y - at_observed)
-        rows = self._cross.levels.terms[self._member]
-        linear = rows @ weights
-        linear += self._on_levels(first[:, None]).ravel()
-        quadratic = pair * ((rows * weights) @ rows.T)
-        quadratic += self._on_levels(self._on_levels(upper + upper.T).T)
-        return _dense(self._cross, linear, quadratic, CONSTANT * float(weights.sum()) + constant)
+        correction = self._chosen.first_two_orders(inverse @ (y - at_observed))
+        scale = np.sqrt(self._chosen.own_gain)
+        linear = scale * self._on_levels(first).ravel()
+        quadratic = self._on_levels(self._on_levels(upper + upper.T).T)
+        return self._chosen.dense(
+            linear + correction.linear,
+            quadratic + correction.quadratic,
+            constant + correction.offset,
+        )
 
 
 def _root(covariance: FloatArray) -> FloatArray:

@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from qhpo.encoding import DenseDQM
 from qhpo.space import Space
-from qhpo.surrogate.base import Moments, QuadraticKind, Surrogate
+from qhpo.surrogate.base import Moments, Part, QuadraticKind, Surrogate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
-def every_change(space: Space, x: FloatArray) -> FloatArray:
-    """The configurations that differ in at most one axis from that of shape (d,), shape (D, d)."""
-    axis = np.repeat(np.arange(len(space)), space.n_levels)
-    changed = np.tile(x, (len(axis), 1))
-    changed[np.arange(len(axis)), axis] = np.concatenate([a.coordinates for a in space.axes])
-    return changed
+def every_change(space: Space, x: FloatArray, axes: IntArray | None = None) -> FloatArray:
+    """The configurations that differ in at most one axis from that of shape (d,), shape (D, d).
+
+    Only axes that are given change, if any are.
+    """
+    chosen = range(len(space)) if axes is None else axes.tolist()
+    changed = [along_axis(x, i, space.axes[i].coordinates) for i in chosen]
+    return np.concatenate(changed)
 
 
 def along_axis(x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
@@ -60,8 +62,8 @@ class KnownScore:
         self._space = space
         self.score = function
 
-    def score_changes(self, x: FloatArray) -> FloatArray:
-        return np.stack([self.score(every_change(self._space, one)) for one in x])
+    def score_changes(self, x: FloatArray, axes: IntArray) -> FloatArray:
+        return np.stack([self.score(every_change(self._space, one, axes)) for one in x])
 
     def score_axis(self, x: FloatArray, axis: int, points: FloatArray) -> FloatArray:
         return self.score(along_axis(x, axis, points))
@@ -94,16 +96,22 @@ class KnownValues:
         mean = mean.reshape(self.n_members, len(x))
         return Moments(mean, np.full_like(mean, 1e-12))
 
-    def predict_changes(self, x: FloatArray) -> Moments:
-        each = [self.predict(every_change(self.space, one)) for one in x]
+    def predict_changes(self, x: FloatArray, axes: IntArray) -> Moments:
+        each = [self.predict(every_change(self.space, one, axes)) for one in x]
         return Moments(*(np.stack(parts, axis=1) for parts in zip(*each, strict=True)))
 
     def predict_axis(self, x: FloatArray, axis: int, points: FloatArray) -> Moments:
         return self.predict(along_axis(x, axis, points))
 
-    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
         self.asked.append((kind, member))
-        return self._members[member]
+        if part is None:
+            return self._members[member]
+        cases = self.space.nearest_levels(part.x) + self.space.starts[:-1]
+        weights = np.isin(np.arange(self.space.starts[-1]), cases).astype(float)
+        return self._members[member].of_variables(part.axes, weights)
 
     def believing(self, x: FloatArray) -> KnownValues:
         return KnownValues(self.space, np.concatenate([self.observed, x]), self._members)

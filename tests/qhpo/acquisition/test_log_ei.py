@@ -150,7 +150,8 @@ class TestNovelty:
             np.testing.assert_allclose(np.exp(found), expected(points), atol=1e-9)
 
         check(novelty.log_of(points), points)
-        check(novelty.log_of_changes(points[:1])[0], every_change(mixed_space, points[0]))
+        axes = np.arange(len(mixed_space))
+        check(novelty.log_of_changes(points[:1], axes)[0], every_change(mixed_space, points[0]))
         values = mixed_space.axes[axis].coordinates
         for x in points[:4]:
             check(novelty.log_along(x, axis, values), along_axis(x, axis, values))
@@ -171,5 +172,5 @@ class TestNovelty:
         every = np.array([space.encode({"n": i, "m": j}) for i in range(4) for j in range(4)])
         novelty = Novelty(space, every[:5])
         assert not novelty.log_of(every).any()
-        assert not novelty.log_of_changes(every).any()
+        assert not novelty.log_of_changes(every, np.arange(2)).any()
         assert not novelty.log_along(every[0], 0, every[:, 0]).any()

@@ -23,7 +23,7 @@ def _at_once(model: AnovaGP, points: FloatArray) -> tuple[Moments, FloatArray]:
 
 
 def _changes(model: AnovaGP, points: FloatArray) -> tuple[Moments, FloatArray]:
-    moments = model.predict_changes(points)
+    moments = model.predict_changes(points, np.arange(len(model.space)))
     flat = Moments(*(part.reshape(model.n_members, -1) for part in moments))
     return flat, np.concatenate([every_change(model.space, x) for x in points])
 

@@ -10,6 +10,7 @@ import pytest
 
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
+from qhpo.surrogate.base import Part
 from tests.qhpo.known import assert_normal
 
 N = 9
@@ -73,3 +74,29 @@ def test_draws_have_mean_and_covariance_of_the_posterior(
     rng = np.random.default_rng(12)
     draws = [model.quadratic("draw", 0, rng).energies(levels) for _ in range(3000)]
     assert_normal(np.stack(draws), mean, covariance)
+
+
+@pytest.mark.parametrize("free", [[0, 1], [2]])
+def test_draws_of_some_axes_have_the_posterior_where_the_others_are_fixed(
+    mixed_space: Space, observe: Any, hyperparameters: Any, textbook: Any, free: list[int]
+) -> None:
+    space = Space({name: mixed_space.search_space[name] for name in ("activation", "half", "rate")})
+    x, y = observe(space, 7, 2, inactive=0.15), np.random.default_rng(0).standard_normal(7)
+    (h,) = hyperparameters(space, 1)
+    axes = np.array(free)
+    levels = np.unique(_random_levels(space, 40)[:, axes], axis=0)
+    # The fixed number lies between its levels.
+    points = np.tile([1.0, 0.0, 0.437], (len(levels), 1))
+    whole = np.zeros((len(levels), len(space)), dtype=np.intp)
+    whole[:, axes] = levels
+    points[:, axes] = space.at_levels(whole)[:, axes]
+    mean, covariance = textbook.posterior(space, x, y, h, points, n_orders=2)
+    model = AnovaGP(space, x, y, [h])
+    rng, part = np.random.default_rng(12), Part(axes, points[0])
+    draws = np.stack([model.quadratic("draw", 0, rng, part).energies(levels) for _ in range(3000)])
+    # Energies are known but for a constant.
+    contrast = np.eye(len(levels))[1:] - np.eye(len(levels))[0]
+    assert_normal(draws @ contrast.T, contrast @ mean, contrast @ covariance @ contrast.T)
+    expected, _ = textbook.posterior(space, x, y, h, points, n_orders=2)
+    tables = model.quadratic("mean", 0, rng, part).energies(levels)
+    np.testing.assert_allclose(contrast @ tables, contrast @ expected, atol=1e-8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from qhpo.space import Space
-from qhpo.surrogate.base import Moments, Surrogate, SurrogateFitter
+from qhpo.surrogate.base import Moments, Part, Surrogate, SurrogateFitter
 from qhpo.surrogate.ensemble import EnsembleFitter
 from qhpo.surrogate.horseshoe import HorseshoeFitter
 from tests.qhpo.known import along_axis, every_change
@@ -87,14 +87,15 @@ class TestPredictions:
         parts = zip(*each, strict=True)
         _assert_close(together, Moments(*(np.concatenate(part, axis=1) for part in parts)))
 
-    def test_of_changes_are_those_of_each_changed_configuration(self, fitted: Fitted) -> None:
-        d = int(fitted.space.starts[-1])
-        surrogate = fitted.surrogate
-        changes = surrogate.predict_changes(fitted.points)
-        assert changes.mean.shape == (surrogate.n_members, len(fitted.points), d)
+    @pytest.mark.parametrize("axes", [range(6), [0, 3, 5], [4], [5]])
+    def test_of_changes_are_those_of_each_changed_configuration(
+        self, fitted: Fitted, axes: Sequence[int]
+    ) -> None:
+        surrogate, chosen = fitted.surrogate, np.array(axes)
+        changes = surrogate.predict_changes(fitted.points, chosen)
         for s, x in enumerate(fitted.points):
             of_one = Moments(changes.mean[:, s], changes.variance[:, s])
-            _assert_close(of_one, surrogate.predict(every_change(fitted.space, x)))
+            _assert_close(of_one, surrogate.predict(every_change(fitted.space, x, chosen)))
 
     @given(st.data())
     @settings(max_examples=30)
@@ -142,6 +143,27 @@ class TestQuadratic:
             one, other = (self._energies(fitted, "mean", member, seed) for seed in range(2))
             np.testing.assert_array_equal(one, other)
             assert one.std() > 1e-6
+
+    @pytest.mark.parametrize("axes", [[1, 2, 5], [0], [3, 4]])
+    @pytest.mark.parametrize("kind", ["mean", "draw"])
+    def test_of_some_axes_is_that_of_all_with_the_others_fixed(
+        self, fitted: Fitted, kind: Any, axes: list[int]
+    ) -> None:
+        space, chosen = fitted.space, np.array(axes)
+        levels = np.random.default_rng(0).integers(space.n_levels, size=(20, len(space)))
+        levels[:, np.setdiff1d(np.arange(len(space)), chosen)] = levels[0, 0]
+        levels %= space.n_levels
+        part = Part(chosen, space.at_levels(levels[0]))
+        rng = np.random.default_rng(0)
+        tables = fitted.surrogate.quadratic(kind, 0, rng, part)
+        assert tables.sizes.tolist() == space.n_levels[chosen].tolist()
+        energies = tables.energies(levels[:, chosen])
+        if kind == "mean":
+            whole = fitted.surrogate.quadratic("mean", 0, rng).energies(levels)
+            np.testing.assert_allclose(energies - energies[0], whole - whole[0], atol=1e-8)
+        else:
+            again = fitted.surrogate.quadratic(kind, 0, np.random.default_rng(0), part)
+            np.testing.assert_array_equal(again.energies(levels[:, chosen]), energies)
 
     def test_draws_are_decided_by_the_generator(self, fitted: Fitted) -> None:
         one, again, other = (self._energies(fitted, "draw", 0, seed) for seed in (1, 1, 2))
