@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from typing import Any
 
 import dimod
@@ -23,7 +25,9 @@ from qhpo.suggest.optimize import ranked
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.trust_region import trust_radius
 from qhpo.surrogate.base import Surrogate
+from qhpo.surrogate.ensemble import EnsembleFitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE
+from qhpo.surrogate.transform import rank_gaussian
 from tests.qhpo.known import KnownValues, random_tables
 from tests.qhpo.strategies import Problem, every_place, small_problems
 from tests.qhpo.suggest.searches import random_configurations
@@ -116,6 +120,28 @@ def test_keep_away_from_what_is_pending() -> None:
     running = alone[None, :]
     spread = _ranked(space, History(x, values, running, np.concatenate([x, running])))[0]
     assert abs(spread[0] - alone[0]) > 0.01
+
+
+def _peak(space: Space, history: History) -> int:
+    """Most bytes that a suggestion holds at a time."""
+    fitter = EnsembleFitter(ENSEMBLE[:1], (rank_gaussian,))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        _ranked(space, history, fitter=fitter)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_with_neither_the_square_of_trials_nor_trials_times_levels(
+    observe: Any,
+) -> None:
+    # Every trial has values of its own; what is kept of a trial is its row.
+    space = Space({f"x{i}": FloatDistribution(0, 1) for i in range(5)})
+    few, many = (_peak(space, _history(space, observe, n)) for n in (300, 3000))
+    assert many - few < 200 * 3000 * len(space)
+    assert many < 60e6
 
 
 class _Known:

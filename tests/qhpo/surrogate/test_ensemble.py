@@ -97,7 +97,7 @@ class TestMembers:
         assert np.isfinite(_everything(h)).all()
         assert h.relevance[1] > 5 * h.relevance[0]
         surrogate = fitter.fit(space, x, x[:, 1])
-        assert len(surrogate.observed) == 400
+        assert len(surrogate.observed) == 256
         assert surrogate.observed[:, 1].min() == x[:, 1].min()
 
 
