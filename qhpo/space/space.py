@@ -106,9 +106,9 @@ class Axis:
             QhpoError: If the distribution does not contain the value.
         """
         dist = self.distribution
-        if not self.contains(value):
+        internal = self._internal(value)
+        if internal is None:
             raise QhpoError(f"the parameter {self.name!r} must be in {dist}; got {value!r}")
-        internal = float(dist.to_internal_repr(restored(dist, value)))
         if isinstance(dist, CategoricalDistribution):
             return internal
         assert isinstance(dist, (FloatDistribution, IntDistribution))
@@ -141,11 +141,15 @@ class Axis:
 
     def contains(self, value: Any) -> bool:
         """Whether the distribution contains a parameter value."""
+        return self._internal(value) is not None
+
+    def _internal(self, value: Any) -> float | None:
+        """Optuna's number of a parameter value, None if the distribution does not contain it."""
         try:
             internal = self.distribution.to_internal_repr(restored(self.distribution, value))
-            return bool(self.distribution._contains(internal))
+            return float(internal) if self.distribution._contains(internal) else None
         except (TypeError, ValueError):
-            return False
+            return None
 
     def value(self, coordinate: float) -> Any:
         """The legal parameter value nearest to a coordinate, as a Python scalar or choice."""
