@@ -116,6 +116,24 @@ class TestTables:
         assert again.quadratic.flags.c_contiguous
 
 
+class TestOfVariables:
+    @given(models(), st.data())
+    def test_has_the_energies_of_the_whole_with_the_others_fixed(
+        self, dqm: dimod.DiscreteQuadraticModel, data: st.DataObject
+    ) -> None:
+        tables = DenseDQM.from_dqm(dqm)
+        cases = all_cases(dqm)
+        free = np.array(sorted(data.draw(st.sets(st.sampled_from(range(tables.n_variables))))), int)
+        fixed = np.setdiff1d(np.arange(tables.n_variables), free)
+        around = cases[data.draw(st.integers(0, len(cases) - 1))]
+        agree = cases[(cases[:, fixed] == around[fixed]).all(axis=1)]
+        weights = np.zeros(len(tables.linear))
+        weights[around + tables.starts[:-1]] = 1.0
+        part = tables.of_variables(free, weights)
+        assert part.sizes.tolist() == tables.sizes[free].tolist()
+        np.testing.assert_allclose(part.energies(agree[:, free]), tables.energies(agree), atol=1e-9)
+
+
 class TestDescent:
     @given(models(), st.integers(0, 2**32 - 1))
     def test_never_rises_and_ends_in_a_local_minimum(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import dimod
 import numpy as np
@@ -242,9 +243,11 @@ class TestWeights:
 
 
 class TestAnnealed:
-    @given(small_problems(), seeds, st.sampled_from(["exact", "random"]))
+    @given(small_problems(), seeds, st.sampled_from(["exact", "random"]), st.sampled_from([4, 400]))
     @settings(max_examples=60)
-    def test_stay_in_the_region(self, problem: Problem, seed: int, solver: str) -> None:
+    def test_stay_in_the_region(
+        self, problem: Problem, seed: int, solver: str, most_levels: int
+    ) -> None:
         space, rng = problem.space, np.random.default_rng(seed)
         feasible, d = problem.feasible(), len(problem.space)
         (centre,) = problem.active(space.at_levels(rng.integers(space.n_levels))[None, :])
@@ -252,7 +255,8 @@ class TestAnnealed:
         where = Where(centre, centre[None, :], fixed, int(rng.integers(d + 1)))
         members = [random_tables(space, rng) for _ in range(2)]
         search = make_search(feasible, where, centre[None, :], members)
-        found = annealed(search, _Solver(solver == "exact"), Settings(), rng)
+        with mock.patch("qhpo.suggest.anneal._MOST_LEVELS", most_levels):
+            found = annealed(search, _Solver(solver == "exact"), Settings(), rng)
         # Of two means and two draws, two reads each.
         assert len(found) <= 8
         x = search.occurring.coordinates(found)
@@ -262,7 +266,8 @@ class TestAnnealed:
         kept = np.broadcast_to(centre[fixed], is_active.shape)
         np.testing.assert_array_equal(x[:, fixed][is_active], kept[is_active])
         if feasible.is_plain:
-            assert len(found) >= 4
+            # Axes of more levels than are annealed at most stay as they are.
+            assert len(found) >= 4 or most_levels == 4
             assert (where.distance(x) <= where.radius).all()
 
     def test_keep_values_between_levels_and_what_is_inactive(self) -> None:
