@@ -26,6 +26,7 @@ from qhpo.space import Axis, Space, are_same_choices, is_rewritten
 from qhpo.study import (
     Declaration,
     HistoryReader,
+    Recommendation,
     StudyDomain,
     StudyIdentity,
     TrialReads,
@@ -220,6 +221,40 @@ class QUBOSampler(BaseSampler):
             known = published_params(trial, declared.search_space or {})
             declared.check(trial.number, known)
             declared.check_asked(trial)
+
+    def recommend(self, study: Study) -> Recommendation:
+        """The evaluated configuration of least posterior mean, with what is expected of it.
+
+        Where values are noisy, the luckiest trial (``study.best_trial``) is rarely the best one.
+
+        Raises:
+            QhpoError: If the study has several objectives, or no complete trial that the model can
+                read.
+        """
+        if len(study.directions) > 1:
+            raise QhpoError(
+                "a recommendation needs a study of one objective; got "
+                f"{len(study.directions)}; study.best_trials are those that none beats"
+            )
+        with self._lock, single_threaded():
+            trials = Trials(study)
+            domain = self._updated(study, trials)
+            complete, x = domain.reader.complete(trials)
+            if not complete:
+                raise QhpoError(
+                    "a recommendation needs a complete trial with parameters of the search space; "
+                    f"got a study with none among {len(trials.all)} trials; run some first"
+                )
+            history = domain.reader.history(trials, None)
+            best = self._policy.best(domain.feasible, history, x)
+        # Of trials with this configuration, all of which are expected to be worth the same.
+        same = [
+            t
+            for t, row in zip(complete, x, strict=True)
+            if np.array_equal(row, x[best.index], equal_nan=True)
+        ]
+        luckiest = min(same, key=lambda trial: trials.signs[0] * trial.values[0])
+        return Recommendation(luckiest, trials.signs[0] * best.value, best.deviation)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

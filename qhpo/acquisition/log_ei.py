@@ -42,10 +42,11 @@ _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 class LogEI:
     """log EI over the members of a surrogate, see `qhpo.acquisition.base.Acquisition`.
 
-    The value to improve on is the least that a member holds an observed configuration to be worth
-    but for its nugget, see `Surrogate.observed_mean`: not the best observed value, whose luck would
-    make improvements look out of reach, and a new configuration can be better by its nugget. The
-    expected improvement is weighted by novelty.
+    The value to improve on is the least that a member holds an observed configuration to be worth,
+    see `Surrogate.observed_mean`: not the best observed value, whose luck would make improvements
+    look out of reach. Both sides of the difference are means of the whole model. Were the nugget
+    left out of one of them, a visited configuration could seem to improve on itself. The expected
+    improvement is weighted by novelty.
 
     Args:
         surrogates: The one of the objective.

@@ -15,6 +15,7 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.recommendation import Recommendation
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
@@ -23,6 +24,7 @@ __all__ = [
     "ANNEALS",
     "Declaration",
     "HistoryReader",
+    "Recommendation",
     "StudyDomain",
     "StudyIdentity",
     "TrialReads",

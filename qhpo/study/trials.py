@@ -201,7 +201,7 @@ class HistoryReader:
         self.unread: dict[str, str] = {}
 
     def history(
-        self, trials: Trials, current: FrozenTrial, weights: FloatArray | None = None
+        self, trials: Trials, current: FrozenTrial | None, weights: FloatArray | None = None
     ) -> History:
         """The history that a trial is suggested from.
 
@@ -212,7 +212,7 @@ class HistoryReader:
 
         Args:
             trials: The study's trials.
-            current: The trial that is asking; it is left out.
+            current: The trial that is asking; it is left out. None if nobody asks for a trial.
             weights: Of the objectives, shape (m,), where a study has several.
         """
         complete = _complete(trials, weights)
@@ -239,6 +239,15 @@ class HistoryReader:
             begun=self._begun(trials, avoid),
         )
 
+    def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
+        """Complete trials, in order of completion, and their configurations, shape (n, d)."""
+        known = [
+            (trial, x)
+            for trial in trials.finished
+            if trial.state == TrialState.COMPLETE and (x := self._coordinates(trial)) is not None
+        ]
+        return [trial for trial, _ in known], self._stacked([x for _, x in known])
+
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
         """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
         wanted = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -250,7 +259,7 @@ class HistoryReader:
                 complete.append(trial.state == TrialState.COMPLETE)
         return self._stacked(found), np.array(complete, dtype=bool)
 
-    def avoid(self, trials: Trials, current: FrozenTrial) -> FloatArray:
+    def avoid(self, trials: Trials, current: FrozenTrial | None) -> FloatArray:
         """Configurations of all finished and other running trials, shape (t, d).
 
         Without those of which one trial was cut off, and no other has been made since.
@@ -300,10 +309,11 @@ class HistoryReader:
     def _stacked(self, found: list[FloatArray]) -> FloatArray:
         return np.array(found, dtype=float).reshape(len(found), len(self._space))
 
-    def _pending(self, trials: Trials, current: FrozenTrial) -> list[FloatArray]:
+    def _pending(self, trials: Trials, current: FrozenTrial | None) -> list[FloatArray]:
         found = []
+        asking = None if current is None else current.number
         for trial in trials.all:
-            is_other = trial.state == TrialState.RUNNING and trial.number != current.number
+            is_other = trial.state == TrialState.RUNNING and trial.number != asking
             if is_other and not trials.is_cut_off(trial):
                 x = self._encode(published_params(trial, self._space.search_space))
                 # What is missing before anything is published may still be asked for.

@@ -17,6 +17,7 @@ from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.suggest.design import design_row
 from qhpo.suggest.optimize import ranked
+from qhpo.suggest.recommend import Expected, best_expected
 from qhpo.suggest.settings import Settings
 
 __all__ = ["Suggestion", "SuggestionPolicy"]
@@ -95,6 +96,20 @@ class SuggestionPolicy:
         if again is None:
             again = feasible.any_configuration(fixed, rng)
         return Suggestion(again, False, left.is_proof)
+
+    def best(self, feasible: FeasibleSet, history: History, candidates: FloatArray) -> Expected:
+        """Of configurations, shape (q, d), the one of least posterior mean.
+
+        Args:
+            feasible: The search space with its constraints, which candidates keep if one does.
+            history: At least one configuration with a value.
+            candidates: At least one.
+        """
+        kept = np.flatnonzero([feasible.satisfied(configuration) for configuration in candidates])
+        kept = kept if len(kept) else np.arange(len(candidates))
+        fitter = self._fitters[history.is_scalarized]
+        found = best_expected(feasible.space, history, candidates[kept], fitter)
+        return found._replace(index=int(kept[found.index]))
 
     def _wanted(
         self,

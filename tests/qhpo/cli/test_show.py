@@ -5,6 +5,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from qhpo import QUBOSampler
 from qhpo.cli import main
 from qhpo.cli.report import duration
 from qhpo.cli.studies import suggesting_seconds, training_seconds
@@ -32,6 +33,9 @@ def test_a_study(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> 
     assert "trials   12 complete\n" in out
     assert f"best value  {best.value:.6g}  (trial {best.number})\n" in out
     assert f"  kind  {best.params['kind']}\n" in out
+    recommended = QUBOSampler(seed=0).recommend(parabola)
+    expected = f"{recommended.value:.4g} ± {recommended.deviation:.2g}"
+    assert f"recommended  trial {recommended.trial.number}, {expected}\n" in out
     rows = [line.split() for line in out.splitlines() if " complete " in f" {line} "]
     assert [int(row[0]) for row in rows if row[0].isdigit()] == list(range(12))
     assert rows[-1][-1] == parabola.trials[-1].params["kind"]
