@@ -140,8 +140,15 @@ class QUBOSampler(BaseSampler):
         self._policy = SuggestionPolicy(self._solver, n_startup_trials, self._seed, self._settings)
         self._forget()
         if self._declaration.constraints:
-            nothing = np.full(len(self._domain.feasible.space), np.nan)
-            self._domain.feasible.any_configuration(nothing, np.random.default_rng(self._seed))
+            feasible = self._domain.feasible
+            nothing = np.full(len(feasible.space), np.nan)
+            found = feasible.find(nothing, np.random.default_rng(self._seed))
+            if found.coordinates is None:
+                message = feasible.conflict(nothing, found.is_proof)
+                if found.is_proof:
+                    raise QhpoError(message)
+                # A trial of the study may show one.
+                _logger.warning(message)
 
     def _forget(self) -> None:
         """Everything that helps, and that a study tells again."""
@@ -194,9 +201,12 @@ class QUBOSampler(BaseSampler):
             try:
                 coordinates = fixed_coordinates(space, fixed, is_strict=True)
                 feasible = FeasibleSet(space, declared.constraints, declared.conditions)
-                feasible.any_configuration(
+                found = feasible.find(
                     coordinates, np.random.default_rng([self._seed, trial.number])
                 )
+                # What was only not found may be beside a trial of the study.
+                if found.coordinates is None and found.is_proof:
+                    raise QhpoError(feasible.conflict(coordinates, is_proof=True))
             except QhpoError:
                 fail(study, trial)
                 raise
@@ -261,8 +271,12 @@ class QUBOSampler(BaseSampler):
     ) -> dict[str, Any]:
         if not search_space and not any(map(is_rewritten, self._space(study, trial).values())):
             return {}
-        with self._suggesting(study, trial) as trials:
-            params = self._joint_params(study, trial, trials)
+        try:
+            with self._suggesting(study, trial) as trials:
+                params = self._joint_params(study, trial, trials)
+        except QhpoError:
+            fail(study, trial)
+            raise
         return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(

@@ -52,7 +52,7 @@ def ranked(
         a plain set q >= 1; otherwise q may be 0, and constraints between numbers should be checked
         once more.
     """
-    between = _between_levels(feasible, fixed, settings, rng)
+    between = _between_levels(feasible, history, fixed, settings, rng)
     others = np.concatenate([history.pending, history.avoid, fixed[None, :], between])
     surrogate = fitter.fit(feasible.space, history.coordinates, history.values, others)
     acquisition = LogEI([surrogate])
@@ -76,12 +76,17 @@ def ranked(
 
 
 def _between_levels(
-    feasible: FeasibleSet, fixed: FloatArray, settings: Settings, rng: np.random.Generator
+    feasible: FeasibleSet,
+    history: History,
+    fixed: FloatArray,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> FloatArray:
-    """Configurations that keep linear constraints between floats, which no level need keep."""
-    if not feasible.projection.floats.any():
+    """Configurations that keep constraints on numbers, which no level need keep."""
+    if not feasible.binds_numbers:
         return np.empty((0, len(feasible.space)))
-    found = feasible.draws(settings.random_candidates // 4, fixed, rng)
+    n = settings.random_candidates // 4
+    found = feasible.draws(n, fixed, rng, history.coordinates)
     return np.array(found).reshape(-1, len(feasible.space))
 
 

@@ -94,7 +94,7 @@ class SuggestionPolicy:
             return Suggestion(left.coordinates, True)
         again = _best_again(feasible, history, fixed, number)
         if again is None:
-            again = feasible.any_configuration(fixed, rng)
+            again = feasible.any_configuration(fixed, rng, history.coordinates)
         return Suggestion(again, False, left.is_proof)
 
     def best(self, feasible: FeasibleSet, history: History, candidates: FloatArray) -> Expected:
@@ -141,7 +141,7 @@ class SuggestionPolicy:
                 rng=rng,
             )
         if not feasible.is_plain:
-            yield from feasible.draws(_RANDOM_DRAWS, fixed, rng)
+            yield from feasible.draws(_RANDOM_DRAWS, fixed, rng, history.coordinates)
 
     def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
         if self._settings.balanced_design:
