@@ -356,6 +356,8 @@ class FeasibleSet:
             rng: Draws which one.
             known: Configurations to go on from, see `draws`.
         """
+        if self.numbers.are_impossible and not self.conditions:
+            return Found(None, True)
         for configuration in self.draws(_TRIES, fixed, rng, known):
             return Found(configuration, False)
         found = self.unseen(fixed, np.empty((0, len(self.space))), rng)
@@ -419,6 +421,9 @@ class FeasibleSet:
 
     def _proven(self, fixed: FloatArray) -> tuple[Constraint, ...]:
         """A smallest set of constraints that is proven to leave nothing."""
+        for constraint in self.constraints if not self.conditions else ():
+            if Numbers(self.space, [constraint]).are_impossible:
+                return (constraint,)
         if not np.isnan(fixed).any():
             broken = tuple(c for c in self.constraints if not self._keeps(c, fixed))
             if broken:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,11 @@ _MAX_PAIRS = 12
 _NEWTON_STEPS = 12
 """Steps of Newton's method, whose error is squared in each."""
 
-_ROUNDS = 6
+_ROUNDS = 3
 """Rounds of one search, each from another place."""
 
 _CLOSE = 1e-9
-"""Part of its range that a float may be moved by rounding errors."""
+"""Part of a range, or of a sum, that may be due to rounding errors."""
 
 
 class Numbers:
@@ -105,6 +106,29 @@ class Numbers:
                 if i != j
             }
         )
+
+    @cached_property
+    def are_impossible(self) -> bool:
+        """Whether some sum is proven to keep its bounds nowhere, if all its numbers are active.
+
+        Each term is bounded on its own: sums whose terms depend on each other may be missed.
+        """
+        ends = np.zeros((len(self._space), 2))
+        for i in self._in_use:
+            axis = self._space.axes[i]
+            known = axis.coordinates.tolist() if axis.is_category else (0.0, 1.0)
+            values = [float(axis.value(c)) for c in known]
+            ends[i] = min(values), max(values)
+        least, most = (side.copy() for side in _ends_of(self._linear, ends))
+        both = ends[self._first][:, :, None] * ends[self._second][:, None, :]
+        low, high = both.min(axis=(1, 2)), both.max(axis=(1, 2))
+        crosses = (self._first == self._second) & (ends[self._first].prod(axis=1) <= 0.0)
+        low = np.where(crosses, 0.0, low)
+        products = np.sort(np.stack([self._factor * low, self._factor * high]), axis=0)
+        np.add.at(least, self._row, products[0])
+        np.add.at(most, self._row, products[1])
+        beyond = self._tolerance + _CLOSE * np.maximum(np.maximum(np.abs(least), np.abs(most)), 1.0)
+        return bool(((least - beyond > self._upper) | (most + beyond < self._lower)).any())
 
     def values(self, coordinates: FloatArray) -> FloatArray:
         """The v of a configuration, (d,) to (d,)."""
@@ -421,17 +445,26 @@ class Numbers:
         if known is not None:
             order = np.abs(known[0] - coordinates[axis]).argsort(kind="stable")
             if len(order) > _MAX_BESIDE:
-                rest = rng.permutation(order[_MAX_BESIDE // 2 :])
-                order = np.concatenate([order[: _MAX_BESIDE // 2], rest[: _MAX_BESIDE // 2]])
+                part = _MAX_BESIDE // 3
+                # The lowest values divide most products, and sums of large parts need them.
+                order = np.concatenate(
+                    [order[:part], np.arange(part), rng.permutation(order)[:part]]
+                )
             yield from known[0][order].tolist()
             return
         scale = self._space.axes[axis]
         if not self._is_float[axis]:
-            # The lowest values divide most products.
             for k in range(_MAX_BESIDE // 2):
                 yield scale.coordinate(_stepped(scale, k))
-        for _ in range(_MAX_BESIDE // 2):
+        for _ in range(_MAX_BESIDE // 4):
             yield scale.draw(rng)
+
+
+def _ends_of(linear: FloatArray, ends: FloatArray) -> FloatArray:
+    """Least and largest sums of terms, shape (2, k), of coefficients (k, d) and ends (d, 2)."""
+    terms = np.sort(linear[:, :, None] * ends, axis=2)
+    sums: FloatArray = terms.sum(axis=1).T
+    return sums
 
 
 def _is_continuous(axis: Axis) -> bool:

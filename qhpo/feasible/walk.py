@@ -34,6 +34,9 @@ _LEAST_STEP, _LARGEST_STEP = 1e-4, 0.3
 """Parts of a range that a step leads away: each power of ten between them equally often, since the
 width of what is allowed may be any."""
 
+_LONGEST = 3.0
+"""Longest step along a difference: more than 1, so that a walk can outgrow what it knows."""
+
 
 class Walk:
     """Walks through the configurations of a space.
@@ -134,8 +137,6 @@ class Walk:
         numbers = np.array([not axis.is_category for axis in self._space.axes])
         here, found = list(known), list[FloatArray]()
         for _ in range(_STEP_TRIES // self._cost):
-            if len(found) == n:
-                break
             start = here[int(rng.random() * len(here))]
             free = np.isnan(fixed) & ~np.isnan(start) & ~self._switches
             if not free.any():
@@ -155,7 +156,10 @@ class Walk:
             if not is_same and not self._broken(moved):
                 here.append(moved)
                 found.append(moved)
-        return found
+        if len(found) <= n:
+            return found
+        # The first ones lie beside what was known.
+        return [found[k] for k in rng.choice(len(found), size=n, replace=False).tolist()]
 
     def _step(
         self, here: Sequence[FloatArray], free: NDArray[np.bool_], rng: np.random.Generator
@@ -165,9 +169,8 @@ class Walk:
         step = size * rng.standard_normal(len(free))
         if len(here) > 2 and rng.random() < 0.5:
             first, second = (here[int(rng.random() * len(here))] for _ in range(2))
-            along = np.nan_to_num(first - second)
-            led: FloatArray = (0.1 * step + rng.random() * along) * free
-            return led
+            along: FloatArray = np.nan_to_num(first - second) * free
+            return _LONGEST * rng.random() * along
         if rng.random() < 0.5:
             step *= rng.random(len(free)) < 0.5
         chosen: FloatArray = step * free

@@ -177,7 +177,8 @@ class TestNumbers:
         assert found is not None
         params = space.decode(found)
         assert (params["k"], params["n"]) == ("q", 777)
-        assert params["a"] == pytest.approx(0.5, abs=1e-6)
+        # Each gives way in units of its range; that of c is a little shorter.
+        assert params["a"] == pytest.approx(0.5, abs=1e-4)
         assert domain.satisfied(found)
 
     def test_what_is_frozen_between_the_levels_stays(self) -> None:

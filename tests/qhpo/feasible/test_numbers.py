@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from qhpo import constraints as c
 from qhpo.constraints import Constraint
@@ -195,6 +200,28 @@ class TestSettle:
         start = np.array([0.3, 0.4])
         settled = numbers.settle(start, np.zeros(2, dtype=bool), np.random.default_rng(0))
         np.testing.assert_array_equal(settled, start)
+
+
+@given(problems())
+@settings(max_examples=100)
+def test_what_is_kept_somewhere_is_not_impossible(problem: Problem) -> None:
+    space, constraints, _, _ = problem
+    assert not Numbers(space, constraints).are_impossible
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        c.quadratic({("x", "y"): 1}, "==", 1.01),
+        c.quadratic({("x", "x"): 1, "y": -1}, "<=", -1.01),
+        c.linear({"x": 1, "y": -2}, ">=", 1.01),
+        c.quadratic({("k", "k"): 1, "x": 1}, "<=", -0.01),
+    ],
+)
+def test_what_is_beyond_all_values_is_impossible(rule: Constraint) -> None:
+    choices = CategoricalDistribution([-3, 2])
+    space = Space({"x": UNIT["x"], "y": UNIT["y"], "k": choices, "z": FloatDistribution(-1, 1)})
+    assert Numbers(space, [rule]).are_impossible
 
 
 class TestFields:

@@ -77,7 +77,11 @@ class TestDesign:
 
     @pytest.mark.parametrize(
         "distribution",
-        [IntDistribution(1, 40), IntDistribution(1, 40, log=True), FloatDistribution(0, 2, step=0.1)],
+        [
+            IntDistribution(1, 40),
+            IntDistribution(1, 40, log=True),
+            FloatDistribution(0, 2, step=0.1),
+        ],
     )
     def test_every_value_comes_in_the_design_and_in_draws(
         self, distribution: BaseDistribution
