@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from qhpo.feasible.moves import Moves
 from qhpo.feasible.numbers import Numbers
 from qhpo.feasible.projection import Projection
 from qhpo.feasible.values import Values
-from qhpo.feasible.walk import BLIND_TRIES, Walk
+from qhpo.feasible.walk import AGAIN_TRIES, BLIND_TRIES, Walk
 from qhpo.space import Activity, Condition, Space
 
 __all__ = ["FeasibleSet"]
@@ -28,6 +29,10 @@ BoolArray = NDArray[np.bool_]
 
 _TRIES = 32
 """Random configurations that are repaired before the exact search is asked, which costs as much."""
+
+_MAX_CUT = 1000
+"""Configurations that the exact search goes through where only asking tells what is allowed: it
+makes a program for each. Among more, walks look first."""
 
 
 class FeasibleSet:
@@ -214,16 +219,18 @@ class FeasibleSet:
             agrees = ((configuration == fixed) | np.isnan(fixed)).all()
             if agrees and self.is_whole(configuration) and self.satisfied(configuration):
                 starts.append(configuration)
-        if not starts and not self._is_listed(fixed):
-            first = walk.blind(fixed, rng)
-            starts = [] if first is None else [first]
-        if not starts:
-            return []
-        return [*starts[len(found) :][:1], *walk.beside(starts, n, fixed, rng)][:n]
+        first = None
+        if not self._are_few(fixed):
+            # Beside those that are known alone a walk would stay where it began.
+            first = walk.blind(fixed, rng, AGAIN_TRIES if starts else BLIND_TRIES)
+        elsewhere = [] if first is None else [first]
+        starts += elsewhere
+        return [*elsewhere, *walk.beside(starts, n, fixed, rng)][:n] if starts else []
 
-    def _is_listed(self, fixed: FloatArray) -> bool:
-        """Whether the exact search can go through all configurations, where nothing is known."""
-        return self._exact.is_finite and is_countable(self.space, fixed)
+    def _are_few(self, fixed: FloatArray) -> bool:
+        """Whether the exact search can cut off one configuration after the other."""
+        sizes = [a.n_values for a, c in zip(self.space.axes, fixed, strict=True) if np.isnan(c)]
+        return math.prod(sizes) <= _MAX_CUT
 
     def _active(self, row: FloatArray) -> FloatArray:
         """A configuration with a coordinate on every axis, NaN where it is inactive then."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qhpo.constraints import Constraint
 from qhpo.space import Space
 
-__all__ = ["BLIND_TRIES", "Walk"]
+__all__ = ["AGAIN_TRIES", "BLIND_TRIES", "Walk"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -23,6 +23,9 @@ IntArray = NDArray[np.intp]
 BLIND_TRIES = 20_000
 """Configurations that are asked about where none is known that keeps all constraints: a few tenths
 of a second. What holds in a thousandth of the space is found with certainty."""
+
+AGAIN_TRIES = 2000
+"""The same where some are known, to find others elsewhere, at every suggestion."""
 
 _STEP_TRIES = 1000
 """Configurations beside known ones that are asked about, some tens of milliseconds."""
@@ -83,7 +86,9 @@ class Walk:
         active = self._active(row)
         return active if self._settle is None else self._settle(active)
 
-    def blind(self, fixed: FloatArray, rng: np.random.Generator) -> FloatArray | None:
+    def blind(
+        self, fixed: FloatArray, rng: np.random.Generator, tries: int = BLIND_TRIES
+    ) -> FloatArray | None:
         """A configuration that keeps all constraints, from random ones.
 
         Parameters of a broken constraint are drawn anew; that stays if no more constraints are
@@ -92,6 +97,7 @@ class Walk:
         Args:
             fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
             rng: Draws which constraint is next.
+            tries: Most configurations that are asked about.
 
         Returns:
             Shape (d,), NaN where inactive; None if the tries were not enough.
@@ -100,7 +106,7 @@ class Walk:
         row = np.array([self._draw(i) if free[i] else fixed[i] for i in range(len(fixed))])
         here = self._placed(row)
         broken = self._broken(here)
-        for _ in range(BLIND_TRIES // self._cost):
+        for _ in range(tries // self._cost):
             if not broken:
                 return here
             axes = self._axes[broken[int(rng.random() * len(broken))]]
