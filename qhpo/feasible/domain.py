@@ -30,6 +30,10 @@ BoolArray = NDArray[np.bool_]
 _TRIES = 32
 """Random configurations that are repaired before the exact search is asked, which costs as much."""
 
+_ENOUGH = 0.75
+"""Share of the draws that are wanted beyond which none is repaired, which costs more than a draw
+and leads to where repairs end."""
+
 _MAX_CUT = 1000
 """Configurations that the exact search goes through where only asking tells what is allowed: it
 makes a program for each. Among more, walks look first."""
@@ -158,7 +162,7 @@ class FeasibleSet:
         found: list[FloatArray] = []
         if self._values.between:
             found += self._drawn(n, fixed, rng)
-        if 2 * len(found) < n:
+        if len(found) < _ENOUGH * n:
             moves, values = self._sampled(fixed, rng)
             more: list[FloatArray] = []
             # Where numbers lie between levels no pair of changes may help: some tell of all.
@@ -173,7 +177,7 @@ class FeasibleSet:
                 if not repaired:
                     break
             found += more
-        if self._is_opaque and 2 * len(found) < n:
+        if self._is_opaque and len(found) < _ENOUGH * n:
             found += self._walked(n - len(found), found, known, fixed, rng)
         return found
 
@@ -441,7 +445,7 @@ class FeasibleSet:
         """Constraints of which one alone is not found to be kept, or else all."""
         for constraint in self.constraints:
             alone = FeasibleSet(self.space, [constraint], self.conditions)
-            if alone.find(fixed, np.random.default_rng(0)).coordinates is None:
+            if not alone.draws(_TRIES, fixed, np.random.default_rng(0)):
                 return (constraint,)
         return self.constraints
 

@@ -186,7 +186,7 @@ class TestSmallSpacesAreFinished:
         space: Space = {"x": IntDistribution(0, 10_000), "y": IntDistribution(0, 1)}
         study = make_study(space, [c.relation(("x", "y"), lambda x, y: x <= 3)])
         with caplog.at_level(logging.INFO, logger="qhpo"):
-            study.optimize(objective_of(space), n_trials=8)
+            study.optimize(objective_of(space), n_trials=12)
         assert all(trial.params["x"] <= 3 for trial in study.trials)
         (message,) = messages(caplog)
         assert message == (
