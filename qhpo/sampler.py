@@ -261,7 +261,7 @@ class QUBOSampler(BaseSampler):
         same = [
             t
             for t, row in zip(complete, x, strict=True)
-            if np.array_equal(row, x[best.index], equal_nan=True)
+            if np.array_equal(row, x[best.chosen], equal_nan=True)
         ]
         luckiest = min(same, key=lambda trial: trials.signs[0] * trial.values[0])
         return Recommendation(luckiest, trials.signs[0] * best.value, best.deviation)

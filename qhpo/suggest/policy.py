@@ -109,7 +109,7 @@ class SuggestionPolicy:
         kept = kept if len(kept) else np.arange(len(candidates))
         fitter = self._fitters[history.is_scalarized]
         found = best_expected(feasible.space, history, candidates[kept], fitter)
-        return found._replace(index=int(kept[found.index]))
+        return found._replace(chosen=int(kept[found.chosen]))
 
     def _wanted(
         self,

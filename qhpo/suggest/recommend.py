@@ -28,12 +28,12 @@ class Expected(NamedTuple):
     """What a surrogate expects of the best of some configurations.
 
     Attributes:
-        index: Which one it is.
+        chosen: Which one it is, counted from 0.
         value: Its expected value without noise, smaller is better.
         deviation: Standard deviation of what the surrogate believes of that value.
     """
 
-    index: int
+    chosen: int
     value: float
     deviation: float
 
