@@ -22,10 +22,6 @@ __all__ = ["LogFeasibility", "LogNovelty", "LogProduct"]
 
 FloatArray = NDArray[np.float64]
 
-_STEEPNESS = 60.0
-"""How steeply, in logarithms, the score falls below the least probability: no improvement that can
-be expected makes up for half of it."""
-
 
 class LogFeasibility:
     """Log probability that no value is above 0, see `qhpo.acquisition.base.Acquisition`.
@@ -35,18 +31,25 @@ class LogFeasibility:
         noise: Variance that is added to what the surrogates believe of a value. Labels of 1 and -1
             jump where the surrogate's mean passes through 0 between two of them (Rasmussen and
             Williams 2006, eq. 6.40).
-        least: Probability of every condition below which the score falls more steeply.
+        least: Probability of every condition below which the score falls more steeply, above 0.
+        steepness: By how much more, in logarithms.
 
     Attributes:
         surrogates: The same, reckoning with what is pending.
     """
 
     def __init__(
-        self, surrogates: Sequence[Surrogate], *, noise: float = 0.0, least: float = 0.0
+        self,
+        surrogates: Sequence[Surrogate],
+        *,
+        noise: float = 0.0,
+        least: float = 1.0,
+        steepness: float = 0.0,
     ) -> None:
         self._without_pending = tuple(surrogates)
         self._noise = noise
         self._least = least
+        self._steepness = steepness
         self.surrogates = self._without_pending
 
     def score(self, x: FloatArray) -> FloatArray:
@@ -69,10 +72,8 @@ class LogFeasibility:
         """Of one condition, its moments of shape (M, ...) to (...)."""
         each = log_ndtr(-moments.mean / np.sqrt(moments.variance + self._noise))
         averaged: FloatArray = np.logaddexp.reduce(each, axis=0) - np.log(len(each))
-        if not self._least:
-            return averaged
         short: FloatArray = np.minimum(averaged - np.log(self._least), 0.0)
-        return averaged + _STEEPNESS * short
+        return averaged + self._steepness * short
 
 
 class LogNovelty:

@@ -28,18 +28,30 @@ _INCUMBENTS = 50
 """Feasible configurations of lowest value, one of which has the least posterior mean: luck does not
 reach further."""
 
-_WEIGHT = 1.0
-"""Deviations of the objective that a violation of typical size costs in what is annealed. The score
+_MOST = 300
+"""Trials that a condition is learnt from, fewer than any fit leaves out. The latest lie where its
+boundary matters."""
+
+_PRICES = (0.5, 8.0)
+"""Deviations of the objective that a violation of typical size costs in what is annealed, from and
+to. Which price makes the boundary the best is not known: every model draws its own, and the score
 decides afterwards."""
 
-_RECENT = 8
+_KEEPING, _FIRMLY = 0.5, 3.0
+"""Least probability of a measured constraint, and how steeply the score falls below it. The product
+alone gambles on unlikely configurations as soon as the likely ones have little to gain: on two
+problems this took the share of broken constraints from 0.59 and 0.30 to 0.43 and 0.23. Much steeper,
+a feasible region apart from the first one is not found."""
+
+_RECENT = 10
 """After a failure, this many trials are careful. A surrogate of failures is surest of itself where
 the score is highest, beside their boundary: without this two of three trials fail where the best
 value lies there, with it one of five."""
 
-_CAREFUL, _BOLD = 0.95, 0.5
-"""Least probabilities of success that a trial should have, when careful and when not. The first is
-what a visited success has, with the noise below."""
+_CAREFUL, _BOLD, _STRICTLY = 0.95, 0.5, 60.0
+"""Least probabilities of success that a trial should have, when careful and when not, and how
+steeply the score falls below them: no improvement makes up for it. The first is what a visited
+success has, with the noise below."""
 
 _LABEL_NOISE = 0.25
 """Variance of labels of 1 and -1. With it a quarter of the way from a success to a failure has a
@@ -108,17 +120,33 @@ def _conditions(
     asked = np.concatenate(tried)
 
     def fitted(outcomes: Outcomes) -> Surrogate:
-        x = _filled(feasible, outcomes.coordinates, history.coordinates)
-        return fitter.fit(feasible.space, x, outcomes.values, asked)
+        kept = _of_both_kinds(outcomes.values)
+        x = _filled(feasible, outcomes.coordinates[kept], history.coordinates)
+        return fitter.fit(feasible.space, x, outcomes.values[kept], asked)
 
-    factors = [LogFeasibility([fitted(each) for each in broken])] if broken else []
+    factors = []
+    if broken:
+        surrogates = [fitted(each) for each in broken]
+        factors.append(LogFeasibility(surrogates, least=_KEEPING, steepness=_FIRMLY))
     if failures:
         recent = failures[0].values[-_RECENT:]
         least = _CAREFUL if (recent > 0.0).any() else _BOLD
-        factors.append(LogFeasibility([fitted(failures[0])], noise=_LABEL_NOISE, least=least))
+        surrogate = fitted(failures[0])
+        factors.append(
+            LogFeasibility([surrogate], noise=_LABEL_NOISE, least=least, steepness=_STRICTLY)
+        )
     if not factors:
         return None
     return factors[0] if len(factors) == 1 else LogProduct(factors)
+
+
+def _of_both_kinds(values: FloatArray) -> NDArray[np.intp]:
+    """Numbers of the latest trials, those that broke a condition and the others in equal parts."""
+    broken, kept = np.flatnonzero(values > 0.0), np.flatnonzero(values <= 0.0)
+    half = _MOST // 2
+    n_broken = min(len(broken), max(half, _MOST - len(kept)))
+    chosen = np.concatenate([broken[len(broken) - n_broken :], kept[-(_MOST - n_broken) :]])
+    return np.sort(chosen)
 
 
 def _filled(feasible: FeasibleSet, coordinates: FloatArray, whole: FloatArray) -> FloatArray:
@@ -166,15 +194,17 @@ class Penalized:
     def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
         """See `Surrogate.quadratic`."""
         conditions = [c.quadratic(kind, member % c.n_members, rng) for c in self._conditions]
+        first = conditions[0]
+        linear = np.sum([model.linear for model in conditions], axis=0)
+        quadratic = np.sum([model.quadratic for model in conditions], axis=0)
+        offset = sum(model.offset for model in conditions)
         if self._objective is None:
-            models, weights = conditions, [1.0] * len(conditions)
-        else:
-            models = [self._objective.quadratic(kind, member, rng), *conditions]
-            weights = [1.0] + [_WEIGHT] * len(conditions)
-        pairs = list(zip(weights, models, strict=True))
+            return DenseDQM(first.starts, linear, quadratic, offset)
+        price = float(np.exp(rng.uniform(*np.log(_PRICES))))
+        model = self._objective.quadratic(kind, member, rng)
         return DenseDQM(
-            models[0].starts,
-            np.sum([w * model.linear for w, model in pairs], axis=0),
-            np.sum([w * model.quadratic for w, model in pairs], axis=0),
-            float(sum(w * model.offset for w, model in pairs)),
+            model.starts,
+            model.linear + price * linear,
+            model.quadratic + price * quadratic,
+            model.offset + price * offset,
         )

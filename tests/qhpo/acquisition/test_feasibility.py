@@ -47,6 +47,14 @@ def test_averages_members_and_multiplies_conditions() -> None:
     np.testing.assert_allclose(found, expected)
 
 
+def test_falls_more_steeply_below_the_least_probability() -> None:
+    believes = _Believes([[-1.0, 0.0, 1.0]], 0.6)
+    found = LogFeasibility([believes], noise=0.64, least=0.5, steepness=3.0).score(EVERYTHING)
+    log_kept = norm.logcdf([1.0, 0.0, -1.0])
+    extra = [0.0, 0.0, 3.0 * (log_kept[2] - math.log(0.5))]
+    np.testing.assert_allclose(found, log_kept + extra, atol=1e-12)
+
+
 def test_keeps_its_order_where_probabilities_underflow() -> None:
     found = LogFeasibility([_Believes([[1.0, 1.1, 9.0]], 1e-6)]).score(EVERYTHING)
     assert np.isfinite(found).all()
