@@ -40,8 +40,8 @@ decides afterwards."""
 _KEEPING, _FIRMLY = 0.5, 3.0
 """Least probability of a measured constraint, and how steeply the score falls below it. The product
 alone gambles on unlikely configurations as soon as the likely ones have little to gain: on two
-problems this took the share of broken constraints from 0.59 and 0.30 to 0.43 and 0.23. Much steeper,
-a feasible region apart from the first one is not found."""
+problems this took the share of broken constraints from 0.59 to 0.43 and from 0.30 to 0.23. Much
+steeper, a feasible region apart from the first one is not found."""
 
 _RECENT = 10
 """After a failure, this many trials are careful. A surrogate of failures is surest of itself where
