@@ -249,7 +249,7 @@ class QUBOSampler(BaseSampler):
 
         Raises:
             QhpoError: If the study has several objectives, or no complete trial that the model can
-                read.
+                read and that kept the constraints that it measured.
         """
         if len(study.directions) > 1:
             raise QhpoError(
@@ -262,8 +262,9 @@ class QUBOSampler(BaseSampler):
             complete, x = domain.reader.complete(trials)
             if not complete:
                 raise QhpoError(
-                    "a recommendation needs a complete trial with parameters of the search space; "
-                    f"got a study with none among {len(trials.all)} trials; run some first"
+                    "a recommendation needs a complete trial with parameters of the search space, "
+                    "which kept the constraints that it measured; got a study with none among "
+                    f"{len(trials.all)} trials; run some first"
                 )
             history = domain.reader.history(trials, None)
             best = self._policy.best(domain.feasible, history, x)

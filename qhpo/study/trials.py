@@ -249,11 +249,16 @@ class HistoryReader:
         )
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
-        """Complete trials, in order of completion, and their configurations, shape (n, d)."""
+        """Complete trials that kept what they measured, and their configurations, shape (n, d).
+
+        In order of completion.
+        """
         known = [
             (trial, x)
             for trial in trials.finished
-            if trial.state == TrialState.COMPLETE and (x := self._coordinates(trial)) is not None
+            if trial.state == TrialState.COMPLETE
+            and (x := self._coordinates(trial)) is not None
+            and all(v <= 0.0 for v in self._measured(trial).values())
         ]
         return [trial for trial, _ in known], self._stacked([x for _, x in known])
 
