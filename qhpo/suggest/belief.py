@@ -37,11 +37,15 @@ _PRICES = (0.5, 8.0)
 to. Which price makes the boundary the best is not known: every model draws its own, and the score
 decides afterwards."""
 
-_KEEPING, _FIRMLY = 0.5, 3.0
-"""Least probability of a measured constraint, and how steeply the score falls below it. The product
-alone gambles on unlikely configurations as soon as the likely ones have little to gain: on two
-problems this took the share of broken constraints from 0.59 to 0.43 and from 0.30 to 0.23. Much
-steeper, a feasible region apart from the first one is not found."""
+_LIKELY, _FIRMLY = 0.5, 1.0
+"""Probability of a measured constraint below which the score falls more steeply, and by how much;
+but no more than the share of trials that kept it. The product alone gambles on unlikely
+configurations as soon as the likely ones have little to gain. Where few configurations keep a
+constraint, a second region of them looks unlikely at first: three times as steep, one of four
+searches ended in the first region."""
+
+_RARE = 1e-3
+"""Share of trials that counts as none: its logarithm must be finite."""
 
 _RECENT = 10
 """After a failure, this many trials are careful. A surrogate of failures is surest of itself where
@@ -125,9 +129,9 @@ def _conditions(
         return fitter.fit(feasible.space, x, outcomes.values[kept], asked)
 
     factors = []
-    if broken:
-        surrogates = [fitted(each) for each in broken]
-        factors.append(LogFeasibility(surrogates, least=_KEEPING, steepness=_FIRMLY))
+    for each in broken:
+        least = min(_LIKELY, float((each.values <= 0.0).mean()))
+        factors.append(LogFeasibility([fitted(each)], least=max(least, _RARE), steepness=_FIRMLY))
     if failures:
         recent = failures[0].values[-_RECENT:]
         least = _CAREFUL if (recent > 0.0).any() else _BOLD
