@@ -24,6 +24,7 @@ from qhpo.feasible import FeasibleSet
 from qhpo.solvers import Budget, MeteredSolver, Solver, make_solver
 from qhpo.space import Axis, Space, are_same_choices, is_rewritten
 from qhpo.study import (
+    ConstraintsFunc,
     Declaration,
     HistoryReader,
     Recommendation,
@@ -36,6 +37,7 @@ from qhpo.study import (
     fail,
     fixed_coordinates,
     fixed_params,
+    measure,
     metered,
     note_failure,
     publish,
@@ -67,7 +69,10 @@ class QUBOSampler(BaseSampler):
     among them. Every suggestion keeps the constraints, and no finished or running trial is repeated
     while the space holds another configuration; one that was cut off is done again first. Which
     parameters exist under which values of others is learnt from the finished trials, so that
-    conditional spaces are one model. In a study of several objectives every trial weighs them anew:
+    conditional spaces are one model. Constraints that only running a trial tells
+    (``trial.set_constraint``: kept where at most 0) are learnt as well, and so is where trials fail
+    or return NaN; configurations likely to keep clear of both are preferred. In a study of several
+    objectives every trial weighs them anew:
     together they spread over the Pareto front.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
@@ -101,6 +106,8 @@ class QUBOSampler(BaseSampler):
         n_startup_trials: Trials of the first, balanced design, before the model is used.
         avoid_repeats: Whether finished and running trials are not repeated. Turn it off where the
             same configuration has another value the next time.
+        constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
+            that has ended. Better call ``trial.set_constraint`` in the objective.
 
     Raises:
         QhpoError: If an argument is not of the form above, a constraint does not fit the search
@@ -121,6 +128,7 @@ class QUBOSampler(BaseSampler):
         max_calls: int | None = None,
         n_startup_trials: int = 10,
         avoid_repeats: bool = True,
+        constraints_func: ConstraintsFunc | None = None,
         _settings: Settings | None = None,
     ) -> None:
         _check_whole("n_startup_trials", n_startup_trials)
@@ -131,6 +139,7 @@ class QUBOSampler(BaseSampler):
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
         self._avoid_repeats = avoid_repeats
+        self._constraints_func = constraints_func
         self._settings = replace(_settings or Settings(), surrogate=surrogate)
         self._solver = MeteredSolver(
             make_solver(solver, encoding=encoding),
@@ -219,6 +228,7 @@ class QUBOSampler(BaseSampler):
         values: Sequence[float] | None,
     ) -> None:
         declared = self._declaration
+        measure(self._constraints_func, study, trial, state)
         if state == TrialState.FAIL and not ends_by_interrupt():
             note_failure(study, trial)
         elif state == TrialState.COMPLETE:
@@ -239,7 +249,7 @@ class QUBOSampler(BaseSampler):
 
         Raises:
             QhpoError: If the study has several objectives, or no complete trial that the model can
-                read.
+                read and that kept the constraints that it measured.
         """
         if len(study.directions) > 1:
             raise QhpoError(
@@ -252,8 +262,9 @@ class QUBOSampler(BaseSampler):
             complete, x = domain.reader.complete(trials)
             if not complete:
                 raise QhpoError(
-                    "a recommendation needs a complete trial with parameters of the search space; "
-                    f"got a study with none among {len(trials.all)} trials; run some first"
+                    "a recommendation needs a complete trial with parameters of the search space, "
+                    "which kept the constraints that it measured; got a study with none among "
+                    f"{len(trials.all)} trials; run some first"
                 )
             history = domain.reader.history(trials, None)
             best = self._policy.best(domain.feasible, history, x)
@@ -334,7 +345,7 @@ class QUBOSampler(BaseSampler):
         """A coordinate of a parameter that no joint model has: from a model of its own."""
         space = Space({axis.name: axis.distribution})
         history = HistoryReader(space).history(trials, trial, self._weights(study, trial))
-        if len(history.values) < max(self._n_startup, 1):
+        if history.n_tried < max(self._n_startup, 1):
             return axis.draw(rng)
         # What else differs between trials makes the same value worth another.
         history = replace(history, pending=history.pending[:0], avoid=history.avoid[:0], begun=())

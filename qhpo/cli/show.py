@@ -99,7 +99,7 @@ def _print_recommended(console: Console, study: optuna.Study) -> None:
 
     try:
         found = QUBOSampler(seed=0).recommend(study)
-    except QhpoError:  # no complete trial with a parameter, or several objectives
+    except QhpoError:  # no feasible trial with a parameter, or several objectives
         return
     expected = f"{found.value:.4g} ± {found.deviation:.2g}"
     facts(console, [("recommended", f"trial {found.trial.number}, {expected}")])

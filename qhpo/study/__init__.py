@@ -15,6 +15,7 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.outcomes import ConstraintsFunc, measure
 from qhpo.study.recommendation import Recommendation
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
@@ -22,6 +23,7 @@ from qhpo.study.usage import ANNEALS, metered, spent
 
 __all__ = [
     "ANNEALS",
+    "ConstraintsFunc",
     "Declaration",
     "HistoryReader",
     "Recommendation",
@@ -34,6 +36,7 @@ __all__ = [
     "fail",
     "fixed_coordinates",
     "fixed_params",
+    "measure",
     "metered",
     "note_failure",
     "publish",

@@ -28,6 +28,7 @@ from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
 from qhpo.study.claims import has_published, is_left, published_params
+from qhpo.study.outcomes import Tried, measured
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -83,13 +84,13 @@ class Trials:
     def search_space(self) -> dict[str, BaseDistribution]:
         """Every parameter of more than one value that a complete or pruned trial had.
 
-        One whose distribution differs from trial to trial is left out.
+        One whose distribution differs from trial to trial is left out. While every trial fails, it
+        is theirs that are known.
         """
         found: dict[str, BaseDistribution] = {}
         changing = set()
-        for trial in self.all:
-            if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
-                continue
+        ended = [t for t in self.all if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        for trial in ended or [t for t in self.all if t.state == TrialState.FAIL]:
             for name, distribution in trial.distributions.items():
                 known = found.setdefault(name, distribution)
                 if known is not distribution and known != distribution:
@@ -198,6 +199,8 @@ class HistoryReader:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._finished: dict[int, FloatArray | None] = {}
+        self._constraints: dict[int, dict[str, float]] = {}
+        self._meant: dict[int, FloatArray] = {}
         self.unread: dict[str, str] = {}
 
     def history(
@@ -207,8 +210,9 @@ class HistoryReader:
 
         A pruned trial counts with its last report, but never as better than the median completed
         trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
-        a report, teach nothing and are not repeated. What was begun and cut off is suggested again,
-        before anything else, if that has happened once: what cuts off trials may be its doing.
+        a report, teach where trials fail and are not repeated. What was begun and cut off is
+        suggested again, before anything else, if that has happened once: what cuts off trials may
+        be its doing, and after the second time it counts as failed.
 
         Args:
             trials: The study's trials.
@@ -218,35 +222,51 @@ class HistoryReader:
         complete = _complete(trials, weights)
         # One of the values: the mean of two may not exist between infinite ones.
         median = median_low(complete.values()) if complete else -math.inf
-        coordinates, values = [], []
+        tried = []
         for trial in trials.finished:
             x = self._coordinates(trial)
-            if x is None:
+            if x is None or trials.is_cut_off(trial):
                 continue
             value = complete.get(trial.number)
             if value is None:
                 value = _pruned_value(trial, trials.signs[0], median)
-            if value is not None:
-                coordinates.append(x)
-                values.append(value)
+            is_complete = trial.state == TrialState.COMPLETE
+            x = self._unasked(trial, x) if value is None else x
+            tried.append(Tried(x, value, self._measured(trial), is_complete))
+        tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
+        known = [(one.x, one.value) for one in tried if one.value is not None]
         avoid = self.avoid(trials, current)
         return History(
-            self._stacked(coordinates),
-            np.array(values, dtype=float),
+            self._stacked([x for x, _ in known]),
+            np.array([value for _, value in known], dtype=float),
             self._stacked(self._pending(trials, current)),
             avoid,
             is_scalarized=weights is not None,
             begun=self._begun(trials, avoid),
+            is_feasible=Tried.feasible_of(tried),
+            constraints=Tried.constraints_of(tried, len(self._space)),
+            failures=Tried.failures_of(tried, len(self._space)),
         )
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
-        """Complete trials, in order of completion, and their configurations, shape (n, d)."""
+        """Complete trials that kept what they measured, and their configurations, shape (n, d).
+
+        In order of completion.
+        """
         known = [
             (trial, x)
             for trial in trials.finished
-            if trial.state == TrialState.COMPLETE and (x := self._coordinates(trial)) is not None
+            if trial.state == TrialState.COMPLETE
+            and (x := self._coordinates(trial)) is not None
+            and all(v <= 0.0 for v in self._measured(trial).values())
         ]
         return [trial for trial, _ in known], self._stacked([x for _, x in known])
+
+    def _measured(self, trial: FrozenTrial) -> dict[str, float]:
+        """Constraints of a trial that is over."""
+        if trial._trial_id not in self._constraints:
+            self._constraints[trial._trial_id] = measured(trial)
+        return self._constraints[trial._trial_id]
 
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
         """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
@@ -264,13 +284,16 @@ class HistoryReader:
 
         Without those of which one trial was cut off, and no other has been made since.
         """
-        ended: list[FloatArray] = []
-        cut_off: list[FloatArray] = []
-        for trial, x in self._known(trials):
-            (cut_off if trials.is_cut_off(trial) else ended).append(x)
-        counts = Counter(map(self._space.key, cut_off))
-        again = [x for x in cut_off if counts[self._space.key(x)] > 1]
+        ended = [x for trial, x in self._known(trials) if not trials.is_cut_off(trial)]
+        again = self._cut_off(trials)[1]
         return self._stacked(ended + again + self._pending(trials, current))
+
+    def _cut_off(self, trials: Trials) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Configurations of trials that were cut off, and those of them that were so twice."""
+        each = [self._coordinates(trial) for trial in trials.all if trials.is_cut_off(trial)]
+        found = [x for x in each if x is not None]
+        counts = Counter(map(self._space.key, found))
+        return found, [x for x in found if counts[self._space.key(x)] > 1]
 
     def done(self, trials: Trials) -> FloatArray:
         """Configurations that are not worth another trial where nothing is left, shape (t, d).
@@ -293,10 +316,24 @@ class HistoryReader:
                 x = self._coordinates(trial)
                 if x is not None:
                     yield trial, x
+                    meant = self._unasked(trial, x)
+                    if meant is not x:
+                        yield trial, meant
+
+    def _unasked(self, trial: FrozenTrial, asked: FloatArray) -> FloatArray:
+        """What a failed trial would have used, where it had not come to asking for all of it."""
+        is_partial = trial.state == TrialState.FAIL and np.isnan(asked).any()
+        if not is_partial or is_left(trial):
+            return asked
+        if trial._trial_id not in self._meant:
+            meant = self._encode(published_params(trial, self._space.search_space))
+            is_more = meant is not None and self._space.key(meant) != self._space.key(asked)
+            self._meant[trial._trial_id] = meant if meant is not None and is_more else asked
+        return self._meant[trial._trial_id]
 
     def _begun(self, trials: Trials, avoid: FloatArray) -> tuple[FloatArray, ...]:
         """Configurations of trials that were cut off, and that nobody has taken up since."""
-        cut_off = [x for trial, x in self._known(trials) if trials.is_cut_off(trial)]
+        cut_off, _ = self._cut_off(trials)
         if not cut_off:
             return ()
         taken = {self._space.key(x) for x in avoid}

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from qhpo.encoding import DenseDQM
 from qhpo.feasible import Moves, PenaltyWeights, penalized
 from qhpo.solvers import Solver
-from qhpo.suggest.search import Search
+from qhpo.suggest.search import Guide, Search
 from qhpo.suggest.settings import Settings
-from qhpo.surrogate.base import Surrogate
 
 __all__ = ["annealed", "low_energies", "pulled_back", "with_toll"]
 
@@ -71,7 +70,7 @@ def annealed(
 
 
 def _models(
-    surrogate: Surrogate, settings: Settings, many_levels: int, rng: np.random.Generator
+    surrogate: Guide, settings: Settings, many_levels: int, rng: np.random.Generator
 ) -> list[DenseDQM]:
     """Of the mean of every member, and of draws; one each of many levels."""
     members = range(surrogate.n_members)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition import LogEI
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import OccurringValues
+from qhpo.suggest.belief import believed
 from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.polish import polish
-from qhpo.suggest.search import Region, Search
+from qhpo.suggest.search import Guide, Region, Search
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.starts import starts
 from qhpo.suggest.trust_region import trust_radius
-from qhpo.surrogate.base import Surrogate, SurrogateFitter
+from qhpo.surrogate.base import SurrogateFitter
 
 __all__ = ["ranked"]
 
@@ -30,6 +30,7 @@ def ranked(
     fixed: FloatArray,
     *,
     fitter: SurrogateFitter,
+    outcome_fitter: SurrogateFitter,
     solver: Solver,
     settings: Settings,
     n_startup: int,
@@ -39,9 +40,10 @@ def ranked(
 
     Args:
         feasible: The search space, at least one axis, with its constraints and conditions.
-        history: At least one configuration with a value.
+        history: At least one configuration with a value, or a failure.
         fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
-        fitter: Makes the surrogate.
+        fitter: Makes the surrogate of the objective.
+        outcome_fitter: Makes the surrogates of measured constraints and of failure.
         solver: Samples the quadratic models.
         settings: What a search is made of.
         n_startup: Trials of the first design, which the trust region leaves out.
@@ -54,13 +56,12 @@ def ranked(
     """
     between = _between_levels(feasible, history, fixed, settings, rng)
     others = np.concatenate([history.pending, history.avoid, fixed[None, :], between])
-    surrogate = fitter.fit(feasible.space, history.coordinates, history.values, others)
-    acquisition = LogEI([surrogate])
-    acquisition.set_pending(history.pending)
-    (surrogate,) = acquisition.surrogates
-    occurring = OccurringValues(feasible.space, np.concatenate([surrogate.observed, others]))
-    region = _region(surrogate, history, occurring, fixed, settings, n_startup)
-    search = Search(acquisition, surrogate, feasible, occurring, region)
+    acquisition, guide = believed(
+        feasible, history, others, fitter=fitter, outcome_fitter=outcome_fitter, rng=rng
+    )
+    occurring = OccurringValues(feasible.space, np.concatenate([guide.observed, others]))
+    region = _region(guide, history, occurring, fixed, settings, n_startup)
+    search = Search(acquisition, guide, feasible, occurring, region)
     places, scores = _local_maxima(search, solver, between, settings, rng)
     if not len(places):
         return np.empty((0, len(feasible.space)))
@@ -91,20 +92,20 @@ def _between_levels(
 
 
 def _region(
-    surrogate: Surrogate,
+    guide: Guide,
     history: History,
     occurring: OccurringValues,
     fixed: FloatArray,
     settings: Settings,
     n_startup: int,
 ) -> Region:
-    n_finished = len(surrogate.observed) - len(history.pending)
-    mean = surrogate.observed_mean[:, :n_finished].mean(axis=0)
+    n_finished = len(guide.observed) - len(history.pending)
+    mean = guide.observed_mean[:, :n_finished].mean(axis=0)
     is_fixed = ~np.isnan(fixed)
-    centre = np.where(is_fixed, fixed, surrogate.observed[mean.argmin()])
+    centre = np.where(is_fixed, fixed, guide.observed[mean.argmin()])
     radius = len(centre)
     if radius >= settings.trust_region_axes:
-        radius = trust_radius(history.values, radius, n_startup)
+        radius = trust_radius(history.feasible_values, radius, n_startup)
     avoid = occurring.places(history.avoid)
     return Region(avoid, is_fixed, occurring.places(centre[None, :])[0], radius)
 

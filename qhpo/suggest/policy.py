@@ -63,6 +63,7 @@ class SuggestionPolicy:
         self._seed = seed
         self._settings = settings
         self._fitters = {s: settings.fitter(is_scalarized=s) for s in (False, True)}
+        self._outcome_fitter = settings.outcome_fitter()
 
     def suggest(
         self,
@@ -124,7 +125,7 @@ class SuggestionPolicy:
             if ((begun == fixed) | np.isnan(fixed)).all() and feasible.is_whole(begun):
                 yield begun
         n_rows = max(self._n_startup, 1)
-        if len(history.values) < n_rows:
+        if history.n_tried < n_rows:
             row = self._first_configuration(feasible.space, number, n_rows)
             nearest = feasible.nearest(row, fixed, rng)
             if nearest is not None:
@@ -135,6 +136,7 @@ class SuggestionPolicy:
                 history,
                 fixed,
                 fitter=self._fitters[history.is_scalarized],
+                outcome_fitter=self._outcome_fitter,
                 solver=self._solver,
                 settings=self._settings,
                 n_startup=self._n_startup,
@@ -155,7 +157,7 @@ def _best_again(
 ) -> FloatArray | None:
     """One of the best configurations so far that agree with what is fixed, in turns."""
     agrees = ((history.coordinates == fixed) | np.isnan(fixed)).all(axis=1)
-    order = np.argsort(history.values[agrees], kind="stable")
+    order = np.argsort(history.feasible_values[agrees], kind="stable")
     best: dict[object, FloatArray] = {}
     for configuration in history.coordinates[agrees][order]:
         if len(best) == _BEST_AGAIN:

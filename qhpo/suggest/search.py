@@ -14,19 +14,37 @@ imputed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition import Acquisition
+from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet, Moves
-from qhpo.space import OccurringValues
-from qhpo.surrogate.base import Surrogate
+from qhpo.space import OccurringValues, Space
+from qhpo.surrogate.base import QuadraticKind
 
-__all__ = ["Region", "Search"]
+__all__ = ["Guide", "Region", "Search"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+
+class Guide(Protocol):
+    """What the starts of a search come from: every `Surrogate` is one.
+
+    Attributes are as in `Surrogate`.
+    """
+
+    space: Space
+    n_members: int
+    observed: FloatArray
+    observed_mean: FloatArray
+
+    def quadratic(self, kind: QuadraticKind, member: int, rng: np.random.Generator) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +76,7 @@ class Search:
 
     Args:
         acquisition: What is maximized.
-        surrogate: The objective's surrogate, which the starts come from.
+        surrogate: What the starts come from.
         feasible: The search space with its constraints and conditions.
         occurring: Numbers the values that the search meets.
         region: Where candidates may lie.
@@ -70,7 +88,7 @@ class Search:
     def __init__(
         self,
         acquisition: Acquisition,
-        surrogate: Surrogate,
+        surrogate: Guide,
         feasible: FeasibleSet,
         occurring: OccurringValues,
         region: Region,

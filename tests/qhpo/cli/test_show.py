@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import optuna
@@ -39,6 +40,26 @@ def test_a_study(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> 
     rows = [line.split() for line in out.splitlines() if " complete " in f" {line} "]
     assert [int(row[0]) for row in rows if row[0].isdigit()] == list(range(12))
     assert rows[-1][-1] == parabola.trials[-1].params["kind"]
+
+
+def test_only_a_trial_that_kept_its_constraints_is_the_best(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(study_name="measured", storage="sqlite:///qhpo.db")
+    x = optuna.distributions.FloatDistribution(0.0, 9.0)
+    for value, amount in ((1.0, 0.5), (2.0, math.inf)):
+        study.add_trial(
+            optuna.create_trial(
+                params={"x": value}, distributions={"x": x}, value=value, constraints={"c": amount}
+            )
+        )
+    assert "best value  no trial kept its constraints yet\n" in shown(capsys)
+    study.add_trial(
+        optuna.create_trial(
+            params={"x": 3.0}, distributions={"x": x}, value=3.0, constraints={"c": 0.0}
+        )
+    )
+    assert "best value  3  (trial 2)\n" in shown(capsys)
 
 
 def test_the_last_trials(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:

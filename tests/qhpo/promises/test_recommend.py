@@ -117,3 +117,22 @@ def test_what_cannot_be_recommended_is_a_clear_error(
     study.optimize(lambda trial: [trial.suggest_float("x", 0, 1)] * len(directions), n_trials)
     with pytest.raises(QhpoError, match=rule):
         _recommend(study)
+
+
+def test_what_broke_a_measured_constraint_is_not_recommended() -> None:
+    study = optuna.create_study(sampler=QUBOSampler(seed=0))
+    x = optuna.distributions.FloatDistribution(0.0, 1.0)
+
+    def add(value: float, amount: float) -> None:
+        made = optuna.create_trial(
+            params={"x": value}, distributions={"x": x}, value=value, constraints={"c": amount}
+        )
+        study.add_trial(made)
+
+    for value in (0.0, 0.1, 0.2):
+        add(value, 0.3 - value)
+    with pytest.raises(QhpoError, match="kept the constraints"):
+        _recommend(study)
+    for value in (0.7, 0.3, 0.9):
+        add(value, 0.3 - value)
+    assert _recommend(study).trial.number == 4
