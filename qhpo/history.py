@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qhpo.answers import Answers
+from qhpo.space import Space
 
 __all__ = ["History"]
 
@@ -27,6 +30,7 @@ class History:
             trials, shape (t, d).
         is_scalarized: Whether a value weighs several objectives.
         begun: Configurations that are to be suggested first: a trial with them was cut off.
+        answers: What the objective is known to ask for.
     """
 
     coordinates: FloatArray
@@ -35,3 +39,4 @@ class History:
     avoid: FloatArray
     is_scalarized: bool = False
     begun: Sequence[FloatArray] = ()
+    answers: Answers = field(default_factory=lambda: Answers(Space({})))

@@ -15,6 +15,8 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.news import News
+from qhpo.study.ranges import union
 from qhpo.study.recommendation import Recommendation
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
@@ -24,6 +26,7 @@ __all__ = [
     "ANNEALS",
     "Declaration",
     "HistoryReader",
+    "News",
     "Recommendation",
     "StudyDomain",
     "StudyIdentity",
@@ -42,4 +45,5 @@ __all__ = [
     "random_weights",
     "restore_fixed",
     "spent",
+    "union",
 ]

@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study, StudyDirection
@@ -27,7 +26,9 @@ from optuna.trial import FrozenTrial, TrialState
 from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
+from qhpo.study.answering import answers_of
 from qhpo.study.claims import has_published, is_left, published_params
+from qhpo.study.ranges import AskedRanges
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -80,25 +81,9 @@ class Trials:
         return is_left(trial)
 
     @cached_property
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Every parameter of more than one value that a complete or pruned trial had.
-
-        One whose distribution differs from trial to trial is left out.
-        """
-        found: dict[str, BaseDistribution] = {}
-        changing = set()
-        for trial in self.all:
-            if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
-                continue
-            for name, distribution in trial.distributions.items():
-                known = found.setdefault(name, distribution)
-                if known is not distribution and known != distribution:
-                    changing.add(name)
-        return {
-            name: found[name]
-            for name in sorted(found)
-            if name not in changing and not found[name].single()
-        }
+    def ranges(self) -> AskedRanges:
+        """What ranges they asked for."""
+        return AskedRanges(self.all)
 
 
 def _silent_trials(study: Study) -> set[int]:
@@ -201,7 +186,11 @@ class HistoryReader:
         self.unread: dict[str, str] = {}
 
     def history(
-        self, trials: Trials, current: FrozenTrial | None, weights: FloatArray | None = None
+        self,
+        trials: Trials,
+        current: FrozenTrial | None,
+        weights: FloatArray | None = None,
+        is_always: BoolArray | None = None,
     ) -> History:
         """The history that a trial is suggested from.
 
@@ -214,20 +203,20 @@ class HistoryReader:
             trials: The study's trials.
             current: The trial that is asking; it is left out. None if nobody asks for a trial.
             weights: Of the objectives, shape (m,), where a study has several.
+            is_always: Axes that every suggestion has, shape (d,). A trial that was not asked for
+                one counts with what was suggested: whatever that is, the value is the same.
         """
         complete = _complete(trials, weights)
         # One of the values: the mean of two may not exist between infinite ones.
         median = median_low(complete.values()) if complete else -math.inf
+        known = [(t, x) for t in trials.finished if (x := self._coordinates(t)) is not None]
         coordinates, values = [], []
-        for trial in trials.finished:
-            x = self._coordinates(trial)
-            if x is None:
-                continue
+        for trial, x in known:
             value = complete.get(trial.number)
             if value is None:
                 value = _pruned_value(trial, trials.signs[0], median)
             if value is not None:
-                coordinates.append(x)
+                coordinates.append(x if is_always is None else self._filled(trial, x, is_always))
                 values.append(value)
         avoid = self.avoid(trials, current)
         return History(
@@ -237,6 +226,7 @@ class HistoryReader:
             avoid,
             is_scalarized=weights is not None,
             begun=self._begun(trials, avoid),
+            answers=answers_of(self._space, known, trials.ranges),
         )
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
@@ -247,6 +237,13 @@ class HistoryReader:
             if trial.state == TrialState.COMPLETE and (x := self._coordinates(trial)) is not None
         ]
         return [trial for trial, _ in known], self._stacked([x for _, x in known])
+
+    def _filled(self, trial: FrozenTrial, x: FloatArray, is_always: BoolArray) -> FloatArray:
+        missing = np.isnan(x) & is_always
+        if not missing.any() or not has_published(trial):
+            return x
+        whole = self._encode(published_params(trial, self._space.search_space))
+        return x if whole is None else np.where(missing, whole, x)
 
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
         """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
