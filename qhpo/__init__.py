@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qhpo import constraints
     from qhpo.constraints.structures import Permutation, Subset
     from qhpo.sampler import QUBOSampler
+    from qhpo.study import Recommendation
 
     __version__: str
 
@@ -25,6 +26,7 @@ __all__ = [
     "Permutation",
     "QUBOSampler",
     "QhpoError",
+    "Recommendation",
     "SolverError",
     "Subset",
     "__version__",
@@ -35,6 +37,7 @@ __all__ = [
 _LAZY = {
     "QUBOSampler": "qhpo.sampler",
     "Permutation": "qhpo.constraints.structures",
+    "Recommendation": "qhpo.study",
     "Subset": "qhpo.constraints.structures",
 }
 

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["History"]
+from qhpo.answers import Answers
+from qhpo.space import Space
+
+__all__ = ["History", "Outcomes"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What trials have told of one condition that only running them tells.
+
+    Attributes:
+        coordinates: Configurations, in order of completion, shape (m, d); NaN where a trial did
+            not ask for the parameter.
+        values: What was measured there, shape (m,); the condition holds where it is at most 0.
+    """
+
+    coordinates: FloatArray
+    values: FloatArray
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the condition did not hold in some trial."""
+        return bool((self.values > 0.0).any())
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,12 @@ class History:
             trials, shape (t, d).
         is_scalarized: Whether a value weighs several objectives.
         begun: Configurations that are to be suggested first: a trial with them was cut off.
+        is_feasible: Which configurations with a value kept all measured constraints, shape (n,).
+            None if all did.
+        constraints: What was measured of each constraint.
+        failures: 1 for every trial that ended without a value, -1 for every one with a value. None
+            if all have one.
+        answers: What the objective is known to ask for.
     """
 
     coordinates: FloatArray
@@ -35,3 +63,19 @@ class History:
     avoid: FloatArray
     is_scalarized: bool = False
     begun: Sequence[FloatArray] = ()
+    is_feasible: NDArray[np.bool_] | None = None
+    constraints: Sequence[Outcomes] = ()
+    failures: Outcomes | None = None
+    answers: Answers = field(default_factory=lambda: Answers(Space({})))
+
+    @property
+    def n_tried(self) -> int:
+        """Number of trials that ended by themselves, with a value or not."""
+        return len(self.values if self.failures is None else self.failures.values)
+
+    @property
+    def feasible_values(self) -> FloatArray:
+        """The values, infinite where a measured constraint was broken, shape (n,)."""
+        if self.is_feasible is None:
+            return self.values
+        return np.where(self.is_feasible, self.values, np.inf)

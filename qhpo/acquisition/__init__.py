@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qhpo.acquisition.base import Acquisition
+from qhpo.acquisition.feasibility import LogFeasibility, LogNovelty, LogProduct
 from qhpo.acquisition.log_ei import LogEI
 
-__all__ = ["Acquisition", "LogEI"]
+__all__ = ["Acquisition", "LogEI", "LogFeasibility", "LogNovelty", "LogProduct"]

@@ -43,13 +43,16 @@ _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 class LogEI:
     """log EI over the members of a surrogate, see `qhpo.acquisition.base.Acquisition`.
 
-    The value to improve on is the least that a member holds an observed configuration to be worth
-    but for its nugget, see `Surrogate.observed_mean`: not the best observed value, whose luck would
-    make improvements look out of reach, and a new configuration can be better by its nugget. The
-    expected improvement is weighted by novelty.
+    The value to improve on is the least that a member holds an observed configuration to be worth,
+    see `Surrogate.observed_mean`: not the best observed value, whose luck would make improvements
+    look out of reach. Both sides of the difference are means of the whole model. Were the nugget
+    left out of one of them, a visited configuration could seem to improve on itself. The expected
+    improvement is weighted by novelty.
 
     Args:
         surrogates: The one of the objective.
+        incumbents: Configurations, shape (k, d), k >= 1, the best of which is to be improved on;
+            None for all that were observed.
 
     Attributes:
         surrogates: The same, reckoning with what is pending.
@@ -58,20 +61,26 @@ class LogEI:
         QhpoError: If there is not exactly one.
     """
 
-    def __init__(self, surrogates: Sequence[Surrogate]) -> None:
+    def __init__(
+        self, surrogates: Sequence[Surrogate], incumbents: FloatArray | None = None
+    ) -> None:
         if len(surrogates) != 1:
             raise QhpoError(
                 "the expected improvement is that of one objective; got "
                 f"{len(surrogates)} surrogates; give one, of a scalarized objective if need be"
             )
         self._without_pending = surrogates[0]
+        self._incumbents = incumbents
         self._set(surrogates[0])
 
     def _set(self, surrogate: Surrogate) -> None:
         self._surrogate = surrogate
         self.surrogates = (surrogate,)
         self._novelty = Novelty(surrogate.space, surrogate.observed)
-        self._best = surrogate.observed_mean.min(axis=1)
+        means = surrogate.observed_mean
+        if self._incumbents is not None:
+            means = surrogate.predict(self._incumbents).mean
+        self._best = means.min(axis=1)
 
     def score(self, x: FloatArray) -> FloatArray:
         """See `Acquisition.score`."""

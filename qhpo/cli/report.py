@@ -163,7 +163,11 @@ def print_best(console: Console, study: optuna.Study) -> None:
     """Print the best value and its configuration, or the front of several objectives."""
     best = best_trials(study)
     if not best:
-        facts(console, [("best value", "no trial has a value yet")])
+        has_value = any(
+            trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)
+        )
+        reason = "no trial kept its constraints yet" if has_value else "no trial has a value yet"
+        facts(console, [("best value", reason)])
     elif len(study.directions) > 1:
         names = " and ".join(metrics(study))
         facts(console, [("best trials", f"{len(best)} that no other beats in {names}")])

@@ -86,9 +86,23 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
     )
     console.print()
     print_best(console, study)
+    _print_recommended(console, study)
     if trials:
         console.print()
         print_trials(console, study, last)
+
+
+def _print_recommended(console: Console, study: optuna.Study) -> None:
+    """What the model holds to be the best in truth, where it knows enough to say so."""
+    # Importing the sampler takes longer than all else that is shown.
+    from qhpo.sampler import QUBOSampler
+
+    try:
+        found = QUBOSampler(seed=0).recommend(study)
+    except QhpoError:  # no feasible trial with a parameter, or several objectives
+        return
+    expected = f"{found.value:.4g} ± {found.deviation:.2g}"
+    facts(console, [("recommended", f"trial {found.trial.number}, {expected}")])
 
 
 def _origin(study: optuna.Study) -> str:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
-from qhpo.constraints.base import Constraint, LinearRow, Statement, Sum, is_finite_number
+from qhpo.constraints.base import (
+    Constraint,
+    LinearRow,
+    QuadraticRow,
+    Statement,
+    Sum,
+    is_finite_number,
+)
 from qhpo.errors import QhpoError
 
 __all__ = ["Linear", "Quadratic", "Sense", "linear", "quadratic"]
@@ -64,6 +71,10 @@ class Linear(Constraint):
     @property
     def linear_row(self) -> LinearRow:
         return LinearRow(self.coefficients, *_bounds(self.sense, self.bound))
+
+    @property
+    def quadratic_row(self) -> QuadraticRow:
+        return _quadratic_row(self.coefficients, (), self.sense, self.bound)
 
 
 def linear(coefficients: Mapping[str, float], sense: Sense, bound: float) -> Linear:
@@ -123,6 +134,27 @@ class Quadratic(Constraint):
             else:
                 products.append((*key, partial(_product, a)))
         return (Sum(tuple(terms), tuple(products), *_bounds(self.sense, self.bound)),)
+
+    @property
+    def linear_row(self) -> LinearRow | None:
+        row = self.quadratic_row
+        return None if row.products else LinearRow(row.coefficients, row.lower, row.upper)
+
+    @property
+    def quadratic_row(self) -> QuadraticRow:
+        terms = tuple((key, a) for key, a in self.coefficients if isinstance(key, str))
+        products = tuple((*key, a) for key, a in self.coefficients if not isinstance(key, str))
+        return _quadratic_row(terms, products, self.sense, self.bound)
+
+
+def _quadratic_row(
+    coefficients: tuple[tuple[str, float], ...],
+    products: tuple[tuple[str, str, float], ...],
+    sense: Sense,
+    bound: float,
+) -> QuadraticRow:
+    lower, upper = _bounds(sense, bound)
+    return QuadraticRow(coefficients, products, lower, upper, Sum((), (), lower, upper).tolerance)
 
 
 def quadratic(

@@ -39,6 +39,7 @@ __all__ = [
     "Constraint",
     "LinearRow",
     "Predicate",
+    "QuadraticRow",
     "Relation",
     "Statement",
     "Sum",
@@ -187,6 +188,25 @@ class LinearRow:
     upper: float
 
 
+@dataclass(frozen=True)
+class QuadraticRow:
+    """lower <= sum of coefficients x numbers + sum of coefficients x products of two <= upper.
+
+    Attributes:
+        coefficients: By parameter name.
+        products: Two parameter names, which may be the same, and the coefficient of their product.
+        lower: Least allowed sum; minus infinity for none.
+        upper: Largest allowed sum; infinity for none.
+        tolerance: How far an equality may be off; 0 for inequalities.
+    """
+
+    coefficients: tuple[tuple[str, float], ...]
+    products: tuple[tuple[str, str, float], ...]
+    lower: float
+    upper: float
+    tolerance: float
+
+
 class Constraint(ABC):
     """A rule that every configuration must keep; immutable.
 
@@ -216,6 +236,11 @@ class Constraint(ABC):
     @property
     def linear_row(self) -> LinearRow | None:
         """The constraint as a row of a linear program over numbers, if it is one."""
+        return None
+
+    @property
+    def quadratic_row(self) -> QuadraticRow | None:
+        """The constraint as a sum that is quadratic in every number, or linear, if it is one."""
         return None
 
     def satisfied(self, params: Mapping[str, Any]) -> bool:

@@ -6,8 +6,9 @@ x_c
     1 if case c is chosen. The cases of an axis sum to 1, those of a child to its activity.
 v_i
     The number that a float without step, or a range of too many values, takes: a column of its own
-    where nothing but linear constraints speak of it. Elsewhere only its levels are searched, and
-    finding nothing proves nothing. If all such ranges have so few values that keep the constraints
+    where nothing but linear constraints speak of it. Elsewhere only some of its values are
+    searched, and finding nothing proves nothing. If constraints on it alone leave few values, these
+    are cases. If all such ranges have so few values that keep the constraints
     that each can be a case, they are cases after all.
 y_ab
     x_a x_b, by y >= x_a + x_b - 1, y <= x_a, y <= x_b.
@@ -30,6 +31,7 @@ from scipy.optimize import Bounds, OptimizeResult, milp
 
 from qhpo.constraints.base import Constraint, LinearRow
 from qhpo.feasible.projection import Projection
+from qhpo.feasible.values import Values
 from qhpo.forms.program import Program
 from qhpo.forms.rules import Rules
 from qhpo.space import Activity, Condition, Space
@@ -41,6 +43,10 @@ IntArray = NDArray[np.intp]
 
 _MAX_VALUES = 512
 """An axis with at most so many values has a case for each; as many columns cost little."""
+
+_MAX_SPREAD = 32
+"""Values of a larger one of which more than linear constraints speak: those that constraints name,
+and some of the others. A table of two such axes is as large as one of 1,024 pairs."""
 
 _MAX_WORK = 8_000_000
 """Most work of one search: less than ten seconds, even for the hardest. No clock decides, as the
@@ -156,16 +162,25 @@ class ExactSearch:
             spoken_of.update(axis.name for axis in space.axes)
         spoken_of.update(e.parent for c in conditions for e in c.parents)
         spoken_of.update(c.child for c in conditions)
-        is_large = [axis.n_values > _MAX_VALUES for axis in space.axes]
-        is_free = [axis.name not in spoken_of for axis in space.axes]
-        self.is_finite = not any(is_large)
-        self._is_number = np.array(is_large) & np.array(is_free)
-        self._is_sampled = np.array(is_large) & ~np.array(is_free)
+        values = Values(space, constraints)
+        is_large = np.array([axis.n_values > _MAX_VALUES for axis in space.axes], dtype=bool)
         self._is_narrow = np.zeros(len(space), dtype=bool)
         self._coordinates = [
             axis.coordinates if large else axis.every_coordinate()
-            for large, axis in zip(is_large, space.axes, strict=True)
+            for large, axis in zip(is_large.tolist(), space.axes, strict=True)
         ]
+        is_free = np.array([axis.name not in spoken_of for axis in space.axes], dtype=bool)
+        for i in np.flatnonzero(is_large & ~is_free).tolist():
+            kept = values.allowed(i) if values.is_restricted(i) else None
+            if kept is not None and len(kept) <= _MAX_VALUES:
+                # Where a rule leaves no value, it tells so itself: any value does.
+                self._coordinates[i] = kept if len(kept) else space.axes[i].coordinates[:1]
+                self._is_narrow[i], is_large[i] = True, False
+        self.is_finite = not is_large.any()
+        self._is_number = is_large & is_free
+        self._is_sampled = is_large & ~is_free
+        for i in np.flatnonzero(self._is_sampled).tolist():
+            self._coordinates[i] = values.spread(i, _MAX_SPREAD)
         may_be_narrow = not self._is_sampled.any() and all(
             math.isfinite(axis.n_values) for axis in space.axes
         )
@@ -191,7 +206,8 @@ class ExactSearch:
         self._first_number = self._starts[-1]
         self._first_activity = self._first_number + len(space)
         self._add_activities()
-        for form in Rules(space, others, self._coordinates).forms:
+        known = {i: self._coordinates[i] for i, a in enumerate(space.axes) if not a.is_exhaustive}
+        for form in Rules(space.with_levels(known), others, self._coordinates).forms:
             form.add_rows(self._program)
         for constraint in on_numbers:
             assert constraint.linear_row is not None
@@ -215,7 +231,8 @@ class ExactSearch:
             narrow[i] = [self._coordinate(i, k) for k in range(first, last + 1)]
         for i, coordinates in narrow.items():
             self._coordinates[i] = np.array(coordinates)
-        self._is_narrow, self._is_number = self._is_number, self._is_narrow
+        self._is_narrow |= self._is_number
+        self._is_number = np.zeros(len(self.space), dtype=bool)
         self.is_finite = True
         self._compile()
 
@@ -315,10 +332,9 @@ class ExactSearch:
                 lower[column] = upper[column] = (value - self._low(i)) / self._unit(i)
                 continue
             case = self._case(i, float(fixed[i]))
-            if case is None:
-                return Found(None, True)
             upper[self._starts[i] : self._starts[i + 1]] = 0.0
-            upper[case] = 1.0
+            if case is not None:
+                upper[case] = 1.0
         cost = np.zeros(self._program.n_columns)
         cost[: self._first_activity] = rng.random(self._first_activity) / np.maximum(
             upper[: self._first_activity], 1.0
@@ -395,9 +411,8 @@ def smallest_conflict(
     constraints: Sequence[Constraint],
     conditions: Sequence[Condition],
     fixed: FloatArray,
-    is_proof: bool,
 ) -> tuple[Constraint, ...]:
-    """A smallest set of constraints that cannot hold together, or of which no solution is found.
+    """A smallest set of constraints that are proven not to hold together.
 
     Pairs are tried before larger sets; beyond three, constraints are dropped one by one as long as
     the rest is still in conflict, which leaves a set of which every member is needed, unless the
@@ -405,10 +420,9 @@ def smallest_conflict(
 
     Args:
         space: The search space.
-        constraints: A set that is in conflict.
+        constraints: A set that is proven to be in conflict.
         conditions: Which parameters are active when.
         fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
-        is_proof: Whether that is proven of the set. Then it is of those that are named.
     """
     total = _Work(_MAX_WORK)
     none = np.empty((0, len(space)))
@@ -421,7 +435,7 @@ def smallest_conflict(
         search = ExactSearch(space, chosen, conditions)
         found = search.find(fixed, none, np.random.default_rng(0), work)
         total.left -= share - work.left
-        return found.coordinates is None and (found.is_proof or not is_proof)
+        return found.coordinates is None and found.is_proof
 
     for size in (1, 2):
         if size == 1 or len(constraints) <= _MAX_PAIRED:

@@ -63,15 +63,6 @@ class Projection:
         ]
         self.floats: BoolArray = used & np.array(floats, dtype=bool)
         """Axes of floats without step that take part, shape (d,)."""
-        equal = self._lower == self._upper
-        self.coupled: list[tuple[int, int, float]] = [
-            (i, j, float(row[i] / row[j]))
-            for row in self._coefficients[equal]
-            for i in np.flatnonzero(self.floats & (row != 0.0)).tolist()
-            for j in np.flatnonzero(self.floats & (row != 0.0)).tolist()
-            if i != j
-        ]
-        """Pairs of floats (i, j, a_i / a_j) that an equality lets move only together."""
 
     def values(self, coordinates: FloatArray) -> FloatArray:
         """Values of the axes that take part, (d,) to (d,); 0 elsewhere and where inactive."""
@@ -84,33 +75,6 @@ class Projection:
                 )
             ]
         )
-
-    def range_of(self, axis: int, coordinates: FloatArray) -> tuple[float, float]:
-        """Coordinates between which one float may move while the constraints hold.
-
-        Args:
-            axis: Number of the axis.
-            coordinates: The configuration, shape (d,).
-
-        Returns:
-            Twice the coordinate that it has if there is no room.
-        """
-        a = self._coefficients[:, axis]
-        rows = np.flatnonzero(a != 0.0)
-        if not len(rows) or not self.floats[axis]:
-            return 0.0, 1.0
-        values = self.values(coordinates)
-        rest = self._coefficients[rows] @ values - a[rows] * values[axis]
-        margin = self._margin(values)[rows]
-        ends = np.stack([self._lower[rows] + margin - rest, self._upper[rows] - margin - rest])
-        ends /= a[rows]
-        ends.sort(axis=0)
-        low, high = self._limits(axis)
-        low, high = max(low, float(ends[0].max())), min(high, float(ends[1].min()))
-        if low > high or (self._lower[rows] == self._upper[rows]).any():
-            return float(coordinates[axis]), float(coordinates[axis])
-        scale = self._space.axes[axis]
-        return scale.coordinate(low), scale.coordinate(high)
 
     def _margin(self, values: FloatArray) -> FloatArray:
         """How far from its bound a sum is safe from rounding errors, by constraint."""

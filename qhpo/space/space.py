@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -169,10 +170,32 @@ class Axis:
         return round(number) if isinstance(dist, IntDistribution) else float(number)
 
     def draw(self, rng: np.random.Generator) -> float:
-        """A random coordinate: of the levels where they are all values, else of the whole range."""
+        """A random coordinate of the whole range; of finitely many values each is as likely."""
         if self.is_exhaustive:
             return float(rng.choice(self.coordinates))
-        return float(self.snap(rng.random(1))[0])
+        return self.at(rng.random())
+
+    def at(self, share: float) -> float:
+        """The coordinate of the value that has a share of all values before it.
+
+        Equal parts of [0, 1) belong to all values of a stepped range; on a logarithmic scale they
+        are as wide as the values lie apart.
+
+        Args:
+            share: In [0, 1).
+        """
+        dist = self.distribution
+        if self.is_exhaustive:
+            return float(self.coordinates[int(share * self.n_levels)])
+        if isinstance(dist, IntDistribution) and dist.log:
+            # Every number owns what is rounded to it, the ends too.
+            low, high = dist.low - 0.5, dist.high + 0.5
+            number = round(low * (high / low) ** share)
+            return self.coordinate(min(max(number, dist.low), dist.high))
+        if math.isfinite(self.n_values):
+            last = int(self.n_values) - 1
+            return min(int(share * self.n_values), last) / last
+        return share
 
     def snap(self, coordinates: FloatArray) -> FloatArray:
         """Coordinates of the legal values nearest to the given coordinates, same shape."""
@@ -222,12 +245,31 @@ class Space:
 
     def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
         self.search_space = dict(search_space)
-        self.axes: Sequence[Axis] = tuple(
-            Axis.from_distribution(name, search_space[name]) for name in sorted(search_space)
+        self._set_axes(
+            [Axis.from_distribution(name, search_space[name]) for name in sorted(search_space)]
         )
-        self.n_levels = np.array([axis.n_levels for axis in self.axes], dtype=np.intp)
-        self.starts = np.concatenate([[0], np.cumsum(self.n_levels)]).astype(np.intp)
         self._keys: dict[bytes, tuple[Any, ...]] = {}
+
+    def with_levels(self, levels: Mapping[int, FloatArray]) -> Space:
+        """The same space where some axes have other levels.
+
+        Args:
+            levels: Coordinates of legal values, increasing, by number of the axis.
+        """
+        other = copy(self)
+        axes = [
+            replace(axis, coordinates=levels[i], is_exhaustive=len(levels[i]) == axis.n_values)
+            if i in levels
+            else axis
+            for i, axis in enumerate(self.axes)
+        ]
+        other._set_axes(axes)
+        return other
+
+    def _set_axes(self, axes: Sequence[Axis]) -> None:
+        self.axes = tuple(axes)
+        self.n_levels = np.array([axis.n_levels for axis in axes], dtype=np.intp)
+        self.starts = np.concatenate([[0], np.cumsum(self.n_levels)]).astype(np.intp)
 
     def __len__(self) -> int:
         return len(self.axes)

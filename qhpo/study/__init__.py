@@ -15,14 +15,21 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.news import News
+from qhpo.study.outcomes import ConstraintsFunc, measure
+from qhpo.study.ranges import union
+from qhpo.study.recommendation import Recommendation
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
 
 __all__ = [
     "ANNEALS",
+    "ConstraintsFunc",
     "Declaration",
     "HistoryReader",
+    "News",
+    "Recommendation",
     "StudyDomain",
     "StudyIdentity",
     "TrialReads",
@@ -32,6 +39,7 @@ __all__ = [
     "fail",
     "fixed_coordinates",
     "fixed_params",
+    "measure",
     "metered",
     "note_failure",
     "publish",
@@ -40,4 +48,5 @@ __all__ = [
     "random_weights",
     "restore_fixed",
     "spent",
+    "union",
 ]

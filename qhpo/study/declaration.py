@@ -26,6 +26,9 @@ __all__ = ["Declaration"]
 
 FloatArray = NDArray[np.float64]
 
+_MAX_ASKED = 4096
+"""Values that are asked about for one parameter on its own, some milliseconds."""
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -137,18 +140,23 @@ class Declaration:
             rng: Draws the value.
 
         Raises:
-            QhpoError: If it is not as declared, or no value keeps all constraints.
+            QhpoError: If it is not as declared, or no value is found that keeps all constraints.
         """
         self._check_same(axis.name, axis.distribution)
         others = {name: value for name, value in known.items() if name != axis.name}
-        for coordinate in rng.permutation(axis.coordinates).tolist():
+        # Of more values than these some are asked about.
+        every = axis.every_coordinate() if axis.n_values <= _MAX_ASKED else axis.coordinates
+        is_all = len(every) == axis.n_values
+        drawn = [] if is_all else [axis.draw(rng) for _ in range(_MAX_ASKED)]
+        for coordinate in [*rng.permutation(every).tolist(), *drawn]:
             value = axis.value(coordinate)
             if all(c.satisfied({**others, axis.name: value}) for c in self.constraints):
                 return value
+        tried = "none of its values" if is_all else f"none of {len(drawn):,} values that were tried"
         raise QhpoError(
             f"the parameter {axis.name!r} was asked for although it was not expected to be active, "
-            f"and none of its values keeps all constraints beside {others}; declare when it is "
-            "active with conditions"
+            f"and {tried} keeps all constraints beside {others}; declare when it is active with "
+            "conditions"
         )
 
 

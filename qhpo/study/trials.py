@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study, StudyDirection
@@ -27,7 +26,10 @@ from optuna.trial import FrozenTrial, TrialState
 from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
+from qhpo.study.answering import answers_of
 from qhpo.study.claims import has_published, is_left, published_params
+from qhpo.study.outcomes import Tried, measured
+from qhpo.study.ranges import AskedRanges
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -80,30 +82,9 @@ class Trials:
         return is_left(trial)
 
     @cached_property
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Every parameter of more than one value that a complete or pruned trial had.
-
-        One whose distribution differs from trial to trial is left out.
-        """
-        found: dict[str, BaseDistribution] = {}
-        changing = set()
-        for trial in self.all:
-            if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
-                continue
-            for name, distribution in trial.distributions.items():
-                known = found.setdefault(name, distribution)
-                if _differ(known, distribution):
-                    changing.add(name)
-        return {
-            name: found[name]
-            for name in sorted(found)
-            if name not in changing and not found[name].single()
-        }
-
-
-def _differ(one: BaseDistribution, other: BaseDistribution) -> bool:
-    """Whether two distributions are different to Optuna, whose own comparison takes far longer."""
-    return one is not other and one.__dict__ != other.__dict__ and one != other
+    def ranges(self) -> AskedRanges:
+        """What ranges they asked for."""
+        return AskedRanges(self.all)
 
 
 def _silent_trials(study: Study) -> set[int]:
@@ -203,46 +184,89 @@ class HistoryReader:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._finished: dict[int, FloatArray | None] = {}
+        self._constraints: dict[int, dict[str, float]] = {}
+        self._meant: dict[int, FloatArray] = {}
         self.unread: dict[str, str] = {}
 
     def history(
-        self, trials: Trials, current: FrozenTrial, weights: FloatArray | None = None
+        self,
+        trials: Trials,
+        current: FrozenTrial | None,
+        weights: FloatArray | None = None,
+        is_always: BoolArray | None = None,
     ) -> History:
         """The history that a trial is suggested from.
 
         A pruned trial counts with its last report, but never as better than the median completed
         trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
-        a report, teach nothing and are not repeated. What was begun and cut off is suggested again,
-        before anything else, if that has happened once: what cuts off trials may be its doing.
+        a report, teach where trials fail and are not repeated. What was begun and cut off is
+        suggested again, before anything else, if that has happened once: what cuts off trials may
+        be its doing, and after the second time it counts as failed.
 
         Args:
             trials: The study's trials.
-            current: The trial that is asking; it is left out.
+            current: The trial that is asking; it is left out. None if nobody asks for a trial.
             weights: Of the objectives, shape (m,), where a study has several.
+            is_always: Axes that every suggestion has, shape (d,). A trial that was not asked for
+                one counts with what was suggested: whatever that is, the value is the same.
         """
         complete = _complete(trials, weights)
         # One of the values: the mean of two may not exist between infinite ones.
         median = median_low(complete.values()) if complete else -math.inf
-        coordinates, values = [], []
-        for trial in trials.finished:
-            x = self._coordinates(trial)
-            if x is None:
+        ended = [(t, x) for t in trials.finished if (x := self._coordinates(t)) is not None]
+        tried = []
+        for trial, asked in ended:
+            if trials.is_cut_off(trial):
                 continue
             value = complete.get(trial.number)
             if value is None:
                 value = _pruned_value(trial, trials.signs[0], median)
-            if value is not None:
-                coordinates.append(x)
-                values.append(value)
+            x = asked if is_always is None else self._filled(trial, asked, is_always)
+            x = self._unasked(trial, x) if value is None else x
+            is_complete = trial.state == TrialState.COMPLETE
+            tried.append(Tried(x, value, self._measured(trial), is_complete))
+        tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
+        known = [(one.x, one.value) for one in tried if one.value is not None]
         avoid = self.avoid(trials, current)
         return History(
-            self._stacked(coordinates),
-            np.array(values, dtype=float),
+            self._stacked([x for x, _ in known]),
+            np.array([value for _, value in known], dtype=float),
             self._stacked(self._pending(trials, current)),
             avoid,
             is_scalarized=weights is not None,
             begun=self._begun(trials, avoid),
+            is_feasible=Tried.feasible_of(tried),
+            constraints=Tried.constraints_of(tried, len(self._space)),
+            failures=Tried.failures_of(tried, len(self._space)),
+            answers=answers_of(self._space, ended, trials.ranges),
         )
+
+    def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
+        """Complete trials that kept what they measured, and their configurations, shape (n, d).
+
+        In order of completion.
+        """
+        known = [
+            (trial, x)
+            for trial in trials.finished
+            if trial.state == TrialState.COMPLETE
+            and (x := self._coordinates(trial)) is not None
+            and all(v <= 0.0 for v in self._measured(trial).values())
+        ]
+        return [trial for trial, _ in known], self._stacked([x for _, x in known])
+
+    def _measured(self, trial: FrozenTrial) -> dict[str, float]:
+        """Constraints of a trial that is over."""
+        if trial._trial_id not in self._constraints:
+            self._constraints[trial._trial_id] = measured(trial)
+        return self._constraints[trial._trial_id]
+
+    def _filled(self, trial: FrozenTrial, x: FloatArray, is_always: BoolArray) -> FloatArray:
+        missing = np.isnan(x) & is_always
+        if not missing.any() or not has_published(trial):
+            return x
+        whole = self._encode(published_params(trial, self._space.search_space))
+        return x if whole is None else np.where(missing, whole, x)
 
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
         """Configurations of complete and pruned trials, shape (n, d), and which are complete."""
@@ -255,18 +279,21 @@ class HistoryReader:
                 complete.append(trial.state == TrialState.COMPLETE)
         return self._stacked(found), np.array(complete, dtype=bool)
 
-    def avoid(self, trials: Trials, current: FrozenTrial) -> FloatArray:
+    def avoid(self, trials: Trials, current: FrozenTrial | None) -> FloatArray:
         """Configurations of all finished and other running trials, shape (t, d).
 
         Without those of which one trial was cut off, and no other has been made since.
         """
-        ended: list[FloatArray] = []
-        cut_off: list[FloatArray] = []
-        for trial, x in self._known(trials):
-            (cut_off if trials.is_cut_off(trial) else ended).append(x)
-        counts = Counter(map(self._space.key, cut_off))
-        again = [x for x in cut_off if counts[self._space.key(x)] > 1]
+        ended = [x for trial, x in self._known(trials) if not trials.is_cut_off(trial)]
+        again = self._cut_off(trials)[1]
         return self._stacked(ended + again + self._pending(trials, current))
+
+    def _cut_off(self, trials: Trials) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Configurations of trials that were cut off, and those of them that were so twice."""
+        each = [self._coordinates(trial) for trial in trials.all if trials.is_cut_off(trial)]
+        found = [x for x in each if x is not None]
+        counts = Counter(map(self._space.key, found))
+        return found, [x for x in found if counts[self._space.key(x)] > 1]
 
     def done(self, trials: Trials) -> FloatArray:
         """Configurations that are not worth another trial where nothing is left, shape (t, d).
@@ -289,10 +316,24 @@ class HistoryReader:
                 x = self._coordinates(trial)
                 if x is not None:
                     yield trial, x
+                    meant = self._unasked(trial, x)
+                    if meant is not x:
+                        yield trial, meant
+
+    def _unasked(self, trial: FrozenTrial, asked: FloatArray) -> FloatArray:
+        """What a failed trial would have used, where it had not come to asking for all of it."""
+        is_partial = trial.state == TrialState.FAIL and np.isnan(asked).any()
+        if not is_partial or is_left(trial):
+            return asked
+        if trial._trial_id not in self._meant:
+            meant = self._encode(published_params(trial, self._space.search_space))
+            is_more = meant is not None and self._space.key(meant) != self._space.key(asked)
+            self._meant[trial._trial_id] = meant if meant is not None and is_more else asked
+        return self._meant[trial._trial_id]
 
     def _begun(self, trials: Trials, avoid: FloatArray) -> tuple[FloatArray, ...]:
         """Configurations of trials that were cut off, and that nobody has taken up since."""
-        cut_off = [x for trial, x in self._known(trials) if trials.is_cut_off(trial)]
+        cut_off, _ = self._cut_off(trials)
         if not cut_off:
             return ()
         taken = {self._space.key(x) for x in avoid}
@@ -305,10 +346,11 @@ class HistoryReader:
     def _stacked(self, found: list[FloatArray]) -> FloatArray:
         return np.array(found, dtype=float).reshape(len(found), len(self._space))
 
-    def _pending(self, trials: Trials, current: FrozenTrial) -> list[FloatArray]:
+    def _pending(self, trials: Trials, current: FrozenTrial | None) -> list[FloatArray]:
         found = []
+        asking = None if current is None else current.number
         for trial in trials.all:
-            is_other = trial.state == TrialState.RUNNING and trial.number != current.number
+            is_other = trial.state == TrialState.RUNNING and trial.number != asking
             if is_other and not trials.is_cut_off(trial):
                 x = self._encode(published_params(trial, self._space.search_space))
                 # What is missing before anything is published may still be asked for.

@@ -1,4 +1,4 @@
-"""First trials: a balanced design, every level of every axis as often as every other.
+"""First trials: a balanced design, every value of every axis as often as every other.
 
 Each axis has its own column of the design, made from the seed and the axis's name alone. So a
 parameter that is suggested on its own, because the search space is not known yet, and one that is
@@ -32,7 +32,7 @@ def design_coordinate(axis: Axis, row: int, n_rows: int, seed: int) -> float:
     rng = np.random.default_rng([seed, zlib.crc32(axis.name.encode()), block])
     strata = (rng.permutation(n_rows) + rng.random(n_rows)) / n_rows
     if not axis.is_exhaustive:
-        return float(axis.snap(strata[[place]])[0])
+        return axis.at(float(strata[place]))
     if axis.n_levels > n_rows:
         # One offset for all rows keeps them a level apart.
         spaced = (rng.permutation(n_rows)[place] + rng.random()) / n_rows

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition import LogEI
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import OccurringValues
+from qhpo.suggest.belief import believed
 from qhpo.suggest.climb import climb, climb_pairs
 from qhpo.suggest.polish import polish
-from qhpo.suggest.search import Region, Search, best_observed
+from qhpo.suggest.search import Guide, Region, Search, best_observed
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.starts import starts
 from qhpo.suggest.trust_region import trust_radius
-from qhpo.surrogate.base import Surrogate, SurrogateFitter
+from qhpo.surrogate.base import SurrogateFitter
 
 __all__ = ["ranked"]
 
@@ -30,6 +30,7 @@ def ranked(
     fixed: FloatArray,
     *,
     fitter: SurrogateFitter,
+    outcome_fitter: SurrogateFitter,
     solver: Solver,
     settings: Settings,
     n_startup: int,
@@ -39,9 +40,10 @@ def ranked(
 
     Args:
         feasible: The search space, at least one axis, with its constraints and conditions.
-        history: At least one configuration with a value.
+        history: At least one configuration with a value, or a failure.
         fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
-        fitter: Makes the surrogate.
+        fitter: Makes the surrogate of the objective.
+        outcome_fitter: Makes the surrogates of measured constraints and of failure.
         solver: Samples the quadratic models.
         settings: What a search is made of.
         n_startup: Trials of the first design, which the trust region leaves out.
@@ -52,22 +54,21 @@ def ranked(
         a plain set q >= 1; otherwise q may be 0, and constraints between numbers should be checked
         once more.
     """
-    between = _between_levels(feasible, fixed, settings, rng)
-    surrogate = fitter.fit(feasible.space, history.coordinates, history.values)
-    acquisition = LogEI([surrogate])
-    acquisition.set_pending(history.pending)
-    (surrogate,) = acquisition.surrogates
+    between = _between_levels(feasible, history, fixed, settings, rng)
+    acquisition, guide = believed(
+        feasible, history, fitter=fitter, outcome_fitter=outcome_fitter, rng=rng
+    )
     is_fixed = ~np.isnan(fixed)
-    centre = np.where(is_fixed, fixed, _incumbent(surrogate, history))
-    known = [best_observed(surrogate), centre[None, :], fixed[None, :], between]
+    centre = np.where(is_fixed, fixed, _incumbent(guide, history))
+    known = [best_observed(guide), centre[None, :], fixed[None, :], between]
     occurring = OccurringValues(feasible.space, np.concatenate(known))
     radius = len(centre)
     if radius >= settings.trust_region_axes:
-        radius = trust_radius(history.values, radius, n_startup)
+        radius = trust_radius(history.feasible_values, radius, n_startup)
     # The others cannot be met: they have values that this search does not visit.
     avoid, is_met = occurring.find(history.avoid)
     region = Region(avoid[is_met], is_fixed, occurring.places(centre[None, :])[0], radius)
-    search = Search(acquisition, surrogate, feasible, occurring, region)
+    search = Search(acquisition, guide, feasible, occurring, region)
     places, scores = _local_maxima(search, solver, between, settings, rng)
     if not len(places):
         return np.empty((0, len(feasible.space)))
@@ -83,20 +84,25 @@ def ranked(
 
 
 def _between_levels(
-    feasible: FeasibleSet, fixed: FloatArray, settings: Settings, rng: np.random.Generator
+    feasible: FeasibleSet,
+    history: History,
+    fixed: FloatArray,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> FloatArray:
-    """Configurations that keep linear constraints between floats, which no level need keep."""
-    if not feasible.projection.floats.any():
+    """Configurations that keep constraints on numbers, which no level need keep."""
+    if not feasible.binds_numbers:
         return np.empty((0, len(feasible.space)))
-    found = feasible.draws(settings.random_candidates // 4, fixed, rng)
+    n = settings.random_candidates // 4
+    found = feasible.draws(n, fixed, rng, history.coordinates)
     return np.array(found).reshape(-1, len(feasible.space))
 
 
-def _incumbent(surrogate: Surrogate, history: History) -> FloatArray:
+def _incumbent(guide: Guide, history: History) -> FloatArray:
     """The finished configuration of lowest mean, shape (d,)."""
-    n_finished = len(surrogate.observed) - len(history.pending)
-    mean = surrogate.observed_mean[:, :n_finished].mean(axis=0)
-    incumbent: FloatArray = surrogate.observed[mean.argmin()]
+    n_finished = len(guide.observed) - len(history.pending)
+    mean = guide.observed_mean[:, :n_finished].mean(axis=0)
+    incumbent: FloatArray = guide.observed[mean.argmin()]
     return incumbent
 
 

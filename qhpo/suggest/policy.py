@@ -17,6 +17,7 @@ from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.suggest.design import design_row
 from qhpo.suggest.optimize import ranked
+from qhpo.suggest.recommend import Expected, best_expected
 from qhpo.suggest.settings import Settings
 
 __all__ = ["Suggestion", "SuggestionPolicy"]
@@ -62,6 +63,7 @@ class SuggestionPolicy:
         self._seed = seed
         self._settings = settings
         self._fitters = {s: settings.fitter(is_scalarized=s) for s in (False, True)}
+        self._outcome_fitter = settings.outcome_fitter()
 
     def suggest(
         self,
@@ -86,15 +88,31 @@ class SuggestionPolicy:
         space = feasible.space
         avoid = {space.key(configuration) for configuration in history.avoid}
         for configuration in self._wanted(feasible, history, fixed, number, rng):
-            if space.key(configuration) not in avoid and feasible.satisfied(configuration):
+            is_new = space.key(configuration) not in avoid
+            is_true = not history.answers.contradict(configuration)
+            if is_new and is_true and feasible.satisfied(configuration):
                 return Suggestion(configuration, True)
-        left = feasible.unseen(fixed, history.avoid, rng)
+        left = feasible.unseen(fixed, history.avoid, rng, history.answers.contradict)
         if left.coordinates is not None:
             return Suggestion(left.coordinates, True)
         again = _best_again(feasible, history, fixed, number)
         if again is None:
-            again = feasible.any_configuration(fixed, rng)
+            again = feasible.any_configuration(fixed, rng, history.coordinates)
         return Suggestion(again, False, left.is_proof)
+
+    def best(self, feasible: FeasibleSet, history: History, candidates: FloatArray) -> Expected:
+        """Of configurations, shape (q, d), the one of least posterior mean.
+
+        Args:
+            feasible: The search space with its constraints, which candidates keep if one does.
+            history: At least one configuration with a value.
+            candidates: At least one.
+        """
+        kept = np.flatnonzero([feasible.satisfied(configuration) for configuration in candidates])
+        kept = kept if len(kept) else np.arange(len(candidates))
+        fitter = self._fitters[history.is_scalarized]
+        found = best_expected(feasible.space, history, candidates[kept], fitter)
+        return found._replace(chosen=int(kept[found.chosen]))
 
     def _wanted(
         self,
@@ -109,7 +127,7 @@ class SuggestionPolicy:
             if ((begun == fixed) | np.isnan(fixed)).all() and feasible.is_whole(begun):
                 yield begun
         n_rows = max(self._n_startup, 1)
-        if len(history.values) < n_rows:
+        if history.n_tried < n_rows:
             row = self._first_configuration(feasible.space, number, n_rows)
             nearest = feasible.nearest(row, fixed, rng)
             if nearest is not None:
@@ -120,13 +138,14 @@ class SuggestionPolicy:
                 history,
                 fixed,
                 fitter=self._fitters[history.is_scalarized],
+                outcome_fitter=self._outcome_fitter,
                 solver=self._solver,
                 settings=self._settings,
                 n_startup=self._n_startup,
                 rng=rng,
             )
         if not feasible.is_plain:
-            yield from feasible.draws(_RANDOM_DRAWS, fixed, rng)
+            yield from feasible.draws(_RANDOM_DRAWS, fixed, rng, history.coordinates)
 
     def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
         if self._settings.balanced_design:
@@ -140,7 +159,7 @@ def _best_again(
 ) -> FloatArray | None:
     """One of the best configurations so far that agree with what is fixed, in turns."""
     agrees = ((history.coordinates == fixed) | np.isnan(fixed)).all(axis=1)
-    order = np.argsort(history.values[agrees], kind="stable")
+    order = np.argsort(history.feasible_values[agrees], kind="stable")
     best: dict[object, FloatArray] = {}
     for configuration in history.coordinates[agrees][order]:
         if len(best) == _BEST_AGAIN:

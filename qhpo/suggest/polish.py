@@ -25,7 +25,7 @@ _MOST_AXES = 16
 and in many dimensions what a single number between two levels gains is little."""
 
 _SLIDES = 6
-"""Points of a window along an equality, each of which is scored on its own."""
+"""Points of a window along a sum, each of which is scored on its own."""
 
 
 def polish(
@@ -62,8 +62,8 @@ def polish(
         for i in part:
             window = 4.0 / space.n_levels[i] / 4.0**step
             offsets = window * (np.arange(_POINTS) + rng.random(_POINTS) - _POINTS / 2) / _POINTS
-            # What a linear constraint cuts off leaves its end, where the best often lies.
-            low, high = feasible.projection.range_of(i, current)
+            # What a sum cuts off leaves its end, where the best often lies.
+            low, high = feasible.numbers.range_of(i, current)
             points = np.clip(current[i] + offsets, low, high)
             points = np.unique(space.axes[i].snap(np.append(points, current[i])))
             points = _allowed(feasible, current, i, points)
@@ -71,7 +71,7 @@ def polish(
             chosen = int(scores.argmax())
             best = float(scores[chosen])
             current[i] = points[chosen]
-    if feasible.projection.coupled:
+    if feasible.numbers.coupled:
         return _slide(acquisition, current, best, fixed, rng, feasible)
     return current, best
 
@@ -99,28 +99,24 @@ def _slide(
     rng: np.random.Generator,
     feasible: FeasibleSet,
 ) -> tuple[FloatArray, float]:
-    """Moves two floats at a time along the equalities that join them."""
-    projection, space = feasible.projection, feasible.space
-    pairs = [(i, j, r) for i, j, r in projection.coupled if not (fixed[i] or fixed[j])]
+    """Moves two numbers at a time along the sums that bind them: one leads, the other follows."""
+    space = feasible.space
+    pairs = [(i, j) for i, j in feasible.numbers.coupled if not (fixed[i] or fixed[j])]
     for step in range(_ROUNDS if pairs else 0):
         for k in rng.permutation(len(pairs))[: len(space)].tolist():
-            i, j, ratio = pairs[k]
+            i, j = pairs[k]
             if np.isnan(current[[i, j]]).any():
                 continue
             offsets = (np.arange(_SLIDES) + rng.random(_SLIDES) - _SLIDES / 2) / _SLIDES
             points = np.clip(current[i] + 4.0 / space.n_levels[i] / 4.0**step * offsets, 0.0, 1.0)
-            before = space.axes[i].value(current[i])
+            all_but_one = np.arange(len(space)) != j
             candidates = []
-            for point in points.tolist():
+            for point in space.axes[i].snap(points).tolist():
                 moved = current.copy()
                 moved[i] = point
-                other = space.axes[j].value(current[j])
-                other -= ratio * (space.axes[i].value(point) - before)
-                if space.axes[j].contains(other):
-                    moved[j] = space.axes[j].coordinate(other)
-                    moved = projection.settle(moved, fixed)
-                    if feasible.satisfied(moved):
-                        candidates.append(moved)
+                settled = feasible.settle(moved, all_but_one, rng)
+                if settled is not None:
+                    candidates.append(settled)
             for moved in candidates:
                 value = float(acquisition.score(moved[None, :])[0])
                 if value > best:

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.acquisition import Acquisition
+from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet, Moves
-from qhpo.space import OccurringValues
-from qhpo.surrogate.base import Surrogate
+from qhpo.space import OccurringValues, Space
+from qhpo.surrogate.base import Part, QuadraticKind
 
-__all__ = ["Region", "Search", "best_observed"]
+__all__ = ["Guide", "Region", "Search", "best_observed"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -34,6 +36,24 @@ CodeArray = NDArray[np.uint64]
 _BEST = 32
 """Best observed configurations whose values between levels a search visits, far more than it climbs
 from: a trust region may leave out most."""
+
+
+class Guide(Protocol):
+    """What the starts of a search come from: every `Surrogate` is one.
+
+    Attributes are as in `Surrogate`.
+    """
+
+    space: Space
+    n_members: int
+    observed: FloatArray
+    observed_mean: FloatArray
+
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +127,7 @@ class Region:
         return avoided
 
 
-def best_observed(surrogate: Surrogate) -> FloatArray:
+def best_observed(surrogate: Guide) -> FloatArray:
     """The best observed configurations, the one of lowest mean first, shape (k, d).
 
     Of every axis that any observed configuration has, the best that has it is among them.
@@ -125,7 +145,7 @@ class Search:
 
     Args:
         acquisition: What is maximized.
-        surrogate: The objective's surrogate, which the starts come from.
+        surrogate: What the starts come from.
         feasible: The search space with its constraints and conditions.
         occurring: Numbers the values that the search meets.
         region: Where candidates may lie.
@@ -137,7 +157,7 @@ class Search:
     def __init__(
         self,
         acquisition: Acquisition,
-        surrogate: Surrogate,
+        surrogate: Guide,
         feasible: FeasibleSet,
         occurring: OccurringValues,
         region: Region,
@@ -176,7 +196,7 @@ class Search:
             places: Candidates.
             rng: Draws levels of axes that no observed configuration has.
         """
-        if self.feasible.is_plain:
+        if self.feasible.is_plain and (places >= 0).all():
             return places
         default = rng.integers(self.feasible.space.n_levels)
         for i, column in enumerate(self.best_observed.T):

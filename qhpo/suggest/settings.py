@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
+from qhpo.surrogate.signed import signed
 from qhpo.surrogate.transform import TRANSFORMS, Transform
 
 __all__ = ["Settings"]
@@ -56,3 +57,11 @@ class Settings:
         """
         transforms = self.transforms[:1] if is_scalarized else self.transforms
         return make_fitter(self.surrogate, self.priors, transforms)
+
+    def outcome_fitter(self) -> SurrogateFitter:
+        """What makes the surrogates of measured constraints and of failure.
+
+        One member serves them: only the sign of what they say counts.
+        """
+        middle = self.priors[len(self.priors) // 2]
+        return make_fitter(self.surrogate, (middle,), (signed,))

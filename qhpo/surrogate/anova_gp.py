@@ -64,7 +64,7 @@ class AnovaGP:
         noise = np.array([m.noise for m in members])[:, None, None] * np.eye(len(observed))
         self._inverse = np.stack([_inverse(matrix) for matrix in self._covariance + noise])
         self._alpha = np.einsum("mij,mj->mi", self._inverse, self._y)
-        self.observed_mean: FloatArray = np.einsum("mij,mj->mi", smooth, self._alpha)
+        self.observed_mean: FloatArray = np.einsum("mij,mj->mi", self._covariance, self._alpha)
         # What `predict_axis` was asked last: a search along the axes asks nearly the same next. The
         # configuration with its rows; the axis, the points and their rows.
         self._around: tuple[FloatArray, Rows] | None = None

@@ -58,9 +58,8 @@ class Surrogate(Protocol):
         space: The search space.
         n_members: M.
         observed: Configurations whose values it was given, those believed included, shape (n, d).
-        observed_mean: Predictive means at them, without what belongs to one configuration alone
-            (the nugget of the Gaussian process), shape (M, n). Improvement is counted from the
-            least of them.
+        observed_mean: Predictive means at them, shape (M, n), as `predict` has them. Improvement is
+            counted from the least of them.
     """
 
     space: Space
@@ -123,4 +122,8 @@ class SurrogateFitter(Protocol):
             x: Observed configurations in order of completion, shape (n, d).
             values: Their values, shape (n,), smaller is better; may be infinite.
         """
+        ...
+
+    def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
+        """The values as the surrogate of these observations has them, shape (n,)."""
         ...

@@ -102,8 +102,12 @@ class EnsembleFitter:
     def fit(self, space: Space, x: FloatArray, values: FloatArray) -> AnovaGP:
         """See `SurrogateFitter.fit`."""
         kept = representatives(values, _MAX_OBSERVATIONS)
-        y = self.transform(space, x, values)(values)[kept]
+        y = self.transformed(space, x, values)[kept]
         return AnovaGP(space, x[kept], y, self.members(space, x, values))
+
+    def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
+        """See `SurrogateFitter.transformed`."""
+        return self.transform(space, x, values)(values)
 
     def members(
         self, space: Space, coordinates: FloatArray, values: FloatArray

@@ -297,6 +297,10 @@ class HorseshoeFitter:
         rng = np.random.default_rng(int(digest(space, x, y), 16))
         return HorseshoeRegression(space, x, y, draw_scales(space, rows, y, rng))
 
+    def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
+        """See `SurrogateFitter.transformed`."""
+        return self._transform(values)
+
 
 def draw_scales(space: Space, rows: FloatArray, y: FloatArray, rng: np.random.Generator) -> Scales:
     """Draws from the posterior of the scales, one for each member.

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["TRANSFORMS", "Transform", "rank_gaussian", "standardized"]
+from qhpo.surrogate.base import Moments
+
+__all__ = ["TRANSFORMS", "Transform", "in_units", "rank_gaussian", "standardized"]
 
 FloatArray = NDArray[np.float64]
 
@@ -61,6 +63,38 @@ def standardized(values: FloatArray) -> FloatArray:
     centred = clipped / size - np.mean(clipped / size)
     deviation = centred.std()
     return centred / deviation if deviation > 1e-12 else np.zeros(len(values))
+
+
+def in_units(transformed: FloatArray, values: FloatArray, moments: Moments) -> tuple[float, float]:
+    """Mean and standard deviation of a value in its own unit, from beliefs about its transform.
+
+    The transform is taken to be linear between the values that were observed, and to end at the
+    least and at the greatest finite one: nothing is promised that nobody has seen.
+
+    Args:
+        transformed: Of the observed values, shape (n,).
+        values: The observed values, shape (n,).
+        moments: Of every member, shape (M,) each.
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
+        return float(values[0]), 0.0
+    order = np.argsort(values[finite], kind="stable")
+    known, first = np.unique(transformed[finite][order], return_index=True)
+    deviations = np.sqrt(moments.variance)
+    # Values are centred, so that rounding does not decide where they are close to each other.
+    shift = float(values[finite].min())
+    at = moments.mean[:, None] + deviations[:, None] * _NODES
+    shifted = np.interp(at, known, values[finite][order][first] - shift)
+    mean = float((shifted @ _WEIGHTS).mean())
+    variance = float(((shifted - mean) ** 2 @ _WEIGHTS).mean())
+    return shift + mean, variance**0.5
+
+
+_ROOTS = np.polynomial.hermite_e.hermegauss(32)
+"""Of Gauss and Hermite: exact for transforms that are polynomials of degree 63 between values."""
+
+_NODES, _WEIGHTS = _ROOTS[0], _ROOTS[1] / _ROOTS[1].sum()
 
 
 TRANSFORMS: tuple[Transform, ...] = (rank_gaussian, standardized)

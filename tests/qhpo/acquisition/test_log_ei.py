@@ -17,6 +17,7 @@ from scipy.stats import norm
 from qhpo.acquisition.log_ei import LogEI, Novelty, ensemble_log_ei, log_h
 from qhpo.errors import QhpoError
 from qhpo.space import Axis, Space
+from qhpo.surrogate.ensemble import EnsembleFitter
 from tests.qhpo.known import along_axis, every_change
 
 
@@ -94,7 +95,7 @@ class TestEnsemble:
 
 
 class TestScore:
-    def test_is_log_ei_on_the_least_smooth_mean_at_a_visited_point_times_novelty(
+    def test_is_log_ei_on_the_least_mean_at_a_visited_point_times_novelty(
         self, mixed_space: Space, observe: Any, make_model: Any
     ) -> None:
         model = make_model(mixed_space, 8, 4, n_members=3, inactive=0.2)
@@ -174,3 +175,14 @@ class TestNovelty:
         assert not novelty.log_of(every).any()
         assert not novelty.log_of_changes(every, np.arange(2)).any()
         assert not novelty.log_along(every[0], 0, every[:, 0]).any()
+
+
+def test_little_is_expected_of_visiting_the_best_configuration_of_a_rugged_function_again() -> None:
+    """The local part of the model is large there. Left out on one side, EI would be 0.7."""
+    space = Space({f"x{i}": FloatDistribution(-5.0, 5.0) for i in range(3)})
+    x = np.random.default_rng(0).random((40, 3))
+    z = 10.0 * x - 5.0 - np.array([1.1, -0.4, 2.3])
+    values = np.sum(z * z - 10.0 * np.cos(2.0 * np.pi * z) + 10.0, axis=1)
+    model = EnsembleFitter().fit(space, x, values)
+    again = ensemble_log_ei(*model.predict(x), model.observed_mean.min(axis=1))
+    assert np.exp(again.max()) < 0.05

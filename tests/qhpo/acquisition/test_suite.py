@@ -9,15 +9,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qhpo.acquisition import Acquisition, LogEI
+from qhpo.acquisition import Acquisition, LogEI, LogFeasibility, LogNovelty, LogProduct
 from qhpo.space import Space
 from qhpo.surrogate.base import Surrogate
 from tests.qhpo.known import along_axis, every_change
 
 FloatArray = NDArray[np.float64]
 
+
+def _feasible_log_ei(surrogates: Sequence[Surrogate]) -> Acquisition:
+    return LogProduct([LogEI(surrogates), LogFeasibility([*surrogates, *surrogates])])
+
+
+def _novel_and_feasible(surrogates: Sequence[Surrogate]) -> Acquisition:
+    (surrogate,) = surrogates
+    return LogProduct([LogNovelty(surrogate.space, surrogate.observed), LogFeasibility(surrogates)])
+
+
 ACQUISITIONS: dict[str, Callable[[Sequence[Surrogate]], Acquisition]] = {
     "log-ei": LogEI,
+    "feasible log-ei": _feasible_log_ei,
+    "novel and feasible": _novel_and_feasible,
 }
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import optuna
 import pytest
 
+from qhpo import QUBOSampler
 from qhpo.cli import main
 from qhpo.cli.report import duration
 from qhpo.cli.studies import suggesting_seconds, training_seconds
@@ -32,9 +34,32 @@ def test_a_study(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> 
     assert "trials   12 complete\n" in out
     assert f"best value  {best.value:.6g}  (trial {best.number})\n" in out
     assert f"  kind  {best.params['kind']}\n" in out
+    recommended = QUBOSampler(seed=0).recommend(parabola)
+    expected = f"{recommended.value:.4g} ± {recommended.deviation:.2g}"
+    assert f"recommended  trial {recommended.trial.number}, {expected}\n" in out
     rows = [line.split() for line in out.splitlines() if " complete " in f" {line} "]
     assert [int(row[0]) for row in rows if row[0].isdigit()] == list(range(12))
     assert rows[-1][-1] == parabola.trials[-1].params["kind"]
+
+
+def test_only_a_trial_that_kept_its_constraints_is_the_best(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(study_name="measured", storage="sqlite:///qhpo.db")
+    x = optuna.distributions.FloatDistribution(0.0, 9.0)
+    for value, amount in ((1.0, 0.5), (2.0, math.inf)):
+        study.add_trial(
+            optuna.create_trial(
+                params={"x": value}, distributions={"x": x}, value=value, constraints={"c": amount}
+            )
+        )
+    assert "best value  no trial kept its constraints yet\n" in shown(capsys)
+    study.add_trial(
+        optuna.create_trial(
+            params={"x": 3.0}, distributions={"x": x}, value=3.0, constraints={"c": 0.0}
+        )
+    )
+    assert "best value  3  (trial 2)\n" in shown(capsys)
 
 
 def test_the_last_trials(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,7 +164,7 @@ def test_names_a_smallest_conflict(data: st.DataObject) -> None:
     while not conflict(constraints):
         params = next(p for p in every if all(rule.satisfied(p) for rule in constraints))
         constraints.append(c.forbid(dict(list(params.items())[:2])))
-    named = smallest_conflict(space, constraints, (), frozen, True)
+    named = smallest_conflict(space, constraints, (), frozen)
     assert conflict(named)
     for size in range(len(named)):
         assert not any(map(conflict, itertools.combinations(named, size)))
@@ -254,13 +254,35 @@ class TestNumbers:
         rules = rule, c.quadratic({("n", "x"): 1}, ">=", 0.3)
         assert self.find(space, *rules, frozen=frozen) is None
         # Neither is alone in conflict with what is frozen, though both are at the levels.
-        assert smallest_conflict(space, rules, (), frozen, True) == rules
+        assert smallest_conflict(space, rules, (), frozen) == rules
 
     def test_between_the_levels_nothing_is_proven(self) -> None:
         space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
         search = ExactSearch(space, [c.quadratic({("x", "y"): 1}, "==", 0.1234)])
         found = search.find(_free(space), _none(space), np.random.default_rng(0))
         assert not found.is_proof
+
+    @pytest.mark.parametrize("allowed", [(7, 4321, 9999), ()])
+    def test_what_one_rule_leaves_of_a_wide_range_is_searched_exactly(
+        self, allowed: tuple[int, ...]
+    ) -> None:
+        space = Space({"n": IntDistribution(0, 10_000), "k": IntDistribution(0, 1)})
+        rules = [c.relation(("n",), lambda n: n in allowed), c.forbid(n=7, k=1)]
+        search, rng = ExactSearch(space, rules), np.random.default_rng(0)
+        assert search.is_finite
+        seen = _none(space)
+        while (found := search.find(_free(space), seen, rng)).coordinates is not None:
+            seen = np.vstack([seen, found.coordinates])
+        assert found.is_proof
+        params = sorted((p["n"], p["k"]) for p in map(space.decode, seen))
+        assert params == [(n, k) for n in allowed for k in (0, 1) if (n, k) != (7, 1)]
+        beyond = search.find(space.encode({"n": 8}), _none(space), rng)
+        assert (beyond.coordinates, beyond.is_proof) == (None, True)
+
+    def test_what_rules_name_is_searched_in_wide_ranges_too(self) -> None:
+        space = Space({"n": IntDistribution(0, 10**6), "k": IntDistribution(0, 1)})
+        rules = [c.requires({"k": [0, 1]}, {"n": 123_457}), c.forbid(k=0)]
+        assert self.find(space, *rules) == {"n": 123_457, "k": 1}
 
     def test_a_space_of_many_values_does_not_run_out(self) -> None:
         space = Space({"n": IntDistribution(0, 100_000), "k": CategoricalDistribution(["p", "q"])})
@@ -486,14 +508,6 @@ class TestBounds:
         for options in solves:
             assert set(options) == {"node_limit", "mip_rel_gap"}
 
-    def test_conflicts_that_are_only_bounded_are_named_too(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 400_000)
-        never = c.predicate(lambda p: False)
-        rules = [c.forbid(x00=1), never, c.forbid(x01=0)]
-        assert smallest_conflict(self.SPACE, rules, (), _free(self.SPACE), False) == (never,)
-
     def test_what_is_proven_together_is_not_named_for_less(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -501,9 +515,7 @@ class TestBounds:
         monkeypatch.setattr("qhpo.feasible.milp._MAX_WORK", 400_000)
         both = [c.linear({"x00": 1}, ">=", 1), c.linear({"x00": 1, "x01": 0.5}, "<=", 0.9)]
         rules = [*self.hard()[:2], *both]
-        free = _free(self.SPACE)
-        assert smallest_conflict(self.SPACE, rules, (), free, False) == tuple(rules[:2])
-        assert smallest_conflict(self.SPACE, rules, (), free, True) == tuple(rules[2:])
+        assert smallest_conflict(self.SPACE, rules, (), _free(self.SPACE)) == tuple(rules[2:])
 
 
 def test_taken_configurations_without_their_children_are_taken() -> None:
@@ -539,8 +551,8 @@ def test_a_pair_in_conflict_is_named_before_three() -> None:
         c.linear({"b": 1}, "<=", 5),
         c.linear({"c": 1}, "<=", 5),
     )
-    assert smallest_conflict(space, [*pair, *three], (), _free(space), True) == pair
-    assert smallest_conflict(space, [pair[0], *three], (), _free(space), True) == three
+    assert smallest_conflict(space, [*pair, *three], (), _free(space)) == pair
+    assert smallest_conflict(space, [pair[0], *three], (), _free(space)) == three
 
 
 def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
@@ -552,8 +564,8 @@ def test_a_conflict_with_frozen_values_names_only_what_they_break() -> None:
         c.forbid(b=0),
     ]
     frozen = space.encode({"a": 4})
-    assert smallest_conflict(space, rules, (), frozen, True) in [
+    assert smallest_conflict(space, rules, (), frozen) in [
         (rules[0], rules[3]),
         (rules[2], rules[3]),
     ]
-    assert smallest_conflict(space, rules, (), space.encode({"b": 0}), True) == (rules[3],)
+    assert smallest_conflict(space, rules, (), space.encode({"b": 0})) == (rules[3],)

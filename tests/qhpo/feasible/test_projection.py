@@ -220,64 +220,9 @@ class TestFields:
         )
         assert numbers.floats.tolist() == [False, False, False, True, False, False]
 
-    def test_coupled_are_floats_of_one_equality(self) -> None:
-        numbers = Projection(
-            self.SPACE,
-            [
-                c.linear({"x": 1, "y": 4, "n": 1}, "==", 3),
-                c.linear({"x": 1, "z": 1}, "<=", 1),
-                c.linear({"z": 1}, "==", 1),
-            ],
-        )
-        assert sorted(numbers.coupled) == [(3, 4, 0.25), (4, 3, 4.0)]
-
     def test_values_are_in_the_parameters_units(self) -> None:
         numbers = Projection(self.SPACE, [c.linear({"y": 1, "n": 1}, "<=", 3)])
         values = numbers.values(np.array([1.0, 1 / 3, 0.0, 0.5, 0.25, 0.5]))
         np.testing.assert_allclose(values, [0.0, 3.0, 0.0, 0.0, 0.5, 0.0])
         values = numbers.values(np.array([1.0, np.nan, 0.0, 0.5, 0.25, 0.5]))
         np.testing.assert_allclose(values, [0.0, 0.0, 0.0, 0.0, 0.5, 0.0])
-
-
-@given(problems())
-@settings(max_examples=100)
-def test_range_ends_are_allowed_and_what_lies_beyond_is_not(
-    problem: tuple[Space, list[Linear], FloatArray, BoolArray],
-) -> None:
-    space, constraints, start, _ = problem
-    numbers = Projection(space, constraints)
-    settled = numbers.settle(start, np.zeros(len(space), dtype=bool))
-    assume(all(constraint.satisfied(space.decode(settled)) for constraint in constraints))
-
-    def holds(axis: int, coordinate: float) -> bool:
-        moved = settled.copy()
-        moved[axis] = coordinate
-        return all(constraint.satisfied(space.decode(moved)) for constraint in constraints)
-
-    for i in np.flatnonzero(numbers.floats).tolist():
-        low, high = numbers.range_of(i, settled)
-        assert 0.0 <= low <= high <= 1.0
-        assert low - 1e-9 <= settled[i] <= high + 1e-9
-        assert holds(i, low)
-        assert holds(i, high)
-        # Equalities tolerate more where a logarithmic scale is fine.
-        is_equal = any(r.sense == "==" and space.axes[i].name in r.names for r in constraints)
-        gap = 1e-2 if is_equal else 1e-5
-        for end, beyond in ((low, low - gap), (high, high + gap)):
-            if 0.0 < end < 1.0 and 0.0 <= beyond <= 1.0:
-                assert not holds(i, beyond)
-
-
-@pytest.mark.parametrize("name", ["k", "n", "z"])
-def test_the_range_of_what_is_not_bound_is_everything(name: str) -> None:
-    space = TestFields.SPACE
-    numbers = Projection(space, [c.linear({"x": 1, "n": 1}, "<=", 3)])
-    axis = [axis.name for axis in space.axes].index(name)
-    assert numbers.range_of(axis, np.full(len(space), 0.5)) == (0.0, 1.0)
-
-
-def test_no_room_is_no_range() -> None:
-    space = Space({n: FloatDistribution(0.0, 1.0) for n in "xy"})
-    numbers = Projection(space, [c.linear({"x": 1, "y": 1}, "==", 1)])
-    low, high = numbers.range_of(0, np.array([0.3, 0.7]))
-    assert low == high == pytest.approx(0.3)

@@ -137,16 +137,28 @@ class TestSmallSpacesAreFinished:
                 c.linear({"x": 1}, "<=", 3),
                 lambda p: p["x"] <= 3,
             ),
-            pytest.param(
+            (
                 {"x": 10_000, "y": 1},
                 c.relation(("x",), lambda x: x <= 3),
                 lambda p: p["x"] <= 3,
-                marks=pytest.mark.xfail(
-                    reason="between the levels of a wide range no relation is searched"
-                ),
+            ),
+            (
+                {"x": 200, "y": 1},
+                c.predicate(lambda p: p["x"] % 49 == 5),
+                lambda p: p["x"] % 49 == 5,
+            ),
+            (
+                {"x": 10**6, "y": 3},
+                c.requires({"y": [0, 1, 2, 3]}, {"x": [7, 123_457]}),
+                lambda p: p["x"] in (7, 123_457),
+            ),
+            (
+                {"x": 1000, "y": 1000},
+                c.quadratic({("x", "y"): 1}, "==", 96),
+                lambda p: p["x"] * p["y"] == 96,
             ),
         ],
-        ids=["equality", "inequality", "relation"],
+        ids=["equality", "inequality", "relation", "predicate", "named", "product"],
     )
     def test_a_narrow_part_of_wide_ranges(
         self, high: dict[str, int], rule: Constraint, truth: Truth
@@ -170,11 +182,11 @@ class TestSmallSpacesAreFinished:
     def test_what_is_not_found_is_not_said_to_be_tried(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        # Between the levels of x there are others, which are not searched.
+        # Of all pairs of values only some are asked about.
         space: Space = {"x": IntDistribution(0, 10_000), "y": IntDistribution(0, 1)}
-        study = make_study(space, [c.relation(("x",), lambda x: x <= 3)])
+        study = make_study(space, [c.relation(("x", "y"), lambda x, y: x <= 3)])
         with caplog.at_level(logging.INFO, logger="qhpo"):
-            study.optimize(objective_of(space), n_trials=8)
+            study.optimize(objective_of(space), n_trials=12)
         assert all(trial.params["x"] <= 3 for trial in study.trials)
         (message,) = messages(caplog)
         assert message == (

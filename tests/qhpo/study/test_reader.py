@@ -67,11 +67,17 @@ class TestStates:
         _add(study, 2.0, -math.inf)
         assert _read(study).values.tolist() == [-3.0, math.inf]
 
-    def test_failed_trials_teach_nothing_but_are_avoided(self, study: optuna.Study) -> None:
+    def test_failed_trials_teach_where_trials_fail_and_are_avoided(
+        self, study: optuna.Study
+    ) -> None:
         _add(study, 1.0, state=TrialState.FAIL)
+        _add(study, 2.0, 0.0)
         history = _read(study)
-        assert history.values.shape == (0,)
-        np.testing.assert_allclose(history.avoid, [[1, 0.1]])
+        assert history.values.shape == (1,)
+        np.testing.assert_allclose(history.avoid, [[1, 0.1], [1, 0.2]])
+        assert history.failures is not None
+        np.testing.assert_allclose(history.failures.coordinates, [[1, 0.1], [1, 0.2]])
+        assert history.failures.values.tolist() == [1.0, -1.0]
 
     def test_waiting_trials_are_neither(self, study: optuna.Study) -> None:
         current = _start(study)
@@ -98,13 +104,15 @@ class TestStates:
         assert _read(study).values.tolist() == [0.25]
 
     @pytest.mark.parametrize("reports", [{}, {0: math.nan}])
-    def test_a_pruned_trial_without_a_report_teaches_nothing(
+    def test_a_pruned_trial_without_a_report_counts_as_failed(
         self, study: optuna.Study, reports: dict[int, float]
     ) -> None:
         _add(study, 5.0, state=TrialState.PRUNED, intermediate_values=reports)
         history = _read(study)
         assert len(history.values) == 0
         assert len(history.avoid) == 1
+        assert history.failures is not None
+        assert history.failures.values.tolist() == [1.0]
 
     def test_the_order_is_that_of_completion(self, study: optuna.Study) -> None:
         trials = [study.ask(DISTRIBUTIONS) for _ in range(3)]
@@ -135,6 +143,59 @@ class TestStates:
             np.testing.assert_array_equal(again.coordinates, fresh.coordinates)
             np.testing.assert_array_equal(again.values, fresh.values)
             np.testing.assert_array_equal(again.avoid, fresh.avoid)
+
+
+class TestOutcomes:
+    def test_constraints_of_both_ways_to_measure_them(self, study: optuna.Study) -> None:
+        _add(study, 1.0, 0.0, constraints={"size": 2.0})
+        _add(study, 2.0, 0.0, constraints={"size": -2.0, "time": math.inf})
+        _add(study, 3.0, 0.0, system_attrs={"constraints": [-1.0]})
+        _add(study, 4.0, 0.0)
+        history = _read(study)
+        found = [(o.coordinates[:, 1].tolist(), o.values.tolist()) for o in history.constraints]
+        assert found == [([0.1, 0.2], [2.0, -2.0]), ([0.2], [math.inf]), ([0.3], [-1.0])]
+        assert history.is_feasible is not None
+        assert history.is_feasible.tolist() == [False, False, True, True]
+        assert [o.is_broken for o in history.constraints] == [True, True, False]
+        assert history.failures is None
+
+    def test_what_failed_trials_measured_counts(self, study: optuna.Study) -> None:
+        _add(study, 1.0, state=TrialState.FAIL, constraints={"size": 2.0})
+        (size,) = _read(study).constraints
+        assert size.values.tolist() == [2.0]
+
+    def test_a_pruned_trial_that_did_not_come_to_its_constraints_is_no_incumbent(
+        self, study: optuna.Study
+    ) -> None:
+        pruned = {"state": TrialState.PRUNED, "intermediate_values": {0: 1.0}}
+        _add(study, 1.0, 0.0, constraints={"size": -2.0})
+        assert _read(study).is_feasible is None
+        _add(study, 2.0, constraints={"size": -1.0}, **pruned)
+        _add(study, 3.0, **pruned)
+        feasible = _read(study).is_feasible
+        assert feasible is not None
+        assert feasible.tolist() == [True, True, False]
+
+    def test_a_trial_that_failed_early_has_what_it_was_to_use(self, study: optuna.Study) -> None:
+        study.enqueue_trial({"kind": "b"})
+        trial = study.ask()
+        publish(study, study._storage.get_trial(trial._trial_id), {"kind": 1, "x": 7.0})
+        trial.suggest_categorical("kind", ["a", "b", None])
+        study.tell(trial, state=TrialState.FAIL)
+        history = _read(study)
+        assert history.failures is not None
+        np.testing.assert_allclose(history.failures.coordinates, [[1, 0.7]])
+        np.testing.assert_allclose(history.avoid, [[1, math.nan], [1, 0.7]])
+
+    def test_a_trial_that_failed_before_it_asked_for_anything_teaches_nothing(
+        self, study: optuna.Study
+    ) -> None:
+        trial = study.ask()
+        publish(study, study._storage.get_trial(trial._trial_id), {"kind": 1, "x": 7.0})
+        study.tell(trial, state=TrialState.FAIL)
+        history = _read(study)
+        assert history.failures is None
+        assert len(history.avoid) == 0
 
 
 class TestRunning:

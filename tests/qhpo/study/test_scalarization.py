@@ -181,7 +181,7 @@ def test_constraints_hold_and_nothing_is_repeated() -> None:
     assert len({tuple(trial.params.values()) for trial in study.trials}) == 24
 
 
-def test_trials_that_failed_or_were_cut_off_teach_nothing() -> None:
+def test_failed_trials_and_those_pruned_without_a_report_teach_the_same() -> None:
     done = search(RandomSampler(seed=0), 16).trials
 
     def suggested(states: list[TrialState], value: int) -> list[dict[str, int]]:
@@ -194,7 +194,7 @@ def test_trials_that_failed_or_were_cut_off_teach_nothing() -> None:
         study.optimize(two_objectives, n_trials=3)
         return [trial.params for trial in study.trials[-3:]]
 
-    # The same with others of them: only their number seeds what is left to chance.
-    for state in (TrialState.FAIL, TrialState.PRUNED):
-        assert suggested([state] * 4, 0) == suggested([state] * 4, 4)
-    assert suggested([TrialState.FAIL] * 4, 0) == suggested([TrialState.PRUNED] * 4, 0)
+    for value in (0, 4):
+        failed = suggested([TrialState.FAIL] * 4, value)
+        assert failed == suggested([TrialState.PRUNED] * 4, value)
+        assert dict.fromkeys(SPACE, value) not in failed

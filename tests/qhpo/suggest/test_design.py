@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from qhpo.space import Axis, Space
 from qhpo.suggest.design import design_coordinate, design_row
@@ -54,16 +59,42 @@ class TestDesign:
         strata = np.floor(_column(axis, n_rows, seed, block) * n_rows)
         assert sorted(strata) == list(range(n_rows))
 
-    @given(names, st.integers(17, 400), st.integers(1, 12), seeds)
-    def test_an_axis_of_many_values_is_legal_and_spread(
-        self, name: str, high: int, n_rows: int, seed: int
+    @given(names, st.integers(17, 400), st.integers(1, 60), seeds, st.booleans())
+    def test_every_value_of_a_wide_stepped_axis_is_as_likely(
+        self, name: str, n_values: int, n_rows: int, seed: int, is_float: bool
     ) -> None:
-        axis = Axis.from_distribution(name, IntDistribution(0, high))
+        distribution: BaseDistribution = IntDistribution(3, 3 + 2 * (n_values - 1), step=2)
+        if is_float:
+            distribution = FloatDistribution(0.0, 0.25 * (n_values - 1), step=0.25)
+        axis = Axis.from_distribution(name, distribution)
         column = _column(axis, n_rows, seed)
         np.testing.assert_array_equal(axis.snap(column), column)
-        # A value may round to the neighbouring stratum, no further.
-        away = np.abs(np.sort(column) - (np.arange(n_rows) + 0.5) / n_rows)
-        assert away.max() <= 0.5 / n_rows + 0.5 / high + 1e-9
+        # Of n_values equal parts, each belongs to one value; every stratum of rows has its place.
+        places = np.sort(np.rint(column * (n_values - 1)))
+        strata = np.arange(n_rows) / n_rows * n_values
+        assert (places >= np.floor(strata)).all()
+        assert (places <= np.floor(strata + n_values / n_rows)).all()
+
+    @pytest.mark.parametrize(
+        "distribution",
+        [
+            IntDistribution(1, 40),
+            IntDistribution(1, 40, log=True),
+            FloatDistribution(0, 2, step=0.1),
+        ],
+    )
+    def test_every_value_comes_in_the_design_and_in_draws(
+        self, distribution: BaseDistribution
+    ) -> None:
+        axis, rng = Axis.from_distribution("n", distribution), np.random.default_rng(0)
+        every = {axis.value(x) for x in axis.every_coordinate()}
+        rows = 8 * len(every)
+        design = [axis.value(design_coordinate(axis, row, rows, 1)) for row in range(rows)]
+        draws = [axis.value(axis.draw(rng)) for _ in range(20 * len(every))]
+        assert set(design) == every
+        assert set(draws) == every
+        if not getattr(distribution, "log", False):
+            assert {design.count(value) for value in every} == {8}
 
     @given(seeds, st.integers(0, 40))
     def test_an_axis_has_its_column_whatever_the_others_are(self, seed: int, row: int) -> None:

@@ -70,6 +70,7 @@ def _ranked(
         history,
         np.full(len(space), np.nan) if fixed is None else fixed,
         fitter=fitter or LIGHT.fitter(is_scalarized=False),
+        outcome_fitter=LIGHT.outcome_fitter(),
         solver=make_solver(solver),
         settings=LIGHT,
         n_startup=4,

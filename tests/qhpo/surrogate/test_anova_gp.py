@@ -97,20 +97,8 @@ def test_a_hundred_observations_are_as_few(
     members = hyperparameters(small_space, 1)
     model = AnovaGP(small_space, x, y, members)
     _check(textbook, model, y, members, _at_once(model, observe(small_space, 5, 1)))
-    mean, _ = textbook.posterior(small_space, x, y[0], members[0], x, n_orders=3)
+    mean, _ = textbook.posterior(small_space, x, y[0], members[0], x)
     np.testing.assert_allclose(model.observed_mean[0], mean, atol=1e-8)
-
-
-def test_observed_mean_is_that_of_the_smooth_part(
-    mixed_space: Space, observe: Any, hyperparameters: Any, textbook: Any
-) -> None:
-    x = observe(mixed_space, 8, 0, inactive=0.2)
-    members = hyperparameters(mixed_space, 2)
-    y = np.random.default_rng(0).standard_normal(8)
-    model = AnovaGP(mixed_space, x, y, members)
-    for m, h in enumerate(members):
-        mean, _ = textbook.posterior(mixed_space, x, y, h, x, n_orders=len(mixed_space))
-        np.testing.assert_allclose(model.observed_mean[m], mean, atol=1e-9)
 
 
 def test_observations_leave_less_uncertainty_than_their_own_noise(

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qhpo.surrogate.transform import rank_gaussian, standardized
+from qhpo.surrogate.base import Moments
+from qhpo.surrogate.transform import in_units, rank_gaussian, standardized
 
 values = st.lists(
     st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.inf, -math.inf, 0.0, 1.0])),
@@ -86,3 +87,32 @@ def test_standardized_of_equal_values_is_zero(value: float) -> None:
 def test_standardized_takes_infinite_values_for_the_nearest_finite() -> None:
     scores = standardized(np.array([1.0, math.inf, 2.0, -math.inf]))
     assert scores[0] == scores[3] < scores[1] == scores[2]
+
+
+class TestInUnits:
+    @given(
+        values=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30, unique=True),
+        at=st.floats(0.0, 1.0),
+    )
+    def test_a_certain_belief_at_an_observed_value_is_that_value(
+        self, values: list[float], at: float
+    ) -> None:
+        v = np.array(values)
+        k = round(at * (len(v) - 1))
+        y = rank_gaussian(v)
+        mean, deviation = in_units(y, v, Moments(y[[k]], np.full(1, 1e-24)))
+        assert mean == pytest.approx(v[k], rel=1e-6, abs=1e-6 * np.ptp(v))
+        assert deviation <= 1e-6 * max(np.ptp(v), 1.0)
+
+    def test_a_linear_transform_keeps_moments_of_all_members(self) -> None:
+        v = np.linspace(-50.0, 150.0, 41)
+        moments = Moments(np.array([0.2, -0.4]), np.array([0.04, 0.09]))
+        mean, deviation = in_units((v - 50.0) / 10.0, v, moments)
+        assert mean == pytest.approx(50.0 + 10.0 * -0.1)
+        # Within the members, and between them.
+        assert deviation == pytest.approx(10.0 * np.sqrt(0.065 + 0.09))
+
+    def test_nothing_is_promised_beyond_what_was_seen(self) -> None:
+        v = np.array([1.0, 2.0, np.inf])
+        mean, deviation = in_units(rank_gaussian(v), v, Moments(np.array([-9.0]), np.array([0.01])))
+        assert (mean, deviation) == (1.0, pytest.approx(0.0, abs=1e-9))

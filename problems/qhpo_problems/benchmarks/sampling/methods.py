@@ -18,9 +18,11 @@ from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration, 
 __all__ = ["LEARNING", "PEERS", "QUBO", "QUBO_DECLARED", "Declared", "Method", "Told"]
 
 
-def _best_trial(study: optuna.Study, sampler: BaseSampler) -> FrozenTrial:
-    """The luckiest trial."""
-    return study.best_trial
+def _recommended(study: optuna.Study, sampler: BaseSampler) -> FrozenTrial:
+    """What a sampler recommends, or the luckiest trial where it has no opinion of its own."""
+    from qhpo import QUBOSampler
+
+    return sampler.recommend(study).trial if isinstance(sampler, QUBOSampler) else study.best_trial
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class Told:
         factory: Makes a fresh sampler from a seed. Worker processes import it by name, so it is a
             function of a module, or a `functools.partial` of one.
         recommend: The trial whose configuration the user would be given, made of the study and the
-            sampler; a function of a module, too. The luckiest trial unless told otherwise.
+            sampler; a function of a module, too. Unless told otherwise, what QUBOSampler
+            recommends, and the luckiest trial of all other samplers.
     """
 
     factory: Callable[[int], BaseSampler]
-    recommend: Callable[[optuna.Study, BaseSampler], FrozenTrial] = _best_trial
+    recommend: Callable[[optuna.Study, BaseSampler], FrozenTrial] = _recommended
 
     def sampler(self, seed: int, benchmark: Benchmark[SolutionT]) -> BaseSampler:
         """A fresh sampler."""

@@ -1,0 +1,211 @@
+"""What is made of a history: the score, and what the starts of its search come from.
+
+Where measured constraints were broken, or trials failed, the expected improvement on the best
+configuration that kept everything is multiplied by the probability to keep everything. While no
+configuration did, that probability alone is the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhpo.acquisition import Acquisition, LogEI, LogFeasibility, LogNovelty, LogProduct
+from qhpo.encoding import DenseDQM
+from qhpo.feasible import FeasibleSet
+from qhpo.history import History, Outcomes
+from qhpo.suggest.search import Guide
+from qhpo.surrogate.base import Part, QuadraticKind, Surrogate, SurrogateFitter
+
+__all__ = ["Belief", "Penalized", "believed"]
+
+FloatArray = NDArray[np.float64]
+
+_INCUMBENTS = 50
+"""Feasible configurations of lowest value, one of which has the least posterior mean: luck does not
+reach further."""
+
+_MOST = 300
+"""Trials that a condition is learnt from, fewer than any fit leaves out. The latest lie where its
+boundary matters."""
+
+_PRICES = (0.5, 8.0)
+"""Deviations of the objective that a violation of typical size costs in what is annealed, from and
+to. Which price makes the boundary the best is not known: every model draws its own, and the score
+decides afterwards."""
+
+_LIKELY, _FIRMLY = 0.5, 1.0
+"""Probability of a measured constraint below which the score falls more steeply, and by how much;
+but no more than the share of trials that kept it. The product alone gambles on unlikely
+configurations as soon as the likely ones have little to gain. Where few configurations keep a
+constraint, a second region of them looks unlikely at first: three times as steep, one of four
+searches ended in the first region."""
+
+_RARE = 1e-3
+"""Share of trials that counts as none: its logarithm must be finite."""
+
+_RECENT = 10
+"""After a failure, this many trials are careful. A surrogate of failures is surest of itself where
+the score is highest, beside their boundary: without this two of three trials fail where the best
+value lies there, with it one of five."""
+
+_CAREFUL, _BOLD, _STRICTLY = 0.95, 0.5, 60.0
+"""Least probabilities of success that a trial should have, when careful and when not, and how
+steeply the score falls below them: no improvement makes up for it. The first is what a visited
+success has, with the noise below."""
+
+_LABEL_NOISE = 0.25
+"""Variance of labels of 1 and -1. With it a quarter of the way from a success to a failure has a
+probability of 0.8, about what an even boundary between them would give it."""
+
+
+class Belief(NamedTuple):
+    """What is made of a history, reckoning with what is pending."""
+
+    acquisition: Acquisition
+    guide: Guide
+
+
+def believed(
+    feasible: FeasibleSet,
+    history: History,
+    *,
+    fitter: SurrogateFitter,
+    outcome_fitter: SurrogateFitter,
+    rng: np.random.Generator,
+) -> Belief:
+    """What is made of a history with a value or a failure.
+
+    Args:
+        feasible: The search space, with its constraints and conditions.
+        history: What is known.
+        fitter: Makes the surrogate of the objective.
+        outcome_fitter: Makes the surrogates of measured constraints and of failure.
+        rng: Draws a configuration, where none that was tried is whole.
+    """
+    space = feasible.space
+    incumbents = _incumbents(history)
+    conditions = _conditions(feasible, history, outcome_fitter)
+    if conditions is None:
+        objective = fitter.fit(space, history.coordinates, history.values)
+        improvement = LogEI([objective], None if history.is_feasible is None else incumbents)
+        improvement.set_pending(history.pending)
+        return Belief(improvement, improvement.surrogates[0])
+    tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
+    if not len(incumbents):
+        acquisition = LogProduct([LogNovelty(space, tried), conditions])
+        acquisition.set_pending(history.pending)
+        whole = [x for x in tried if feasible.is_whole(x)]
+        if not whole:
+            whole = [feasible.any_configuration(np.full(len(space), np.nan), rng)]
+        observed = np.concatenate([whole, history.pending])
+        return Belief(acquisition, Penalized(None, conditions, observed))
+    objective = fitter.fit(space, history.coordinates, history.values)
+    improvement = LogEI([objective], incumbents)
+    acquisition = LogProduct([improvement, conditions])
+    acquisition.set_pending(history.pending)
+    (objective,) = improvement.surrogates
+    return Belief(acquisition, Penalized(objective, conditions, objective.observed))
+
+
+def _conditions(
+    feasible: FeasibleSet, history: History, fitter: SurrogateFitter
+) -> Acquisition | None:
+    """The probability to keep what trials have broken, or None if they kept everything."""
+    broken = [outcomes for outcomes in history.constraints if outcomes.is_broken]
+    failures = [] if history.failures is None else [history.failures]
+
+    def fitted(outcomes: Outcomes) -> Surrogate:
+        kept = _of_both_kinds(outcomes.values)
+        x = _filled(feasible, outcomes.coordinates[kept], history.coordinates)
+        return fitter.fit(feasible.space, x, outcomes.values[kept])
+
+    factors = []
+    for each in broken:
+        least = min(_LIKELY, float((each.values <= 0.0).mean()))
+        factors.append(LogFeasibility([fitted(each)], least=max(least, _RARE), steepness=_FIRMLY))
+    if failures:
+        recent = failures[0].values[-_RECENT:]
+        least = _CAREFUL if (recent > 0.0).any() else _BOLD
+        surrogate = fitted(failures[0])
+        factors.append(
+            LogFeasibility([surrogate], noise=_LABEL_NOISE, least=least, steepness=_STRICTLY)
+        )
+    if not factors:
+        return None
+    return factors[0] if len(factors) == 1 else LogProduct(factors)
+
+
+def _of_both_kinds(values: FloatArray) -> NDArray[np.intp]:
+    """Numbers of the latest trials, those that broke a condition and the others in equal parts."""
+    broken, kept = np.flatnonzero(values > 0.0), np.flatnonzero(values <= 0.0)
+    half = _MOST // 2
+    n_broken = min(len(broken), max(half, _MOST - len(kept)))
+    chosen = np.concatenate([broken[len(broken) - n_broken :], kept[-(_MOST - n_broken) :]])
+    return np.sort(chosen)
+
+
+def _filled(feasible: FeasibleSet, coordinates: FloatArray, whole: FloatArray) -> FloatArray:
+    """Configurations with what a trial did not come to asking for as other trials had it."""
+    filled = coordinates.copy()
+    for i, x in enumerate(coordinates):
+        if not feasible.is_whole(x):
+            for k in range(len(whole)):
+                other = np.where(np.isnan(x), whole[(i + k) % len(whole)], x)
+                if feasible.is_whole(other):
+                    filled[i] = other
+                    break
+    return filled
+
+
+def _incumbents(history: History) -> FloatArray:
+    """Feasible configurations among which the best is, shape (k, d)."""
+    order = np.argsort(history.feasible_values, kind="stable")
+    n = len(order) if history.is_feasible is None else int(history.is_feasible.sum())
+    return history.coordinates[order[: min(n, _INCUMBENTS)]]
+
+
+class Penalized:
+    """A surrogate, with what it costs to break conditions; see `qhpo.suggest.search.Guide`.
+
+    Args:
+        objective: The surrogate of the objective, or None for the conditions alone.
+        kept: The probability to keep the conditions.
+        observed: Configurations that starts may come from, shape (n, d).
+    """
+
+    def __init__(
+        self, objective: Surrogate | None, kept: Acquisition, observed: FloatArray
+    ) -> None:
+        self._objective = objective
+        self._conditions: Sequence[Surrogate] = kept.surrogates
+        first = self._conditions[0] if objective is None else objective
+        self.space = first.space
+        self.n_members = first.n_members
+        self.observed = observed
+        self.observed_mean = -kept.score(observed)[None, :]
+        if objective is not None:
+            self.observed_mean = self.observed_mean + objective.observed_mean
+
+    def quadratic(
+        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
+    ) -> DenseDQM:
+        """See `Surrogate.quadratic`."""
+        conditions = [c.quadratic(kind, member % c.n_members, rng, part) for c in self._conditions]
+        first = conditions[0]
+        linear = np.sum([model.linear for model in conditions], axis=0)
+        quadratic = np.sum([model.quadratic for model in conditions], axis=0)
+        offset = sum(model.offset for model in conditions)
+        if self._objective is None:
+            return DenseDQM(first.starts, linear, quadratic, offset)
+        price = float(np.exp(rng.uniform(*np.log(_PRICES))))
+        model = self._objective.quadratic(kind, member, rng, part)
+        return DenseDQM(
+            model.starts,
+            model.linear + price * linear,
+            model.quadratic + price * quadratic,
+            model.offset + price * offset,
+        )
