@@ -11,6 +11,7 @@ from qhpo.solvers import Solver
 from qhpo.space import OccurringValues
 from qhpo.suggest.belief import believed
 from qhpo.suggest.climb import climb, climb_pairs
+from qhpo.suggest.plateau import explores
 from qhpo.suggest.polish import polish
 from qhpo.suggest.search import Guide, Region, Search
 from qhpo.suggest.settings import Settings
@@ -104,7 +105,7 @@ def _region(
     is_fixed = ~np.isnan(fixed)
     centre = np.where(is_fixed, fixed, guide.observed[mean.argmin()])
     radius = len(centre)
-    if radius >= settings.trust_region_axes:
+    if radius >= settings.trust_region_axes and not explores(history):
         radius = trust_radius(history.feasible_values, radius, n_startup)
     avoid = occurring.places(history.avoid)
     return Region(avoid, is_fixed, occurring.places(centre[None, :])[0], radius)
