@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qhpo.answers import Answers
+from qhpo.space import Space
 
 __all__ = ["History", "Outcomes"]
 
@@ -51,6 +54,7 @@ class History:
         constraints: What was measured of each constraint.
         failures: 1 for every trial that ended without a value, -1 for every one with a value. None
             if all have one.
+        answers: What the objective is known to ask for.
     """
 
     coordinates: FloatArray
@@ -62,6 +66,7 @@ class History:
     is_feasible: NDArray[np.bool_] | None = None
     constraints: Sequence[Outcomes] = ()
     failures: Outcomes | None = None
+    answers: Answers = field(default_factory=lambda: Answers(Space({})))
 
     @property
     def n_tried(self) -> int:

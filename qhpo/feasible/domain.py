@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -37,6 +37,9 @@ and leads to where repairs end."""
 _MAX_CUT = 1000
 """Configurations that the exact search goes through where only asking tells what is allowed: it
 makes a program for each. Among more, walks look first."""
+
+_EXCLUDED = 50
+"""Exact searches that may find what is excluded, one after the other: some seconds."""
 
 
 class FeasibleSet:
@@ -338,22 +341,35 @@ class FeasibleSet:
         moved = self._moved(configuration, is_fixed, rng)
         return moved if self.satisfied(moved) else None
 
-    def unseen(self, fixed: FloatArray, avoid: FloatArray, rng: np.random.Generator) -> Found:
+    def unseen(
+        self,
+        fixed: FloatArray,
+        avoid: FloatArray,
+        rng: np.random.Generator,
+        is_excluded: Callable[[FloatArray], bool] = lambda _: False,
+    ) -> Found:
         """A configuration that is not to be avoided, or whether it is proven that none is left.
 
         Args:
             fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
             avoid: Configurations that it must not be, shape (t, d), NaN where inactive.
             rng: Draws which one.
+            is_excluded: Whether a configuration must not be for another reason.
         """
         keys = {self.space.key(configuration) for configuration in avoid}
         if not self.is_plain:
-            found = self._exact.find(fixed, avoid, rng)
-            # Between infinitely many values the search does not look at those to avoid.
-            is_new = found.coordinates is None or self.space.key(found.coordinates) not in keys
-            return found if is_new else Found(None, False)
+            for _ in range(_EXCLUDED):
+                found = self._exact.find(fixed, avoid, rng)
+                x = found.coordinates
+                # Between infinitely many values the search does not look at those to avoid.
+                if x is None or self.space.key(x) in keys:
+                    return Found(None, found.is_proof and x is None)
+                if not is_excluded(x):
+                    return found
+                avoid = np.concatenate([avoid, x[None, :]])
+            return Found(None, False)
         for configuration in free_configurations(self.space, fixed, rng):
-            if self.space.key(configuration) not in keys:
+            if self.space.key(configuration) not in keys and not is_excluded(configuration):
                 return Found(configuration, False)
         return Found(None, is_countable(self.space, fixed))
 

@@ -15,7 +15,9 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.news import News
 from qhpo.study.outcomes import ConstraintsFunc, measure
+from qhpo.study.ranges import union
 from qhpo.study.recommendation import Recommendation
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
@@ -26,6 +28,7 @@ __all__ = [
     "ConstraintsFunc",
     "Declaration",
     "HistoryReader",
+    "News",
     "Recommendation",
     "StudyDomain",
     "StudyIdentity",
@@ -45,4 +48,5 @@ __all__ = [
     "random_weights",
     "restore_fixed",
     "spent",
+    "union",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "published_params",
     "published_values",
     "restore_fixed",
+    "was_run",
 ]
 
 _PARAMS = "qhpo:params"
@@ -81,6 +82,11 @@ def is_left(trial: FrozenTrial) -> bool:
     if trial.state != TrialState.FAIL:
         return False
     return _BEGUN in trial.system_attrs and _FAILED not in trial.system_attrs
+
+
+def was_run(trial: FrozenTrial) -> bool:
+    """Whether the objective of a finished trial was run: one that is added ends as it starts."""
+    return _BEGUN in trial.system_attrs or trial.datetime_start != trial.datetime_complete
 
 
 def publish(study: Study, trial: FrozenTrial, params: Mapping[str, float]) -> None:

@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study, StudyDirection
@@ -27,8 +26,10 @@ from optuna.trial import FrozenTrial, TrialState
 from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
+from qhpo.study.answering import answers_of
 from qhpo.study.claims import has_published, is_left, published_params
 from qhpo.study.outcomes import Tried, measured
+from qhpo.study.ranges import AskedRanges
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -81,25 +82,9 @@ class Trials:
         return is_left(trial)
 
     @cached_property
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Every parameter of more than one value that a complete or pruned trial had.
-
-        One whose distribution differs from trial to trial is left out. While every trial fails, it
-        is theirs that are known.
-        """
-        found: dict[str, BaseDistribution] = {}
-        changing = set()
-        ended = [t for t in self.all if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-        for trial in ended or [t for t in self.all if t.state == TrialState.FAIL]:
-            for name, distribution in trial.distributions.items():
-                known = found.setdefault(name, distribution)
-                if known is not distribution and known != distribution:
-                    changing.add(name)
-        return {
-            name: found[name]
-            for name in sorted(found)
-            if name not in changing and not found[name].single()
-        }
+    def ranges(self) -> AskedRanges:
+        """What ranges they asked for."""
+        return AskedRanges(self.all)
 
 
 def _silent_trials(study: Study) -> set[int]:
@@ -204,7 +189,11 @@ class HistoryReader:
         self.unread: dict[str, str] = {}
 
     def history(
-        self, trials: Trials, current: FrozenTrial | None, weights: FloatArray | None = None
+        self,
+        trials: Trials,
+        current: FrozenTrial | None,
+        weights: FloatArray | None = None,
+        is_always: BoolArray | None = None,
     ) -> History:
         """The history that a trial is suggested from.
 
@@ -218,20 +207,23 @@ class HistoryReader:
             trials: The study's trials.
             current: The trial that is asking; it is left out. None if nobody asks for a trial.
             weights: Of the objectives, shape (m,), where a study has several.
+            is_always: Axes that every suggestion has, shape (d,). A trial that was not asked for
+                one counts with what was suggested: whatever that is, the value is the same.
         """
         complete = _complete(trials, weights)
         # One of the values: the mean of two may not exist between infinite ones.
         median = median_low(complete.values()) if complete else -math.inf
+        ended = [(t, x) for t in trials.finished if (x := self._coordinates(t)) is not None]
         tried = []
-        for trial in trials.finished:
-            x = self._coordinates(trial)
-            if x is None or trials.is_cut_off(trial):
+        for trial, asked in ended:
+            if trials.is_cut_off(trial):
                 continue
             value = complete.get(trial.number)
             if value is None:
                 value = _pruned_value(trial, trials.signs[0], median)
-            is_complete = trial.state == TrialState.COMPLETE
+            x = asked if is_always is None else self._filled(trial, asked, is_always)
             x = self._unasked(trial, x) if value is None else x
+            is_complete = trial.state == TrialState.COMPLETE
             tried.append(Tried(x, value, self._measured(trial), is_complete))
         tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
         known = [(one.x, one.value) for one in tried if one.value is not None]
@@ -246,6 +238,7 @@ class HistoryReader:
             is_feasible=Tried.feasible_of(tried),
             constraints=Tried.constraints_of(tried, len(self._space)),
             failures=Tried.failures_of(tried, len(self._space)),
+            answers=answers_of(self._space, ended, trials.ranges),
         )
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
@@ -267,6 +260,13 @@ class HistoryReader:
         if trial._trial_id not in self._constraints:
             self._constraints[trial._trial_id] = measured(trial)
         return self._constraints[trial._trial_id]
+
+    def _filled(self, trial: FrozenTrial, x: FloatArray, is_always: BoolArray) -> FloatArray:
+        missing = np.isnan(x) & is_always
+        if not missing.any() or not has_published(trial):
+            return x
+        whole = self._encode(published_params(trial, self._space.search_space))
+        return x if whole is None else np.where(missing, whole, x)
 
     def complete_and_pruned(self, trials: Trials) -> tuple[FloatArray, BoolArray]:
         """Configurations of complete and pruned trials, shape (n, d), and which are complete."""

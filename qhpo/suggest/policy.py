@@ -88,9 +88,11 @@ class SuggestionPolicy:
         space = feasible.space
         avoid = {space.key(configuration) for configuration in history.avoid}
         for configuration in self._wanted(feasible, history, fixed, number, rng):
-            if space.key(configuration) not in avoid and feasible.satisfied(configuration):
+            is_new = space.key(configuration) not in avoid
+            is_true = not history.answers.contradict(configuration)
+            if is_new and is_true and feasible.satisfied(configuration):
                 return Suggestion(configuration, True)
-        left = feasible.unseen(fixed, history.avoid, rng)
+        left = feasible.unseen(fixed, history.avoid, rng, history.answers.contradict)
         if left.coordinates is not None:
             return Suggestion(left.coordinates, True)
         again = _best_again(feasible, history, fixed, number)

@@ -128,7 +128,7 @@ class Search:
             places: Candidates.
             rng: Draws levels of axes that no observed configuration has.
         """
-        if self.feasible.is_plain:
+        if self.feasible.is_plain and (places >= 0).all():
             return places
         default = rng.integers(self.feasible.space.n_levels)
         for i, column in enumerate(self.best_observed.T):

@@ -60,7 +60,7 @@ def drawn(search: Search, n: int, rng: np.random.Generator) -> IntArray:
     stay = rng.random(levels.shape).argsort(axis=1) >= region.radius
     places = np.where(stay | region.fixed, region.centre, levels)
     if search.feasible.is_plain:
-        return places
+        return search.impute(places, rng)
     repaired = search.moves.repaired_distinct(search.impute(places, rng), region.fixed, rng)
     return search.active(repaired)
 

@@ -1,4 +1,4 @@
-"""Conditions are learnt from the trials, and what they leave unexplained is on its own."""
+"""Conditions are learnt from the trials, and what they leave unexplained stays with the rest."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestConditionsThatAreLearnt:
         assert set(trial.relative_params) == set(LAYERS)
 
     @pytest.mark.parametrize("space", [None, "declared"])
-    def test_a_parameter_that_no_rule_explains_is_on_its_own(
+    def test_a_parameter_that_no_rule_explains_stays_with_the_rest(
         self, space: str | None, caplog: pytest.LogCaptureFixture
     ) -> None:
         declared: Space = {
@@ -73,11 +73,11 @@ class TestConditionsThatAreLearnt:
             if (params["a"] + params["b"]) % 2:
                 params["odd"] = trial.suggest_float("odd", 0.0, 1.0)
                 if trial.number > 12:
-                    assert "odd" not in trial.relative_params
+                    assert "odd" in trial.relative_params
                 if trial.number > 18:
                     late.append(params["odd"])
             if trial.number > 14:
-                # The space grows, the news does not come again.
+                # The space grows.
                 trial.suggest_int("late", 0, 3)
             return abs(params["odd"] - 0.3) if "odd" in params else 0.2
 
@@ -86,13 +86,10 @@ class TestConditionsThatAreLearnt:
         late: list[float] = []
         with caplog.at_level(logging.INFO, logger="qhpo"):
             study.optimize(objective, n_trials=40)
-        about = [message for message in messages(caplog) if "'odd'" in message]
-        assert len(about) == 1
-        assert "on its own" in about[0]
-        assert len(messages(caplog)) == 1 + any("'late'" in m for m in messages(caplog))
-        # Its own model has found where it is best; the mean distance at random is 0.29.
+        assert messages(caplog) == []
+        # The model has found where it is best; the mean distance at random is 0.29.
         assert len(late) > 6
-        assert sum(abs(odd - 0.3) for odd in late) < 0.18 * len(late)
+        assert sum(abs(odd - 0.3) for odd in late) < 0.2 * len(late)
 
     def test_a_small_space_beside_it_is_not_exhausted(
         self, caplog: pytest.LogCaptureFixture

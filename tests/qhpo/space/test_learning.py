@@ -58,11 +58,17 @@ def _trials(
     return np.array(rows).reshape(-1, len(space))
 
 
-def _explains(space: Space, conditions: Any, coordinates: FloatArray, child: str) -> bool:
-    """Whether the one condition of a child holds in exactly the trials that have it."""
-    (condition,) = (c for c in conditions if c.child == child)
+def _n_exceptions(space: Space, conditions: Any, coordinates: FloatArray, child: str) -> int:
+    """Trials that have a child where they should not, or lack it where they should have it."""
+    of_child = [c for c in conditions if c.child == child]
     params = [space.decode(row) for row in coordinates]
-    return all(condition.is_active(p) == (child in p) for p in params)
+    return sum(all(c.is_active(p) for c in of_child) != (child in p) for p in params)
+
+
+def _nearly_explains(space: Space, conditions: Any, coordinates: FloatArray, child: str) -> bool:
+    """Whether few trials are exceptions to the conditions of a child."""
+    most = max(1, len(coordinates) // 10)
+    return _n_exceptions(space, conditions, coordinates, child) <= most
 
 
 @st.composite
@@ -97,7 +103,7 @@ class TestLearnt:
             assert (conditions, unexplained) == ((), ("child",))
         else:
             assert unexplained == ()
-            assert _explains(self.SPACE, conditions, trials, "child")
+            assert _nearly_explains(self.SPACE, conditions, trials, "child")
 
     @given(st.data(), st.sampled_from(list(itertools.combinations(sorted(PARENTS), 2))), SEEDS)
     @settings(max_examples=40)
@@ -106,11 +112,12 @@ class TestLearnt:
         trials = _trials(
             self.SPACE, {"child": lambda p: one(p) and other(p)}, 60, np.random.default_rng(seed)
         )
-        conditions, unexplained = learn_conditions(self.SPACE, trials)
+        conditions, _ = learn_conditions(self.SPACE, trials)
         seen = ~np.isnan(trials[:, 1])
         if seen.any() and not seen.all():
-            assert unexplained == ()
-            assert _explains(self.SPACE, conditions, trials, "child")
+            # Of few trials a list is shorter than a rule with four ends.
+            is_known = _nearly_explains(self.SPACE, conditions, trials, "child")
+            assert is_known or min(seen.sum(), (~seen).sum()) < 10
 
     @given(st.data(), SEEDS)
     @settings(max_examples=40)
@@ -124,26 +131,26 @@ class TestLearnt:
             np.random.default_rng(seed),
         )
         conditions, _ = learn_conditions(space, trials)
-        for condition in conditions:
-            assert _explains(space, conditions, trials, condition.child)
-        grand = [c for c in conditions if c.child == "grand"]
-        has = ~np.isnan(trials[:, [axis.name for axis in space.axes].index("grand")])
-        assert len(grand) == int(has.any() and not has.all())
+        for name in ("child", "grand"):
+            has = ~np.isnan(trials[:, [axis.name for axis in space.axes].index(name)])
+            if has.any():
+                assert _nearly_explains(space, conditions, trials, name)
 
     @given(SEEDS, st.integers(1, 12))
     @settings(max_examples=60)
     def test_whatever_the_trials_had(self, seed: int, n: int) -> None:
-        # Parameters that come and go at random: what is learnt holds, the rest is reported.
+        # Parameters that come and go at random: what is learnt holds.
         rng = np.random.default_rng(seed)
         space = Space({f"x{i}": IntDistribution(0, 2) for i in range(5)})
         trials = rng.choice([0.0, 0.5, 1.0], size=(n, 5))
         trials[rng.random((n, 5)) < 0.4] = np.nan
-        conditions, unexplained = learn_conditions(space, trials)
+        conditions, gone = learn_conditions(space, trials)
         for condition in conditions:
-            assert _explains(space, conditions, trials, condition.child)
+            assert _nearly_explains(space, conditions, trials, condition.child)
         sometimes = {f"x{i}" for i in range(5) if np.isnan(trials[:, i]).any()}
-        assert {c.child for c in conditions} | set(unexplained) == sometimes
-        assert {c.child for c in conditions}.isdisjoint(unexplained)
+        assert {c.child for c in conditions} | set(gone) <= sometimes
+        assert {c.child for c in conditions}.isdisjoint(gone)
+        assert all(np.isnan(trials[-10:, int(name[1])]).all() for name in gone)
         # An axis that is its own ancestor would be an error here.
         Activity(space, conditions, [axis.coordinates for axis in space.axes])
         is_whole = rng.random(n) < 0.5
@@ -151,14 +158,14 @@ class TestLearnt:
         for condition in conditions:
             child = int(condition.child[1])
             known = trials[is_whole | ~np.isnan(trials[:, child])]
-            assert _explains(space, conditions, known, condition.child)
+            assert _nearly_explains(space, conditions, known, condition.child)
         Activity(space, conditions, [axis.coordinates for axis in space.axes])
 
     def test_no_trials_teach_nothing(self) -> None:
         nothing = np.empty((0, len(self.SPACE)))
         assert learn_conditions(self.SPACE, nothing) == ((), ())
 
-    def test_what_no_rule_explains_is_reported(self) -> None:
+    def test_what_no_rule_explains_is_gone_once_the_last_trials_lack_it(self) -> None:
         space = Space(
             {
                 "a": CategoricalDistribution([0, 1]),
@@ -168,6 +175,10 @@ class TestLearnt:
         )
         # Exclusive or.
         trials = np.array([[0, 0, np.nan], [0, 1, 0.5], [1, 0, 0.5], [1, 1, np.nan]])
+        assert learn_conditions(space, trials) == ((), ())
+        trials = np.concatenate([trials, [[0, 0, np.nan], [1, 1, np.nan]] * 4])
+        assert learn_conditions(space, trials) == ((), ())
+        trials = np.concatenate([trials, [[0, 0, np.nan]]])
         assert learn_conditions(space, trials) == ((), ("child",))
 
     def test_the_layers_of_a_network(self) -> None:
@@ -223,6 +234,77 @@ class TestLearnt:
         ((condition,), _) = learn_conditions(space, trials)
         assert condition.parents == (Enabling("kind", ("y",)),)
 
+    @given(SEEDS, st.integers(3, 40))
+    @settings(max_examples=30)
+    def test_one_trial_that_lacks_a_parameter_is_an_exception(self, seed: int, n: int) -> None:
+        space = Space({name: FloatDistribution(-5, 5) for name in "xyz"})
+        trials = np.random.default_rng(seed).random((n, 3))
+        trials[0, 1:] = np.nan
+        conditions, unexplained = learn_conditions(space, trials)
+        assert unexplained == ()
+        # Of few trials it may have been the first of many at an end of x.
+        assert n < 10 or conditions == ()
+
+    @given(SEEDS, st.sampled_from([150, 300]))
+    @settings(max_examples=20, deadline=None)
+    def test_exceptions_of_both_kinds_leave_a_rule_as_it_is(self, seed: int, n: int) -> None:
+        rng = np.random.default_rng(seed)
+        truth: Truth = lambda p: p["category"] in ("a", "c")  # noqa: E731
+        trials = _trials(self.SPACE, {"child": truth}, n, rng)
+        has = ~np.isnan(trials[:, 1])
+        lacking, having = np.flatnonzero(has)[:2], np.flatnonzero(~has)[:1]
+        trials[lacking, 1], trials[having, 1] = np.nan, 0.5
+        ((condition,), _) = learn_conditions(self.SPACE, trials)
+        assert condition.parents == (Enabling("category", ("a", "c")),)
+
+    @given(SEEDS)
+    @settings(max_examples=20, deadline=None)
+    def test_exceptions_to_a_rule_of_two_parents(self, seed: int) -> None:
+        truth: Truth = lambda p: p["category"] in ("a", "c") and p["count"] >= 4  # noqa: E731
+        trials = _trials(self.SPACE, {"child": truth}, 150, np.random.default_rng(seed))
+        has = ~np.isnan(trials[:, 1])
+        trials[np.flatnonzero(has)[0], 1], trials[np.flatnonzero(~has)[0], 1] = np.nan, 0.5
+        ((condition,), _) = learn_conditions(self.SPACE, trials)
+        parents = {p.parent: p for p in condition.parents}
+        assert parents["category"].values == ("a", "c")
+        assert parents["count"].limits == (4, math.inf)
+
+    def test_a_parameter_that_nearly_all_trials_have_is_active_always(self) -> None:
+        rng = np.random.default_rng(0)
+        trials = _trials(self.SPACE, {}, 60, rng)
+        trials[rng.choice(60, 4, replace=False), 1] = np.nan
+        assert learn_conditions(self.SPACE, trials) == ((), ())
+
+    def test_of_equal_rules_the_parent_that_explains_more_trials(self) -> None:
+        # Both separate the trials, with three distinct values each; every trial has n.
+        space = Space(
+            {"n": IntDistribution(1, 3), "u1": IntDistribution(1, 3), "u2": IntDistribution(1, 9)}
+        )
+        rows = [{"n": 1}, {"n": 1}, {"n": 2, "u1": 1}, {"n": 2, "u1": 2}]
+        rows += [{"n": 3, "u1": 3, "u2": 5}] * 2
+        conditions, _ = learn_conditions(space, np.array([space.encode(row) for row in rows]))
+        assert conditions[1] == Condition("u2", (Enabling("n", None, (3, math.inf)),))
+
+    def test_a_wrong_rule_is_revised_when_trials_contradict_it(self) -> None:
+        space = Space(
+            {
+                "layers": IntDistribution(1, 9),
+                "units_1": CategoricalDistribution([16, 64]),
+                "units_2": IntDistribution(8, 64),
+            }
+        )
+        rows: list[dict[str, int]] = [{"layers": 1}, {"layers": 2, "units_1": 16}]
+        rows += [{"layers": n, "units_1": 64, "units_2": 9} for n in (3, 4)]
+
+        def parents() -> list[str]:
+            conditions, _ = learn_conditions(space, np.array([space.encode(row) for row in rows]))
+            return [p.parent for c in conditions if c.child == "units_2" for p in c.parents]
+
+        assert parents() == ["units_1"]
+        rows.append({"layers": 5, "units_1": 16, "units_2": 8})
+        rows.append({"layers": 2, "units_1": 64})
+        assert parents() == ["layers"]
+
     def test_what_is_declared_is_taken_as_given(self) -> None:
         declared = declared_conditions(
             {"child": {"count": [1, 2]}}, {**PARENTS, "child": IntDistribution(1, 3)}
@@ -243,5 +325,5 @@ class TestLearnt:
         trials = np.array([[0, 0, np.nan], [1, 0, 0], [1, 1, 1], [0, 1, np.nan]])
         conditions, unexplained = learn_conditions(space, trials, declared)
         assert conditions == declared
-        assert unexplained == ("c",)
+        assert unexplained == ()
         Activity(space, conditions, [axis.coordinates for axis in space.axes])

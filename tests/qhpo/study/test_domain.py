@@ -60,7 +60,7 @@ def _layers(n: int) -> dict[str, int]:
 
 class TestUnion:
     def test_nothing_yet(self, study: optuna.Study) -> None:
-        assert Trials(study).search_space == {}
+        assert Trials(study).ranges.space() == {}
 
     def test_every_parameter_of_complete_and_pruned_trials(self, study: optuna.Study) -> None:
         _add(study, {"n": 1})
@@ -69,20 +69,20 @@ class TestUnion:
         _add(study, {"b": 0}, state=TrialState.FAIL)
         study.enqueue_trial({"u3": 1})
         study.ask(SPACE)
-        space = Trials(study).search_space
+        space = Trials(study).ranges.space()
         assert space == {name: SPACE[name] for name in ("a", "n", "u2")}
         assert list(space) == sorted(space)
 
-    def test_a_distribution_that_changes_is_left_out(self, study: optuna.Study) -> None:
+    def test_a_range_that_changes_is_the_union(self, study: optuna.Study) -> None:
         _add(study, {"n": 1, "u2": 1})
-        _add(study, {"n": 1, "u2": 1}, {**SPACE, "u2": IntDistribution(1, 8)})
-        _add(study, {"n": 1, "u2": 1})
-        assert Trials(study).search_space == {"n": SPACE["n"]}
+        _add(study, {"n": 1, "u2": 1}, {**SPACE, "u2": IntDistribution(1, 12)})
+        _add(study, {"n": 1, "u2": 1}, {**SPACE, "u2": IntDistribution(0, 3)})
+        assert Trials(study).ranges.space() == {"n": SPACE["n"], "u2": IntDistribution(0, 12)}
 
     def test_equal_distributions_are_one(self, study: optuna.Study) -> None:
         for _ in range(2):
             _add(study, {"n": 1}, {"n": IntDistribution(1, 3)})
-        assert Trials(study).search_space == {"n": IntDistribution(1, 3)}
+        assert Trials(study).ranges.space() == {"n": IntDistribution(1, 3)}
 
 
 def _active(joint: StudyDomain, params: Mapping[str, Any]) -> set[str]:
@@ -122,21 +122,25 @@ class TestUpdate:
         assert joint.feasible is feasible
         assert joint.reader is reader
 
-    def test_the_unexplained_is_left_out_and_told_once(
+    def test_what_is_not_asked_for_any_more_is_left_out_and_told_once(
         self, study: optuna.Study, caplog: pytest.LogCaptureFixture
     ) -> None:
         space = {name: SPACE[name] for name in ("a", "b", "n", "u2")}
         joint = StudyDomain(space)
         with caplog.at_level(logging.INFO, logger="qhpo"):
-            # Exclusive or, while everything else stays the same.
-            for a, b in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 1)):
+            # Exclusive or, while everything else stays the same: no rule explains it.
+            for a, b in ((0, 0), (0, 1), (1, 0), *[(1, 1)] * 9):
                 _add(study, {"a": a, "b": b, "n": 1} | ({"u2": 5} if a != b else {}))
+                joint.update(Trials(study))
+            assert "u2" in joint.feasible.space.search_space
+            for _ in range(2):
+                _add(study, {"a": 0, "b": 0, "n": 1})
                 joint.update(Trials(study))
         assert list(joint.feasible.space.search_space) == ["a", "b", "n"]
         assert joint.feasible.conditions == ()
         (message,) = [record.getMessage() for record in caplog.records]
         assert "'u2'" in message
-        assert joint.reader.complete_and_pruned(Trials(study))[0].shape == (5, 3)
+        assert joint.reader.complete_and_pruned(Trials(study))[0].shape == (14, 3)
 
     def test_what_no_trial_had_is_left_out_without_a_word(
         self, study: optuna.Study, caplog: pytest.LogCaptureFixture
@@ -166,7 +170,7 @@ class TestUpdate:
         assert "u2" in joint.feasible.space.search_space
         assert joint.feasible.constraints == tuple(rules)
 
-    def test_children_of_the_unexplained_are_left_out_with_it(self, study: optuna.Study) -> None:
+    def test_children_of_what_is_left_out_are_left_out_with_it(self, study: optuna.Study) -> None:
         joint = StudyDomain({name: SPACE[name] for name in ("a", "b", "u2", "u3")})
         for a, b, u2 in ((0, 0, 1), (0, 1, 1), (0, 1, 9), (1, 0, 1), (1, 0, 9), (1, 1, 1)):
             params: dict[str, int] = {"a": a, "b": b}
@@ -175,6 +179,8 @@ class TestUpdate:
                 if u2 > 5:
                     params["u3"] = 1
             _add(study, params)
+        for a in (0, 1) * 6:
+            _add(study, {"a": a, "b": a})
         joint.update(Trials(study))
         # Jointly it would be thought to be active always.
         assert list(joint.feasible.space.search_space) == ["a", "b"]

@@ -22,9 +22,7 @@ def _recommended(study: optuna.Study, sampler: BaseSampler) -> FrozenTrial:
     """What a sampler recommends, or the luckiest trial where it has no opinion of its own."""
     from qhpo import QUBOSampler
 
-    return (
-        sampler.recommend(study).trial if isinstance(sampler, QUBOSampler) else study.best_trial
-    )
+    return sampler.recommend(study).trial if isinstance(sampler, QUBOSampler) else study.best_trial
 
 
 @dataclass(frozen=True)
