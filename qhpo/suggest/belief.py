@@ -13,10 +13,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.acquisition import Acquisition, LogEI, LogFeasibility, LogNovelty, LogProduct
+from qhpo.acquisition import (
+    Acquisition,
+    LogDeviation,
+    LogEI,
+    LogFeasibility,
+    LogNovelty,
+    LogProduct,
+)
 from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History, Outcomes
+from qhpo.suggest.plateau import explores
 from qhpo.suggest.search import Guide
 from qhpo.surrogate.base import Part, QuadraticKind, Surrogate, SurrogateFitter
 
@@ -91,9 +99,9 @@ def believed(
     conditions = _conditions(feasible, history, outcome_fitter)
     if conditions is None:
         objective = fitter.fit(space, history.coordinates, history.values)
-        improvement = LogEI([objective], None if history.is_feasible is None else incumbents)
-        improvement.set_pending(history.pending)
-        return Belief(improvement, improvement.surrogates[0])
+        worth = _worth(objective, history, None if history.is_feasible is None else incumbents)
+        worth.set_pending(history.pending)
+        return Belief(worth, worth.surrogates[0])
     tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
     if not len(incumbents):
         acquisition = LogProduct([LogNovelty(space, tried), conditions])
@@ -104,11 +112,16 @@ def believed(
         observed = np.concatenate([whole, history.pending])
         return Belief(acquisition, Penalized(None, conditions, observed))
     objective = fitter.fit(space, history.coordinates, history.values)
-    improvement = LogEI([objective], incumbents)
-    acquisition = LogProduct([improvement, conditions])
+    worth = _worth(objective, history, incumbents)
+    acquisition = LogProduct([worth, conditions])
     acquisition.set_pending(history.pending)
-    (objective,) = improvement.surrogates
+    (objective,) = worth.surrogates
     return Belief(acquisition, Penalized(objective, conditions, objective.observed))
+
+
+def _worth(objective: Surrogate, history: History, incumbents: FloatArray | None) -> Acquisition:
+    """What a trial is worth to the objective alone."""
+    return LogDeviation(objective) if explores(history) else LogEI([objective], incumbents)
 
 
 def _conditions(

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qhpo.acquisition import Acquisition, LogEI, LogFeasibility, LogNovelty, LogProduct
+from qhpo.acquisition import (
+    Acquisition,
+    LogDeviation,
+    LogEI,
+    LogFeasibility,
+    LogNovelty,
+    LogProduct,
+)
 from qhpo.space import Space
 from qhpo.surrogate.base import Surrogate
 from tests.qhpo.known import along_axis, every_change
@@ -28,6 +35,7 @@ def _novel_and_feasible(surrogates: Sequence[Surrogate]) -> Acquisition:
 
 ACQUISITIONS: dict[str, Callable[[Sequence[Surrogate]], Acquisition]] = {
     "log-ei": LogEI,
+    "log-deviation": lambda surrogates: LogDeviation(surrogates[0]),
     "feasible log-ei": _feasible_log_ei,
     "novel and feasible": _novel_and_feasible,
 }
