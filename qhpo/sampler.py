@@ -97,6 +97,10 @@ class QUBOSampler(BaseSampler):
         n_startup_trials: Trials of the first, balanced design, before the model is used.
         avoid_repeats: Whether finished and running trials are not repeated. Turn it off where the
             same configuration has another value the next time.
+        noisy: Whether the same configuration has another value the next time. None: learnt from the
+            trials, none of which is repeated for it. True: promising configurations are evaluated
+            again where one more value tells more than another configuration would. False: the
+            values are exact. See `recommend` for what comes of a noisy study.
         constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
             that has ended. Better call ``trial.set_constraint`` in the objective.
 
@@ -119,6 +123,7 @@ class QUBOSampler(BaseSampler):
         max_calls: int | None = None,
         n_startup_trials: int = 10,
         avoid_repeats: bool = True,
+        noisy: bool | None = None,
         constraints_func: ConstraintsFunc | None = None,
         _settings: Settings | None = None,
     ) -> None:
@@ -129,9 +134,9 @@ class QUBOSampler(BaseSampler):
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
-        self._avoid_repeats = avoid_repeats
+        self._avoid_repeats = avoid_repeats and noisy is not True
         self._constraints_func = constraints_func
-        self._settings = replace(_settings or Settings(), surrogate=surrogate)
+        self._settings = replace(_settings or Settings(), surrogate=surrogate, noisy=noisy)
         self._solver = MeteredSolver(
             make_solver(solver, encoding=encoding),
             make_solver("neal"),

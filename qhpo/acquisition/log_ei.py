@@ -36,6 +36,9 @@ IntArray = NDArray[np.intp]
 _LEAST = 1e-12
 """Novelty of a copy, whose logarithm must be finite: it may be all that a search can start from."""
 
+_UNWEIGHTED = np.zeros(1)
+"""Log weights of improvements that all count in full."""
+
 _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 """Of the normal density."""
 
@@ -46,13 +49,19 @@ class LogEI:
     The value to improve on is the least that a member holds an observed configuration to be worth,
     see `Surrogate.observed_mean`: not the best observed value, whose luck would make improvements
     look out of reach. Both sides of the difference are means of the whole model. Were the nugget
-    left out of one of them, a visited configuration could seem to improve on itself. The expected
-    improvement is weighted by novelty.
+    left out of one of them, a visited configuration could seem to improve on itself.
+
+    The expected improvement is weighted by novelty. Where configurations may be repeated, it is
+    weighted by 1 - sqrt(noise / (noise + s^2)) instead, what one more noisy value can teach of a
+    configuration (Huang, Allen, Notz, Zeng 2006, "Global optimization of stochastic black-box
+    systems via sequential kriging meta-models", eq. 12): a repeat is worth a trial as long as the
+    configuration is promising and its value uncertain.
 
     Args:
         surrogates: The one of the objective.
         incumbents: Configurations, shape (k, d), k >= 1, the best of which is to be improved on;
             None for all that were observed.
+        may_repeat: Whether a configuration may be evaluated again.
 
     Attributes:
         surrogates: The same, reckoning with what is pending.
@@ -62,7 +71,11 @@ class LogEI:
     """
 
     def __init__(
-        self, surrogates: Sequence[Surrogate], incumbents: FloatArray | None = None
+        self,
+        surrogates: Sequence[Surrogate],
+        incumbents: FloatArray | None = None,
+        *,
+        may_repeat: bool = False,
     ) -> None:
         if len(surrogates) != 1:
             raise QhpoError(
@@ -71,12 +84,14 @@ class LogEI:
             )
         self._without_pending = surrogates[0]
         self._incumbents = incumbents
+        self._may_repeat = may_repeat
         self._set(surrogates[0])
 
     def _set(self, surrogate: Surrogate) -> None:
         self._surrogate = surrogate
         self.surrogates = (surrogate,)
-        self._novelty = Novelty(surrogate.space, surrogate.observed)
+        told_apart = surrogate.observed[: 0 if self._may_repeat else None]
+        self._novelty = Novelty(surrogate.space, told_apart)
         means = surrogate.observed_mean
         if self._incumbents is not None:
             means = surrogate.predict(self._incumbents).mean
@@ -103,7 +118,11 @@ class LogEI:
         self._set(self._without_pending.believing(x))
 
     def _log_ei(self, moments: Moments) -> FloatArray:
-        return ensemble_log_ei(moments.mean, moments.variance, self._best)
+        weights = _UNWEIGHTED
+        if self._may_repeat:
+            noise = self._surrogate.noise[:, None]
+            weights = np.log1p(-np.sqrt(noise / (noise + moments.variance)))
+        return ensemble_log_ei(moments.mean, moments.variance, self._best, weights)
 
 
 class Novelty:
@@ -120,8 +139,8 @@ class Novelty:
         self._reach = [reach(axis) for axis in space.axes]
         # By axis: the last coordinate that `log_along` met, and its sameness.
         self._last: dict[int, tuple[float, FloatArray]] = {}
-        # Without values between levels, what is not visited has novelty 1.
-        self._is_constant = not any(self._reach)
+        # Without values between levels, what is not visited has novelty 1, as all has at first.
+        self._is_constant = not any(self._reach) or not len(observed)
 
     def log_of(self, x: FloatArray) -> FloatArray:
         """Log novelty of configurations, (q, d) to (q,)."""
@@ -195,18 +214,21 @@ def log_h(z: FloatArray) -> FloatArray:
     return out
 
 
-def ensemble_log_ei(mean: FloatArray, variance: FloatArray, best: FloatArray) -> FloatArray:
+def ensemble_log_ei(
+    mean: FloatArray, variance: FloatArray, best: FloatArray, weights: FloatArray = _UNWEIGHTED
+) -> FloatArray:
     """Log of the expected improvement averaged over the members.
 
     Args:
         mean: Predictive means, shape (M, q), smaller is better.
         variance: Predictive variances, shape (M, q).
         best: Value to improve on, per member, shape (M,).
+        weights: Logarithms of weights of each, shape (M, q) or (1,).
 
     Returns:
         Shape (q,).
     """
     deviation = np.sqrt(variance)
-    each = np.log(deviation) + log_h((best[:, None] - mean) / deviation)
+    each = np.log(deviation) + log_h((best[:, None] - mean) / deviation) + weights
     averaged: FloatArray = logsumexp(each, axis=0) - np.log(len(best))
     return averaged

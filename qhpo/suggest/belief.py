@@ -83,6 +83,7 @@ def believed(
     *,
     fitter: SurrogateFitter,
     outcome_fitter: SurrogateFitter,
+    may_repeat: bool,
     rng: np.random.Generator,
 ) -> Belief:
     """What is made of a history with a value or a failure.
@@ -92,6 +93,7 @@ def believed(
         history: What is known.
         fitter: Makes the surrogate of the objective.
         outcome_fitter: Makes the surrogates of measured constraints and of failure.
+        may_repeat: Whether a configuration may be evaluated again.
         rng: Draws a configuration, where none that was tried is whole.
     """
     space = feasible.space
@@ -99,7 +101,9 @@ def believed(
     conditions = _conditions(feasible, history, outcome_fitter)
     if conditions is None:
         objective = fitter.fit(space, history.coordinates, history.values)
-        worth = _worth(objective, history, None if history.is_feasible is None else incumbents)
+        worth = _worth(
+            objective, history, None if history.is_feasible is None else incumbents, may_repeat
+        )
         worth.set_pending(history.pending)
         return Belief(worth, worth.surrogates[0])
     tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
@@ -112,16 +116,20 @@ def believed(
         observed = np.concatenate([whole, history.pending])
         return Belief(acquisition, Penalized(None, conditions, observed))
     objective = fitter.fit(space, history.coordinates, history.values)
-    worth = _worth(objective, history, incumbents)
+    worth = _worth(objective, history, incumbents, may_repeat)
     acquisition = LogProduct([worth, conditions])
     acquisition.set_pending(history.pending)
     (objective,) = worth.surrogates
     return Belief(acquisition, Penalized(objective, conditions, objective.observed))
 
 
-def _worth(objective: Surrogate, history: History, incumbents: FloatArray | None) -> Acquisition:
+def _worth(
+    objective: Surrogate, history: History, incumbents: FloatArray | None, may_repeat: bool
+) -> Acquisition:
     """What a trial is worth to the objective alone."""
-    return LogDeviation(objective) if explores(history) else LogEI([objective], incumbents)
+    if explores(history):
+        return LogDeviation(objective)
+    return LogEI([objective], incumbents, may_repeat=may_repeat)
 
 
 def _conditions(

@@ -62,7 +62,12 @@ def ranked(
     """
     between = _between_levels(feasible, history, fixed, settings, rng)
     acquisition, guide = believed(
-        feasible, history, fitter=fitter, outcome_fitter=outcome_fitter, rng=rng
+        feasible,
+        history,
+        fitter=fitter,
+        outcome_fitter=outcome_fitter,
+        may_repeat=settings.noisy is True,
+        rng=rng,
     )
     if explores(history):
         # Where the deviation is largest of all is a corner, again and again.

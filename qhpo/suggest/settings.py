@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.catalogue import make_fitter
@@ -12,6 +14,13 @@ from qhpo.surrogate.transform import TRANSFORMS, Transform
 
 __all__ = ["Settings"]
 
+_NOISY: Mapping[str, float] = MappingProxyType({"noise": 0.3, "nugget": 0.03})
+"""Centres of priors where values are known to be noisy: what differs from one trial to the next is
+noise rather than a difference of configurations."""
+
+_EXACT: Mapping[str, float] = MappingProxyType({"noise": 1e-4})
+"""Where they are known to be exact: a hundredth of the least noise that is expected otherwise."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,6 +29,8 @@ class Settings:
     Attributes:
         surrogate: Name of the model of trial values, see `qhpo.surrogate.catalogue`.
         priors: One prior per member of the ensemble.
+        noisy: Whether the same configuration has another value the next time; None if that is to
+            be learnt from the trials.
         transforms: Transforms of trial values; the first is used unless another predicts much
             better.
         balanced_design: Whether the first trials are a Latin hypercube, or random.
@@ -35,6 +46,7 @@ class Settings:
 
     surrogate: str = "anova-gp"
     priors: tuple[Prior, ...] = ENSEMBLE
+    noisy: bool | None = None
     transforms: tuple[Transform, ...] = TRANSFORMS
     balanced_design: bool = True
     anneal_means: bool = True
@@ -56,7 +68,11 @@ class Settings:
                 worth keeping, so ranks serve them.
         """
         transforms = self.transforms[:1] if is_scalarized else self.transforms
-        return make_fitter(self.surrogate, self.priors, transforms)
+        priors = self.priors
+        if self.noisy is not None:
+            known = _NOISY if self.noisy else _EXACT
+            priors = tuple(replace(prior, **known) for prior in priors)
+        return make_fitter(self.surrogate, priors, transforms)
 
     def outcome_fitter(self) -> SurrogateFitter:
         """What makes the surrogates of measured constraints and of failure.

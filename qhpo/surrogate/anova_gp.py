@@ -56,6 +56,7 @@ class AnovaGP:
         self.space = space
         self.n_members = len(members)
         self.observed = observed
+        self.noise = np.array([member.noise for member in members])
         self._members = list(members)
         self._y = np.broadcast_to(y, (len(members), len(observed)))
         self._cross = CrossCovariance(space, observed, self._members)

@@ -60,12 +60,14 @@ class Surrogate(Protocol):
         observed: Configurations whose values it was given, those believed included, shape (n, d).
         observed_mean: Predictive means at them, shape (M, n), as `predict` has them. Improvement is
             counted from the least of them.
+        noise: Variance of the noise of one observation, shape (M,).
     """
 
     space: Space
     n_members: int
     observed: FloatArray
     observed_mean: FloatArray
+    noise: FloatArray
 
     def predict(self, x: FloatArray) -> Moments:
         """At configurations of any values, (q, d) to (M, q)."""

@@ -119,6 +119,7 @@ class HorseshoeRegression:
     def __init__(self, space: Space, observed: FloatArray, y: FloatArray, scales: Scales) -> None:
         self.space = space
         self.n_members = len(scales.noise)
+        self.noise = scales.noise
         self.observed = observed
         self._scales = scales
         self._y = np.broadcast_to(y, (self.n_members, len(observed)))

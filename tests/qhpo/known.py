@@ -84,6 +84,7 @@ class KnownValues:
     def __init__(self, space: Space, observed: FloatArray, members: Sequence[DenseDQM]) -> None:
         self.space = space
         self.n_members = len(members)
+        self.noise = np.zeros(len(members))
         self.observed = observed
         self.asked: list[tuple[QuadraticKind, int]] = []
         self._members = members

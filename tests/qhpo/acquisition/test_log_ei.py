@@ -107,6 +107,20 @@ class TestScore:
         expected = np.log(ei) + Novelty(mixed_space, model.observed).log_of(points)
         np.testing.assert_allclose(LogEI([model]).score(points), expected, atol=1e-7)
 
+    def test_of_repeats_is_weighted_by_what_a_noisy_value_teaches(
+        self, mixed_space: Space, observe: Any, make_model: Any
+    ) -> None:
+        model = make_model(mixed_space, 8, 4, n_members=3, inactive=0.2)
+        points = np.concatenate([observe(mixed_space, 20, 31, inactive=0.2), model.observed])
+        mean, variance = model.predict(points)
+        best = model.observed_mean.min(axis=1)[:, None]
+        z = (best - mean) / np.sqrt(variance)
+        noise = model.noise[:, None]
+        taught = 1.0 - np.sqrt(noise) / np.sqrt(noise + variance)
+        ei = (np.sqrt(variance) * (norm.pdf(z) + z * norm.cdf(z)) * taught).mean(axis=0)
+        scores = LogEI([model], may_repeat=True).score(points)
+        np.testing.assert_allclose(scores, np.log(ei), atol=1e-7)
+
     @pytest.mark.parametrize("n", [0, 2])
     def test_is_of_one_surrogate(self, mixed_space: Space, make_model: Any, n: int) -> None:
         with pytest.raises(QhpoError, match=f"one objective; got {n} surrogates; give one"):
@@ -185,4 +199,5 @@ def test_little_is_expected_of_visiting_the_best_configuration_of_a_rugged_funct
     values = np.sum(z * z - 10.0 * np.cos(2.0 * np.pi * z) + 10.0, axis=1)
     model = EnsembleFitter().fit(space, x, values)
     again = ensemble_log_ei(*model.predict(x), model.observed_mean.min(axis=1))
-    assert np.exp(again.max()) < 0.05
+    # The member that expects noise holds the best value to be luck in part.
+    assert np.exp(again.max()) < 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def _novel_and_feasible(surrogates: Sequence[Surrogate]) -> Acquisition:
 
 ACQUISITIONS: dict[str, Callable[[Sequence[Surrogate]], Acquisition]] = {
     "log-ei": LogEI,
+    "log-ei, may repeat": partial(LogEI, may_repeat=True),
     "log-deviation": lambda surrogates: LogDeviation(surrogates[0]),
     "feasible log-ei": _feasible_log_ei,
     "novel and feasible": _novel_and_feasible,
