@@ -110,7 +110,7 @@ class SuggestionPolicy:
         """
         kept = np.flatnonzero([feasible.satisfied(configuration) for configuration in candidates])
         kept = kept if len(kept) else np.arange(len(candidates))
-        fitter = self._fitters[history.is_scalarized]
+        fitter = self._settings.recommending_fitter()
         found = best_expected(feasible.space, history, candidates[kept], fitter)
         return found._replace(chosen=int(kept[found.chosen]))
 

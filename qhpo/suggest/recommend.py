@@ -1,9 +1,7 @@
 """Which evaluated configuration is best in truth, where values are noisy.
 
 The luckiest trial owes much of its value to luck. The posterior mean shares what all trials say, so
-it shrinks luck towards what like configurations have shown. The member of the ensemble that expects
-most noise is asked: where no configuration is repeated, the others take luck for what
-distinguishes a configuration, and nothing in the trials speaks against either.
+it shrinks luck towards what like configurations have shown.
 """
 
 from __future__ import annotations
@@ -56,9 +54,8 @@ def best_expected(
         surrogate.predict(candidates[start : start + _BLOCK])
         for start in range(0, len(candidates), _BLOCK)
     ]
-    member = [int(surrogate.noise.argmax())]
-    mean, variance = (np.concatenate(parts, axis=1)[member] for parts in zip(*blocks, strict=True))
-    chosen = int(mean[0].argmin())
+    mean, variance = (np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True))
+    chosen = int(mean.mean(axis=0).argmin())
     transformed = fitter.transformed(space, history.coordinates, history.values)
     of_chosen = Moments(mean[:, chosen], variance[:, chosen])
     return Expected(chosen, *in_units(transformed, history.values, of_chosen))

@@ -74,6 +74,18 @@ class Settings:
             priors = tuple(replace(prior, **known) for prior in priors)
         return make_fitter(self.surrogate, priors, transforms)
 
+    def recommending_fitter(self) -> SurrogateFitter:
+        """What makes the surrogate that a configuration is recommended by.
+
+        It expects noise, unless values are known to be exact. Where no configuration is repeated,
+        the others take luck for what distinguishes a configuration, and nothing in the trials
+        speaks against either.
+        """
+        if self.noisy is False:
+            return self.fitter(is_scalarized=False)
+        middle = self.priors[len(self.priors) // 2]
+        return make_fitter(self.surrogate, (replace(middle, **_NOISY),), self.transforms)
+
     def outcome_fitter(self) -> SurrogateFitter:
         """What makes the surrogates of measured constraints and of failure.
 
