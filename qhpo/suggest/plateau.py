@@ -33,7 +33,11 @@ def explores(history: History) -> bool:
     if history.is_scalarized or not len(values):
         return False
     least = values.min()
-    n_shared = int(np.isclose(values, least, rtol=_ROUNDING, atol=0.0).sum())
+    same = values == least
+    if np.isfinite(least):
+        # Halves, for the largest floats have no sum.
+        same |= values / 2.0 - least / 2.0 <= 0.5 * _ROUNDING * abs(least)
+    n_shared = int(same.sum())
     return n_shared >= max(_SHARED_BY, _SHARE * len(values)) and _is_turn(history)
 
 

@@ -103,7 +103,9 @@ class TestLearnt:
             assert (conditions, unexplained) == ((), ("child",))
         else:
             assert unexplained == ()
-            assert _nearly_explains(self.SPACE, conditions, trials, "child")
+            # Of few trials a list is shorter than a rule.
+            is_known = _nearly_explains(self.SPACE, conditions, trials, "child")
+            assert is_known or min(seen.sum(), (~seen).sum()) < 4
 
     @given(st.data(), st.sampled_from(list(itertools.combinations(sorted(PARENTS), 2))), SEEDS)
     @settings(max_examples=40)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ def _history(values: list[float], n_pending: int = 0, **others: bool) -> History
     return History(x, np.array(values), np.zeros((n_pending, 1)), nothing, **others)
 
 
-@pytest.mark.parametrize("least", [0.5, 0.0, -3.0, math.inf, -math.inf])
+@pytest.mark.parametrize("least", [0.5, 0.0, -3.0, 1.7e308, -1.7e308, math.inf, -math.inf])
 def test_of_a_shared_best_value_every_second_trial_explores(least: float) -> None:
     turns = [explores(_history([least] * n)) for n in range(2, 9)]
     assert turns == [False, False, True, False, True, False, True]
@@ -44,3 +45,9 @@ def test_rounding_does_not_tell_values_apart() -> None:
 
 def test_weighted_sums_of_objectives_are_left_alone() -> None:
     assert not explores(_history([1.0] * 6, is_scalarized=True))
+
+
+def test_the_largest_floats_are_told_apart() -> None:
+    largest = sys.float_info.max
+    assert not explores(_history([-largest, largest] * 2 + [0.0] * 2))
+    assert explores(_history([-largest] * 3 + [largest] * 3))
