@@ -47,8 +47,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default="tables",
     show_default=True,
     help="Tables of recorded trainings, combinatorial problems with constraints, test functions, "
-    "recorded graph networks, noisy trainings, solvers on the quadratic models of studies, how "
-    "long encodings take, what QAOA circuits measure, or a formulation against other methods.",
+    "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
+    "solvers on the quadratic models of studies, how long encodings take, what QAOA circuits "
+    "measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
@@ -92,7 +93,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph: 10; noisy: 20; others: 5",
+    show_default="tables, graph: 10; noisy: 20; scale: 1; others: 5",
     help="Runs of each method on each table.",
 )
 @click.option(

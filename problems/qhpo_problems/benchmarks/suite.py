@@ -25,6 +25,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "functions": "qhpo_problems.benchmarks.sampling.functions",
         "graph": "qhpo_problems.benchmarks.sampling.graph",
         "noisy": "qhpo_problems.benchmarks.sampling.noisy",
+        "scale": "qhpo_problems.benchmarks.sampling.scale",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
         "circuits": "qhpo_problems.benchmarks.solving.circuits",
         "discrete": "qhpo_problems.benchmarks.formulations.discrete",

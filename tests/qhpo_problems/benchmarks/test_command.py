@@ -57,7 +57,7 @@ def test_defaults_are_the_full_comparison(
     code = main(["bench", "--suite", name])
     suite = load_suite(name)
     methods = suite.default or tuple(suite.methods)
-    seeds = {"tables": 10, "graph": 10, "noisy": 20}.get(name, 5)
+    seeds = {"tables": 10, "graph": 10, "noisy": 20, "scale": 1}.get(name, 5)
     assert calls == [
         {
             "suite": name,
