@@ -11,10 +11,12 @@ expected
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, reduce
+from itertools import islice
 from math import gcd, isfinite, log
 from typing import Any
 
@@ -30,7 +32,7 @@ from qhpo.constraints import Constraint, linear, relation
 from qhpo.space import are_same_choices
 from qhpo.study.claims import was_run
 
-__all__ = ["AskedRanges", "Dependence", "Expected", "limits", "overlap", "union"]
+__all__ = ["AskedRanges", "Dependence", "Expected", "RangeMemory", "limits", "overlap", "union"]
 
 _MAX_STEPS = 1_000_000
 """A grid that needs more steps to hold two others is taken for a range without steps."""
@@ -43,13 +45,19 @@ _REACH = 1.0
 """How far beyond the ends of a range, in widths of it, a value that it does not have is modelled:
 the levels of the model are spread over both."""
 
+_OPEN = 64
+"""Last trials that may run side by side. What was noted after an older one that has not ended, is
+noted anew if that ends after all."""
+
 _CHANCES = 5
 """Trials that could have contradicted that a range depends on a parent, and did not."""
 
 
 def _differ(one: BaseDistribution, other: BaseDistribution) -> bool:
     """Whether two distributions are different to Optuna, whose own comparison takes far longer."""
-    return one is not other and one.__dict__ != other.__dict__ and one != other
+    if one is other:
+        return False
+    return type(one) is not type(other) or (one.__dict__ != other.__dict__ and one != other)
 
 
 def union(one: BaseDistribution, other: BaseDistribution) -> BaseDistribution | None:
@@ -137,17 +145,26 @@ def _is_near(distribution: FloatDistribution | IntDistribution, value: float) ->
 
 @dataclass
 class _Asked:
-    """Of one parameter.
+    """Of one parameter, what some trials asked for. More of it can be added, nothing changes.
 
     Attributes:
         by_run: The union of what run trials asked for.
         is_varying: Whether they asked for different ranges.
-        added: What trials had that were added, or values that were enqueued.
+        by_added: The same union of trials that were added, or of values that were enqueued.
+        added: The values that these had.
+        earlier: What earlier trials had in ``added``, and how many of these values count.
     """
 
     by_run: BaseDistribution | None = None
     is_varying: bool = False
-    added: list[tuple[BaseDistribution, Any]] = field(default_factory=list)
+    by_added: BaseDistribution | None = None
+    added: list[Any] = field(default_factory=list)
+    earlier: tuple[_Asked, int] | None = None
+    _last: tuple[BaseDistribution, int, BaseDistribution] | None = None
+
+    def followed(self) -> _Asked:
+        """The same, for more trials to be noted without this being changed."""
+        return _Asked(self.by_run, self.is_varying, self.by_added, earlier=(self, len(self.added)))
 
     def note_run(self, distribution: BaseDistribution) -> None:
         """Notes what an objective asked for."""
@@ -157,22 +174,40 @@ class _Asked:
             self.is_varying = not are_same_choices(self.by_run, distribution) or self.is_varying
             self.by_run = union(self.by_run, distribution) or distribution
 
-    @cached_property
+    def note_added(self, distribution: BaseDistribution, value: Any) -> None:
+        """Notes what a trial had that was added, or a value that was enqueued."""
+        # Of several kinds the last: nothing tells which one the objective wants.
+        if self.by_added is None or _differ(self.by_added, distribution):
+            self.by_added = union(self.by_added or distribution, distribution) or distribution
+        self.added.append(value)
+
+    @property
     def union(self) -> BaseDistribution:
         """What contains all that is known of the parameter, as far as that is of one kind."""
-        known = self.by_run
-        for distribution, _ in () if known else self.added:
-            # Of several kinds the last: nothing tells which one the objective wants.
-            if known is None or _differ(known, distribution):
-                known = union(known or distribution, distribution) or distribution
+        known = self.by_run or self.by_added
         assert known is not None
         return self.widened(known)
 
     def widened(self, known: BaseDistribution) -> BaseDistribution:
         """A distribution that contains the values of added trials too."""
-        for _, value in self.added:
-            known = _widened(known, value)
-        return known
+        if not isinstance(known, (FloatDistribution, IntDistribution)):
+            return known
+        if self.earlier is not None:
+            before, n_values = self.earlier
+            known = before._widened(known, n_values)
+        return self._widened(known, len(self.added))
+
+    def _widened(self, known: BaseDistribution, n_values: int) -> BaseDistribution:
+        """The same of the first values; goes on from what it returned last, where it can."""
+        wide, n_done = known, 0
+        if self._last is not None and self._last[1] <= n_values:
+            start, n_last, last = self._last
+            if not _differ(start, known):
+                wide, n_done = last, n_last
+        for value in islice(self.added, n_done, n_values):
+            wide = _widened(wide, value)
+        self._last = known, n_values, wide
+        return wide
 
 
 @dataclass(frozen=True)
@@ -195,19 +230,64 @@ class Dependence:
 Expected = BaseDistribution | Dependence
 
 
+class RangeMemory:
+    """What trials of one study asked for that have ended, and so will never tell anything else."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._asked: dict[str, _Asked] = {}
+
+    def asked(self, ended: Sequence[FrozenTrial], n_settled: int) -> dict[str, _Asked]:
+        """What trials asked for, by the name of the parameter.
+
+        Args:
+            ended: The trials.
+            n_settled: As many of the first ones are likely to be the first of the next call, too.
+        """
+        ids = [trial._trial_id for trial in ended[:n_settled]]
+        if ids[: len(self._ids)] != self._ids:
+            # One has ended after others that began later: the order may matter.
+            self._ids, self._asked = [], {}
+        _note(self._asked, ended[len(self._ids) : n_settled])
+        self._ids = ids
+        found = {name: asked.followed() for name, asked in self._asked.items()}
+        _note(found, ended[n_settled:])
+        return found
+
+
+def _note(found: dict[str, _Asked], ended: Iterable[FrozenTrial]) -> None:
+    """Adds what trials asked for."""
+    for trial in ended:
+        is_run = was_run(trial)
+        # Optuna takes a value that was enqueued also outside of the range.
+        enqueued = trial.system_attrs.get("fixed_params", {})
+        for name, distribution in trial.distributions.items():
+            asked = found.get(name)
+            if asked is None:
+                asked = found[name] = _Asked()
+            if is_run:
+                asked.note_run(distribution)
+            if not is_run or name in enqueued:
+                asked.note_added(distribution, trial.params[name])
+
+
 class AskedRanges:
     """The ranges that trials asked for.
 
     Args:
         trials: Those of a study, in order of their numbers; complete and pruned ones count, and
             while there are none, those that failed.
+        memory: What earlier objects for the same study have read; it saves time, nothing else.
     """
 
-    def __init__(self, trials: Iterable[FrozenTrial]) -> None:
+    def __init__(self, trials: Iterable[FrozenTrial], memory: RangeMemory | None = None) -> None:
         wanted = (TrialState.COMPLETE, TrialState.PRUNED)
         each = list(trials)
         ended = [trial for trial in each if trial.state in wanted]
         self._trials = ended or [trial for trial in each if trial.state == TrialState.FAIL]
+        self._memory = memory or RangeMemory()
+        late = (t.number for t in each[-_OPEN:] if not t.state.is_finished())
+        self._first_open = next(late, len(each))
 
     @property
     def n_trials(self) -> int:
@@ -216,18 +296,8 @@ class AskedRanges:
 
     @cached_property
     def _asked(self) -> Mapping[str, _Asked]:
-        found: dict[str, _Asked] = {}
-        for trial in self._trials:
-            is_run = was_run(trial)
-            # Optuna takes a value that was enqueued also outside of the range.
-            enqueued = trial.system_attrs.get("fixed_params", {})
-            for name, distribution in trial.distributions.items():
-                asked = found.setdefault(name, _Asked())
-                if is_run:
-                    asked.note_run(distribution)
-                if not is_run or name in enqueued:
-                    asked.added.append((distribution, trial.params[name]))
-        return found
+        n_settled = bisect_left(self._trials, self._first_open, key=lambda trial: trial.number)
+        return self._memory.asked(self._trials, n_settled)
 
     def space(
         self, declared: Mapping[str, BaseDistribution] | None = None

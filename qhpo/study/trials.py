@@ -29,7 +29,7 @@ from qhpo.space import Space
 from qhpo.study.answering import answers_of
 from qhpo.study.claims import has_published, is_left, published_params
 from qhpo.study.outcomes import Tried, measured
-from qhpo.study.ranges import AskedRanges
+from qhpo.study.ranges import AskedRanges, RangeMemory
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -50,13 +50,15 @@ class Trials:
 
     Args:
         study: The study, whose storage is read.
+        memory: What earlier reads of the same study have noted; it saves time, nothing else.
 
     Attributes:
         all: Every trial; they must not be changed.
         signs: 1 for every objective that is minimized, -1 for one that is maximized.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, memory: RangeMemory | None = None) -> None:
+        self._memory = memory
         self._silent = _silent_trials(study)
         self.all = study._get_trials(deepcopy=False, use_cache=False)
         self.signs = [
@@ -84,7 +86,7 @@ class Trials:
     @cached_property
     def ranges(self) -> AskedRanges:
         """What ranges they asked for."""
-        return AskedRanges(self.all)
+        return AskedRanges(self.all, self._memory)
 
 
 def _silent_trials(study: Study) -> set[int]:
@@ -121,15 +123,18 @@ class TrialReads:
 
     def __init__(self) -> None:
         self._study: StudyIdentity | None = None
+        self._memory: RangeMemory | None = None
         self._asking = (-1, -1)
         self._trials: Trials | None = None
 
     def for_trial(self, study: Study, trial: FrozenTrial) -> Trials:
         """The trials as a suggestion for a trial should see them."""
         asking = trial._trial_id, _changes(study)
-        is_same = self._study is not None and self._study.is_of(study) and self._asking == asking
-        if self._trials is None or not is_same:
-            self._study, self._asking, self._trials = StudyIdentity(study), asking, Trials(study)
+        is_same = self._study is not None and self._study.is_of(study)
+        if self._memory is None or not is_same:
+            self._study, self._memory = StudyIdentity(study), RangeMemory()
+        if self._trials is None or not is_same or self._asking != asking:
+            self._asking, self._trials = asking, Trials(study, self._memory)
         return self._trials
 
     def since(self, study: Study, trial: FrozenTrial) -> Trials | None:

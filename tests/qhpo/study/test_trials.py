@@ -7,8 +7,9 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, create_trial
 
 from qhpo import QUBOSampler
 from qhpo.study import StudyIdentity, TrialReads, publish
@@ -102,3 +103,16 @@ def test_studies_are_told_apart(study: optuna.Study) -> None:
     assert identity.is_of(again)
     assert not identity.is_of(same_storage)
     assert not identity.is_of(optuna.create_study())
+
+
+def test_what_trials_of_another_study_asked_for_is_not_taken_over(study: optuna.Study) -> None:
+    reads, other = TrialReads(), optuna.create_study()
+    for high, one in enumerate((study, other, study), start=1):
+        one.add_trial(
+            create_trial(
+                params={"x": 0.5}, distributions={"x": FloatDistribution(0, high)}, value=0.0
+            )
+        )
+        known = reads.for_trial(one, _ask(one)).ranges.space()
+        # The trials of both storages have the same identifiers.
+        assert known == {"x": FloatDistribution(0, high)}
