@@ -37,7 +37,7 @@ def answers_of(
         known: Finished trials in order of completion, with their configurations of shape (d,).
         ranges: What ranges they asked for.
     """
-    run = [(trial, x) for trial, x in known if was_run(trial)]
+    run = [one for one in known if was_run(one[0])]
     return Answers(space, [*_ends(space, run), *_asked(space, run, ranges)])
 
 

@@ -77,8 +77,15 @@ class Trials:
             ),
         )
 
+    @cached_property
+    def cut_off(self) -> list[FrozenTrial]:
+        """Those that were begun, and that neither their objective nor their user has ended."""
+        return [trial for trial in self.all if self.is_cut_off(trial)]
+
     def is_cut_off(self, trial: FrozenTrial) -> bool:
-        """Whether a trial was begun, and neither its objective nor its user has ended it."""
+        """Whether a trial is one of those."""
+        if trial.state == TrialState.COMPLETE:
+            return False
         if trial.state == TrialState.RUNNING:
             return trial._trial_id in self._silent
         return is_left(trial)
@@ -191,6 +198,7 @@ class HistoryReader:
         self._finished: dict[int, FloatArray | None] = {}
         self._constraints: dict[int, dict[str, float]] = {}
         self._meant: dict[int, FloatArray] = {}
+        self._tried: dict[int, Tried] = {}
         self.unread: dict[str, str] = {}
 
     def history(
@@ -228,14 +236,13 @@ class HistoryReader:
                 value = _pruned_value(trial, trials.signs[0], median)
             x = asked if is_always is None else self._filled(trial, asked, is_always)
             x = self._unasked(trial, x) if value is None else x
-            is_complete = trial.state == TrialState.COMPLETE
-            tried.append(Tried(x, value, self._measured(trial), is_complete))
+            tried.append(self._tried_of(trial, x, value))
         tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
-        known = [(one.x, one.value) for one in tried if one.value is not None]
+        known = [one for one in tried if one.value is not None]
         avoid = self.avoid(trials, current)
         return History(
-            self._stacked([x for x, _ in known]),
-            np.array([value for _, value in known], dtype=float),
+            self._stacked([one.x for one in known]),
+            np.array([one.value for one in known], dtype=float),
             self._stacked(self._pending(trials, current)),
             avoid,
             is_scalarized=weights is not None,
@@ -259,6 +266,15 @@ class HistoryReader:
             and all(v <= 0.0 for v in self._measured(trial).values())
         ]
         return [trial for trial, _ in known], self._stacked([x for _, x in known])
+
+    def _tried_of(self, trial: FrozenTrial, x: FloatArray, value: float | None) -> Tried:
+        """What became of a trial; what it was the last time, if that is the same."""
+        known = self._tried.get(trial._trial_id)
+        if known is None or known.x is not x or known.value != value:
+            is_complete = trial.state == TrialState.COMPLETE
+            known = Tried(x, value, self._measured(trial), is_complete)
+            self._tried[trial._trial_id] = known
+        return known
 
     def _measured(self, trial: FrozenTrial) -> dict[str, float]:
         """Constraints of a trial that is over."""
@@ -295,7 +311,7 @@ class HistoryReader:
 
     def _cut_off(self, trials: Trials) -> tuple[list[FloatArray], list[FloatArray]]:
         """Configurations of trials that were cut off, and those of them that were so twice."""
-        each = [self._coordinates(trial) for trial in trials.all if trials.is_cut_off(trial)]
+        each = map(self._coordinates, trials.cut_off)
         found = [x for x in each if x is not None]
         counts = Counter(map(self._space.key, found))
         return found, [x for x in found if counts[self._space.key(x)] > 1]

@@ -144,6 +144,27 @@ class TestStates:
             np.testing.assert_array_equal(again.values, fresh.values)
             np.testing.assert_array_equal(again.avoid, fresh.avoid)
 
+    def test_nor_does_it_where_values_change_with_weights(self) -> None:
+        study = optuna.create_study(directions=["minimize", "maximize"])
+        for x in (1.0, 4.0, 7.0):
+            _add(study, x, values=[x, x * x])
+        reader, trials = HistoryReader(Space(DISTRIBUTIONS)), Trials(study)
+        seen = set()
+        for share in (0.2, 0.9, 0.2):
+            weights = np.array([share, 1 - share])
+            values = reader.history(trials, None, weights).values
+            fresh = HistoryReader(Space(DISTRIBUTIONS)).history(trials, None, weights).values
+            np.testing.assert_array_equal(values, fresh)
+            seen.add(tuple(values))
+        assert len(seen) == 2
+
+    def test_nor_where_a_median_rises_under_a_pruned_trial(self, study: optuna.Study) -> None:
+        _add(study, 1.0, state=TrialState.PRUNED, intermediate_values={0: 2.0})
+        reader = HistoryReader(Space(DISTRIBUTIONS))
+        for value, expected in ((1.0, 2.0), (5.0, 2.0), (6.0, 5.0)):
+            _add(study, 2.0, value)
+            assert reader.history(Trials(study), None).values[0] == expected
+
 
 class TestOutcomes:
     def test_constraints_of_both_ways_to_measure_them(self, study: optuna.Study) -> None:
