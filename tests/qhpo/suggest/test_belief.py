@@ -43,6 +43,7 @@ def _believed(history: History, feasible: FeasibleSet | None = None) -> Belief:
         history,
         fitter=LIGHT.fitter(is_scalarized=False),
         outcome_fitter=LIGHT.outcome_fitter(),
+        may_repeat=False,
         rng=np.random.default_rng(0),
     )
 
