@@ -130,6 +130,11 @@ class QUBOSampler(BaseSampler):
         _check_whole("n_startup_trials", n_startup_trials)
         if seed is not None:
             _check_whole("seed", seed)
+        if noisy not in (None, True, False):
+            raise QhpoError(
+                "noisy must be True (values are noisy), False (they are exact) or None (unknown); "
+                f"got {noisy!r}"
+            )
         self._declaration = Declaration.checked(search_space, constraints, conditions)
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)

@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 import pytest
 
-from qhpo import QUBOSampler
+from qhpo import QhpoError, QUBOSampler
 
 SEEDS = range(4)
 
@@ -52,3 +52,8 @@ def test_what_is_repeated_is_promising() -> None:
 @pytest.mark.parametrize("noisy", [None, False])
 def test_nothing_is_repeated_otherwise(noisy: bool | None) -> None:
     assert _n_repeats(_study(0.3, 1, noisy)) == 0
+
+
+def test_what_says_neither_is_refused() -> None:
+    with pytest.raises(QhpoError, match="noisy must be True .* got 'yes'"):
+        QUBOSampler(noisy="yes")  # type: ignore[arg-type]
