@@ -55,5 +55,5 @@ def test_nothing_is_repeated_otherwise(noisy: bool | None) -> None:
 
 
 def test_what_says_neither_is_refused() -> None:
-    with pytest.raises(QhpoError, match="noisy must be True .* got 'yes'"):
+    with pytest.raises(QhpoError, match=r"noisy must be True .* got 'yes'"):
         QUBOSampler(noisy="yes")  # type: ignore[arg-type]
