@@ -12,9 +12,7 @@ from typing import Any
 import dimod
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -63,8 +61,7 @@ class QUBOSampler(BaseSampler):
     conditional spaces are one model. Constraints that only running a trial tells
     (``trial.set_constraint``: kept where at most 0) are learnt as well, and so is where trials fail
     or return NaN; configurations likely to keep clear of both are preferred. In a study of several
-    objectives every trial weighs them anew:
-    together they spread over the Pareto front.
+    objectives every trial weighs them anew: together they spread over the Pareto front.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 

@@ -99,15 +99,8 @@ def believed(
     space = feasible.space
     incumbents = _incumbents(history)
     conditions = _conditions(feasible, history, outcome_fitter)
-    if conditions is None:
-        objective = fitter.fit(space, history.coordinates, history.values)
-        worth = _worth(
-            objective, history, None if history.is_feasible is None else incumbents, may_repeat
-        )
-        worth.set_pending(history.pending)
-        return Belief(worth, worth.surrogates[0])
-    tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
-    if not len(incumbents):
+    if conditions is not None and not len(incumbents):
+        tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
         acquisition = LogProduct([LogNovelty(space, tried), conditions])
         acquisition.set_pending(history.pending)
         whole = [x for x in tried if feasible.is_whole(x)]
@@ -116,11 +109,15 @@ def believed(
         observed = np.concatenate([whole, history.pending])
         return Belief(acquisition, Penalized(None, conditions, observed))
     objective = fitter.fit(space, history.coordinates, history.values)
-    worth = _worth(objective, history, incumbents, may_repeat)
-    acquisition = LogProduct([worth, conditions])
-    acquisition.set_pending(history.pending)
+    is_any = conditions is None and history.is_feasible is None
+    worth = _worth(objective, history, None if is_any else incumbents, may_repeat)
+    factors = [worth] if conditions is None else [worth, conditions]
+    for factor in factors:
+        factor.set_pending(history.pending)
     (objective,) = worth.surrogates
-    return Belief(acquisition, Penalized(objective, conditions, objective.observed))
+    if conditions is None:
+        return Belief(worth, objective)
+    return Belief(LogProduct(factors), Penalized(objective, conditions, objective.observed))
 
 
 def _worth(

@@ -83,13 +83,16 @@ class Settings:
         """
         if self.noisy is False:
             return self.fitter(is_scalarized=False)
-        middle = self.priors[len(self.priors) // 2]
-        return make_fitter(self.surrogate, (replace(middle, **_NOISY),), self.transforms)
+        return make_fitter(self.surrogate, (replace(self._middle, **_NOISY),), self.transforms)
 
     def outcome_fitter(self) -> SurrogateFitter:
         """What makes the surrogates of measured constraints and of failure.
 
         One member serves them: only the sign of what they say counts.
         """
-        middle = self.priors[len(self.priors) // 2]
-        return make_fitter(self.surrogate, (middle,), (signed,))
+        return make_fitter(self.surrogate, (self._middle,), (signed,))
+
+    @property
+    def _middle(self) -> Prior:
+        """The prior that stands for all where one member serves."""
+        return self.priors[len(self.priors) // 2]
