@@ -44,6 +44,13 @@ values, evenly spaced on its scale."""
 _MAX_KEYS = 50_000
 """Most keys that are remembered: far more than a study has trials, and a few tens of megabytes."""
 
+_DIGITS = 14
+"""Digits of a float, counted from the larger end of its range: a little fewer than are exact."""
+
+_LOG_DIGITS = 12
+"""Significant digits of a float on a logarithmic scale. Its coordinate loses up to 13 bits where
+the range spans all floats, and less than half a unit of the last digit may be lost."""
+
 FloatArray = NDArray[np.float64]
 
 
@@ -158,16 +165,23 @@ class Axis:
         if isinstance(dist, CategoricalDistribution):
             return dist.choices[round(coordinate)]
         assert isinstance(dist, (FloatDistribution, IntDistribution))
-        if coordinate >= 1.0:
-            number: float = dist.high  # exactly, where the scale would round
-        elif dist.log:
+        if dist.single() or not 0.0 < coordinate < 1.0:
+            # Exactly, where the scale would round.
+            return dist.high if coordinate >= 1.0 else dist.low
+        if dist.log:
             number = dist.low * math.exp(coordinate * math.log(dist.high / dist.low))
-        elif dist.step is not None and not dist.single():
+        elif dist.step is not None:
             number = dist.low + round(coordinate * (self.n_values - 1)) * dist.step
         else:
             number = dist.low + coordinate * (dist.high - dist.low)
-        number = min(max(number, dist.low), dist.high)
-        return round(number) if isinstance(dist, IntDistribution) else float(number)
+        if isinstance(dist, IntDistribution):
+            return round(min(max(number, dist.low), dist.high))
+        if dist.step is None:
+            # Else its coordinate, read back from a storage, may stand for the float beside it.
+            scale = number if dist.log else max(abs(dist.low), abs(dist.high))
+            digits = _LOG_DIGITS if dist.log else _DIGITS
+            number = round(number, digits - math.ceil(math.log10(scale)))
+        return float(min(max(number, dist.low), dist.high))
 
     def draw(self, rng: np.random.Generator) -> float:
         """A random coordinate of the whole range; of finitely many values each is as likely."""

@@ -60,7 +60,6 @@ def ranked(
         a plain set q >= 1; otherwise q may be 0, and constraints between numbers should be checked
         once more.
     """
-    between = _between_levels(feasible, history, fixed, settings, rng)
     acquisition, guide = believed(
         feasible,
         history,
@@ -74,6 +73,7 @@ def ranked(
         drawn = np.array(feasible.draws(_DRAWN, fixed, rng, history.coordinates))
         drawn = drawn.reshape(-1, len(feasible.space))
         return drawn[np.argsort(-acquisition.score(drawn), kind="stable")]
+    between = _between_levels(feasible, history, fixed, settings, rng)
     is_fixed = ~np.isnan(fixed)
     centre = np.where(is_fixed, fixed, _incumbent(guide, history))
     known = [best_observed(guide), centre[None, :], fixed[None, :], between]

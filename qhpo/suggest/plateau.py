@@ -29,7 +29,10 @@ def explores(history: History) -> bool:
     Args:
         history: What is known; at least one value.
     """
-    values = history.feasible_values
+    values = history.values
+    if history.is_feasible is not None:
+        # What broke a measured constraint is no part of a plateau, however much of it there is.
+        values = values[history.is_feasible]
     if history.is_scalarized or not len(values):
         return False
     least = values.min()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from qhpo.history import History
 from qhpo.suggest.plateau import explores
 
 
-def _history(values: list[float], n_pending: int = 0, **others: bool) -> History:
+def _history(values: list[float], n_pending: int = 0, **others: Any) -> History:
     x = np.arange(float(len(values)))[:, None]
     nothing = x[:0]
     return History(x, np.array(values), np.zeros((n_pending, 1)), nothing, **others)
@@ -51,3 +52,11 @@ def test_the_largest_floats_are_told_apart() -> None:
     largest = sys.float_info.max
     assert not explores(_history([-largest, largest] * 2 + [0.0] * 2))
     assert explores(_history([-largest] * 3 + [largest] * 3))
+
+
+def test_broken_constraints_share_no_best_value() -> None:
+    broken = np.zeros(6, dtype=bool)
+    assert not explores(_history([1.0] * 6, is_feasible=broken))
+    few_feasible = np.array([True] * 2 + [False] * 4)
+    assert not explores(_history([1.0] * 6, is_feasible=few_feasible))
+    assert explores(_history([1.0] * 6, is_feasible=~few_feasible))
