@@ -289,7 +289,7 @@ class TestSnap:
             assert axis.contains(value)
             # A narrow range far from 0 has few numbers of fourteen digits to choose from.
             coarse = 1e-13 * max(abs(distribution.low), abs(distribution.high))
-            width = max(distribution.high - distribution.low, coarse)
+            width = max(distribution.high - distribution.low, coarse) or 1.0
             assert axis.coordinate(value) == pytest.approx(coordinate, abs=1e-9 + coarse / width)
 
     @given(step_floats, st.floats(0, 1))
