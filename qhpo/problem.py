@@ -79,6 +79,9 @@ class Problem:
         search_space: What every trial asks for: distributions by parameter name, in the order in
             which the objective asks, best by `suggest`. None if trials differ in that.
         size: How large the models are; needs ``search_space``. None if nothing is to be bounded.
+        constraints: What every trial must keep; they need ``search_space``.
+        conditions: Which parameters exist only under some values of others, as `QUBOSampler` takes
+            them; they need ``search_space``.
 
     Raises:
         QhpoError: If the size depends on a parameter that the search space does not have.
@@ -92,9 +95,16 @@ class Problem:
     extra: str = ""
     search_space: Mapping[str, BaseDistribution] | None = field(default=None, hash=False)
     size: Size | None = None
+    constraints: tuple[Constraint, ...] = ()
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         space = self.search_space or {}
+        if self.search_space is None and (self.constraints or self.conditions):
+            raise QhpoError(
+                f"constraints and conditions of a problem need its search_space; {self.name} has "
+                "none; declare one"
+            )
         unknown = [name for name in self.size.names if name not in space] if self.size else []
         if unknown:
             raise QhpoError(
