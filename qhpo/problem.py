@@ -19,12 +19,14 @@ from optuna.trial import BaseTrial
 from qhpo.constraints import Constraint, relation
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.plugins import Plugins, missing_packages
-from qhpo.space import Axis
+from qhpo.space import Axis, declared_conditions, parents_first
 
 __all__ = [
     "CHECKPOINTS",
+    "DEFAULTS",
     "OVER_BUDGET",
     "PROBLEMS",
+    "RULED_OUT",
     "Direction",
     "Objective",
     "Problem",
@@ -44,6 +46,30 @@ CHECKPOINTS = "qhpo:checkpoints"
 OVER_BUDGET = "over_budget"
 """User attribute of a trial that was not trained: the trainable parameters of its model."""
 
+_RULE_LENGTH = 300
+"""Characters of a constraint that a trial keeps: it is read on one line, and databases of older
+schemas hold 2,046 after every character that is not ASCII has become six."""
+
+RULED_OUT = "ruled_out"
+"""User attribute of a trial that was not run: the constraint that its configuration breaks."""
+
+DEFAULTS = (
+    "sampler",
+    "solver",
+    "encoding",
+    "surrogate",
+    "n_startup_trials",
+    "noisy",
+    "qpu_seconds",
+    "max_calls",
+    "seed",
+    "pruner",
+    "trials",
+    "timeout",
+    "retries",
+)
+"""Settings that a problem may bring: options of `qhpo run`, or arguments of `QUBOSampler`."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -59,7 +85,9 @@ class Size:
     count: Callable[..., int]
 
     def of(self, params: Mapping[str, Any]) -> int:
-        """Trainable parameters of a configuration's model."""
+        """Trainable parameters of a configuration's model; 0 where one of the names is inactive."""
+        if any(name not in params for name in self.names):
+            return 0
         return self.count(*(params[name] for name in self.names))
 
 
@@ -82,9 +110,15 @@ class Problem:
         constraints: What every trial must keep; they need ``search_space``.
         conditions: Which parameters exist only under some values of others, as `QUBOSampler` takes
             them; they need ``search_space``.
+        defaults: How `qhpo run` searches where its options do not say otherwise, by the names of
+            `DEFAULTS`: those of the options, and the arguments of `QUBOSampler` that have none.
+            ``pruner`` is a name or an Optuna pruner, ``trials`` the total of the study, ``timeout``
+            the seconds after which no trial is started, ``retries`` the further attempts at a
+            configuration that failed.
 
     Raises:
-        QhpoError: If the size depends on a parameter that the search space does not have.
+        QhpoError: If the size depends on a parameter that the search space does not have, or a
+            default is none of `DEFAULTS`.
     """
 
     name: str
@@ -97,9 +131,16 @@ class Problem:
     size: Size | None = None
     constraints: tuple[Constraint, ...] = ()
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         space = self.search_space or {}
+        for name in self.defaults:
+            if name not in DEFAULTS:
+                raise QhpoError(
+                    f"the defaults of a problem must be among {', '.join(DEFAULTS)}; got {name!r} "
+                    f"for {self.name}; rename it or leave it out"
+                )
         if self.search_space is None and (self.constraints or self.conditions):
             raise QhpoError(
                 f"constraints and conditions of a problem need its search_space; {self.name} has "
@@ -160,24 +201,32 @@ class Problem:
         """
         for package in self.missing_packages():
             raise MissingExtraError(f"the problem {self.name}", package, self.extra)
-        if max_params is None:
-            return self.make_objective(seed)
-        self.at_most(max_params)
-        return self._within(max_params, self.make_objective(seed))
+        if max_params is not None:
+            self.at_most(max_params)
+        objective = self.make_objective(seed)
+        if max_params is None and not self.constraints:
+            return objective
+        return self._kept(objective, max_params)
 
-    def _within(self, max_params: int, objective: Objective) -> Objective:
-        size, space = self._size(), self.search_space or {}
+    def _kept(self, objective: Objective, max_params: int | None) -> Objective:
+        """The objective, run only for configurations that keep the rules."""
+        space = self.search_space or {}
 
-        def within(trial: optuna.Trial) -> float | Sequence[float]:
+        def kept(trial: optuna.Trial) -> float | Sequence[float]:
             # All of the configuration is asked for, so that the pruned trial shows it and samplers
-            # that draw one parameter after another draw the same as without a budget.
-            n = size.of(suggest(trial, space))
-            if n > max_params:
+            # that draw one parameter after another draw the same as without a rule.
+            params = suggest(trial, space, self.conditions)
+            n = None if max_params is None else self._size().of(params)
+            if n is not None and max_params is not None and n > max_params:
                 trial.set_user_attr(OVER_BUDGET, n)
                 raise optuna.TrialPruned(f"{n} trainable parameters; the budget is {max_params}")
+            for constraint in self.constraints:
+                if not constraint.satisfied(params):
+                    trial.set_user_attr(RULED_OUT, str(constraint)[:_RULE_LENGTH])
+                    raise optuna.TrialPruned(f"{constraint} does not hold")
             return objective(trial)
 
-        return within
+        return kept
 
     def _size(self) -> Size:
         if self.size is None:
@@ -202,15 +251,31 @@ class _AtMost:
         return f"at most {self.max_params} trainable parameters"
 
 
-def suggest(trial: BaseTrial, search_space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
-    """Ask a trial for every parameter of a search space, in its order.
+def suggest(
+    trial: BaseTrial,
+    search_space: Mapping[str, BaseDistribution],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Ask a trial for every active parameter of a search space, in its order, parents first.
 
     Objectives that do so ask for exactly what they declare.
 
+    Args:
+        trial: The trial.
+        search_space: Distributions by parameter name.
+        conditions: Which parameters exist only under some values of others, as `QUBOSampler` takes
+            them.
+
     Raises:
-        QhpoError: If a distribution is none of Optuna's float, int and categorical ones.
+        QhpoError: If a distribution is none of Optuna's float, int and categorical ones, or a
+            condition does not fit the search space.
     """
-    return {name: _suggest(trial, name, dist) for name, dist in search_space.items()}
+    known = {c.child: c for c in declared_conditions(conditions or {}, search_space)}
+    params: dict[str, Any] = {}
+    for name in parents_first(known, list(search_space)):
+        if name not in known or known[name].is_active(params):
+            params[name] = _suggest(trial, name, search_space[name])
+    return params
 
 
 def _suggest(trial: BaseTrial, name: str, dist: BaseDistribution) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from qhpo.program.spec import Bound, ProgramSpec
+from qhpo.program.execution import ProgramError, objective
+from qhpo.program.function import objective_of_callable
+from qhpo.program.spec import Answer, Bound, ProgramSpec
 
-__all__ = ["Bound", "ProgramSpec"]
+__all__ = ["Answer", "Bound", "ProgramError", "ProgramSpec", "objective", "objective_of_callable"]

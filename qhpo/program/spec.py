@@ -8,19 +8,22 @@ from pathlib import Path
 from re import Pattern
 from typing import Any, Literal
 
+from qhpo.errors import QhpoError
+
 __all__ = ["Answer", "Bound", "ProgramSpec"]
 
 Answer = Literal["json"] | Pattern[str] | Path
 """Where a program's values are read.
 
 ``"json"``
-    Lines of standard output that are a JSON object: ``{"loss": 0.31}``. The last one that has the
-    metric counts; with a key ``"step"`` it is a report for the pruner too.
+    Lines of standard output that are a JSON object: ``{"loss": 0.31}``. The last value of each key
+    counts; a line that has the metric and a key ``"step"`` is a report for the pruner too.
 pattern
     Searched in every line of standard output. Named groups are the keys, among them the metric:
     ``loss=(?P<loss>\\S+)``; a group ``step`` makes it a report.
 path
-    A file with one JSON object that the program writes, relative to the trial's folder.
+    A file with one JSON object that the program writes, relative to the trial's folder, whose path
+    is in the program's variable ``QHPO_FOLDER``.
 """
 
 
@@ -31,10 +34,30 @@ class Bound:
     Attributes:
         low: Least value allowed; None for no such limit.
         high: Largest value allowed; None for no such limit.
+
+    Raises:
+        QhpoError: If there is no limit, or none between the two.
     """
 
     low: float | None = None
     high: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = [limit for limit in (self.low, self.high) if limit is not None]
+        if not limits or limits != sorted(limits):
+            raise QhpoError(
+                "a bound must have a low or a high limit, low <= high; "
+                f"got low={self.low}, high={self.high}; give one, or exchange them"
+            )
+
+    def violations(self, name: str, value: float) -> dict[str, float]:
+        """How far a value is beyond each limit, by what is demanded; kept where at most 0."""
+        result = {}
+        if self.low is not None:
+            result[f"{name} >= {self.low:g}"] = self.low - value
+        if self.high is not None:
+            result[f"{name} <= {self.high:g}"] = value - self.high
+        return result
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,9 @@ class ProgramSpec:
         retries: Further attempts after one that failed.
         folder: Holds a folder for each trial, with its logs and exit code.
         environment: Variables added to those of this process.
+        given: Takes the parameters of a configuration, returns what the program gets of them as
+            JSON and as variables: where constants come in, and names that are nested.
+        grace: Seconds that a program has to end after SIGTERM, before SIGKILL ends it.
     """
 
     command: Callable[[Mapping[str, Any]], Sequence[str]]
@@ -60,3 +86,5 @@ class ProgramSpec:
     retries: int = 0
     folder: Path = Path("qhpo-runs")
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    given: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    grace: float = 5.0

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from qhpo.space.activity import Activity
 from qhpo.space.choices import are_same_choices, is_rewritten, restored
-from qhpo.space.conditions import Condition, Enabling, can_take, declared_conditions, is_same
+from qhpo.space.conditions import (
+    Condition,
+    Enabling,
+    can_take,
+    declared_conditions,
+    is_same,
+    parents_first,
+)
 from qhpo.space.learning import learn_conditions
 from qhpo.space.occurring import OccurringValues
 from qhpo.space.space import MAX_LEVELS, Axis, Space
@@ -23,5 +30,6 @@ __all__ = [
     "is_rewritten",
     "is_same",
     "learn_conditions",
+    "parents_first",
     "restored",
 ]
