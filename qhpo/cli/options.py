@@ -11,9 +11,18 @@ __all__ = ["Interrupted", "Seconds", "WholeNumber", "examples"]
 
 
 class Interrupted(click.ClickException):
-    """The user pressed Ctrl-C; the message says how to continue."""
+    """The user pressed Ctrl-C, or a scheduler ends the program; the message says how to continue.
+
+    Args:
+        message: What is printed.
+        exit_code: 128 and the number of the signal.
+    """
 
     exit_code = 130
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # Click wants one for each class
 
 
 class WholeNumber(click.IntRange):

@@ -1,67 +1,78 @@
-"""`qhpo run`: tune a problem, or continue where an earlier run stopped."""
+"""`qhpo run`: tune a problem or a program, or continue where an earlier run stopped."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.study import Study
-from optuna.trial import FrozenTrial
 from rich.console import Console
 
+from qhpo.cli.grid import grid_places
+from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
+from qhpo.cli.pool import Pool, end_with_parent
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.pruners import PRUNERS
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
-from qhpo.cli.search import Search, SearchProgress
+from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
 from qhpo.cli.storage import (
     DEFAULT_URL,
     open_storage,
     readable_errors,
     shown_url,
+    storage_key,
     storage_option,
 )
 from qhpo.cli.studies import Choices, enter_study, status
+from qhpo.cli.task import load_task
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo.plugins import missing_packages
-from qhpo.problem import CHECKPOINTS, Objective, Problem, load_problem
-from qhpo.wrappers import DelegatingSampler, TimedSampler
+from qhpo.problem import CHECKPOINTS, Objective, Problem
+from qhpo.wrappers import TimedSampler
 
-__all__ = ["WorkerSampler", "build_sampler", "check_sampler", "run"]
+__all__ = ["run"]
 
 _MAX_SEED = 2**32 - 1
 """The largest that Optuna's own samplers take."""
+
+_TRIALS = 30
+"""Where neither the command line nor the task says how many."""
+
+_OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
+"""Arguments of `QUBOSampler`, of which the first three are options too."""
 
 
 @click.command(
     epilog=examples(
         "qhpo run cnn-digits",
-        "qhpo run cnn-digits --trials 100 --timeout 600",
+        "qhpo run sweep.yaml",
+        "qhpo run sweep.yaml --trials 100 --jobs 4 --timeout 600",
         "qhpo run cnn-digits --study small --max-params 20000",
-        "qhpo run cnn-digits --study rival --sampler tpe --seed 1",
+        "qhpo run cnn-digits --study rival --sampler tpe --seed 1 --pruner median",
         "qhpo run cnn-digits --study quantum --solver qpu --qpu-seconds 5",
         "qhpo run cnn-digits --storage postgresql://user@host/tuning",
     )
 )
-@click.argument("problem")
+@click.argument("problem", metavar="TASK")
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    default=30,
-    show_default=True,
-    help="Finished trials the study should have in the end, earlier runs included.",
+    help="Trials with a result the study should have in the end, earlier runs included. Failed "
+    f"ones do not count.  [default: what the file says, or {_TRIALS}]",
 )
-@click.option("--study", metavar="NAME", help="Name of the study.  [default: the problem's name]")
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: the task's name]")
 @storage_option
 @click.option(
     "--sampler",
-    type=click.Choice(["qubo", "tpe", "gp", "random"]),
-    help="What suggests configurations.  [default: the study's, or qubo]",
+    type=click.Choice(SAMPLERS),
+    help="What suggests configurations; grid tries all, one after another.  [default: what the "
+    "file says, the study's, or qubo]",
 )
 @click.option(
     "--solver",
@@ -86,6 +97,13 @@ _MAX_SEED = 2**32 - 1
     help="Calls of the solver that the study may spend; neal goes on from there.",
 )
 @click.option(
+    "--pruner",
+    type=click.Choice(list(PRUNERS)),
+    help="What ends trials early that report bad values: of those that came as far, the worse half "
+    "(median) or three quarters (percentile), or by rounds (halving, hyperband).  [default: the "
+    "study's, or none]",
+)
+@click.option(
     "--seed",
     type=WholeNumber(0, _MAX_SEED),
     metavar="N",
@@ -95,8 +113,8 @@ _MAX_SEED = 2**32 - 1
     "--max-params",
     type=WholeNumber(min=1),
     metavar="N",
-    help="Train no model with more trainable parameters. The sampler qubo suggests none; with "
-    "another one, such a trial ends at once as pruned, untrained, and counts as a trial.  "
+    help="Train no model with more trainable parameters. The samplers qubo and grid suggest none; "
+    "with another one, such a trial ends at once as pruned, untrained, and counts as a trial.  "
     "[default: the study's, or no limit]",
 )
 @click.option(
@@ -112,152 +130,155 @@ _MAX_SEED = 2**32 - 1
     metavar="S",
     help="Start no trial after so many seconds; the one that runs is finished.",
 )
+@click.option(
+    "--retries",
+    type=WholeNumber(min=0),
+    metavar="N",
+    help="Further attempts at a configuration that failed.  [default: what the file says, or 0]",
+)
+@click.option(
+    "--jobs",
+    type=WholeNumber(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Trials at the same time, each in a process of its own.",
+)
+@click.option("--verbose", is_flag=True, help="Say what each trial has tried, and its time.")
+@click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@click.option("--worker", is_flag=True, hidden=True)
 @click.pass_context
 def run(
     ctx: click.Context,
     /,
     problem: str,
-    trials: int,
-    study: str | None,
     storage: str,
     sampler: str | None,
     solver: str | None,
-    seed: int | None,
-    max_params: int | None,
     checkpoints: Path | None,
-    timeout: float | None,
-    **limits: Any,
+    jobs: int,
+    verbose: bool,
+    quiet: bool,
+    worker: bool,
+    **others: Any,
 ) -> None:
-    """Tune PROBLEM, or continue where an earlier run stopped.
+    """Tune TASK, or continue where an earlier run stopped.
 
-    Ctrl-C stops the search and keeps every finished trial: the same command goes on from there.
-    Run it in several terminals at once, with the same storage, to share the work. A trial whose
-    process was killed is marked as failed after a minute of silence and done again.
+    TASK is a problem (see qhpo problems), or a file that describes a search with a program of your
+    own, such as sweep.yaml.
+
+    Ctrl-C stops the search and keeps every finished trial: the same command goes on from there, and
+    does first what was cut off. Run it in several terminals at once, with the same storage, to
+    share the work. A trial whose process was killed is done again: at once on the same machine, on
+    another one after a minute of silence.
     """
-    for name, value in {"solver": solver, **limits}.items():
-        if value is not None and sampler not in (None, "qubo"):
+    for name in ("solver", "encoding", "qpu_seconds", "max_calls"):
+        if ctx.params[name] is not None and sampler not in (None, "qubo"):
             raise click.UsageError(
                 f"--{name.replace('_', '-')} belongs to --sampler qubo, not {sampler}; leave it out"
             )
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other; leave one out")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    task = load_problem(problem)
+    interrupts = Interrupts()
+    errors = Console(stderr=True, highlight=False)
+    with interrupts.handled():
+        if worker:
+            end_with_parent()
+        try:
+            task = _loaded(problem, others["max_params"])
+            wanted = sampler or ("qubo" if solver else task.defaults.get("sampler"))
+            if wanted is not None:
+                check_sampler(
+                    wanted,
+                    solver or task.defaults.get("solver", "neal"),
+                    _limits(task, others)["encoding"],
+                    task,
+                )
+            with readable_errors(storage):
+                opened, choices = enter_study(
+                    open_storage(storage),
+                    others["study"] or task.name,
+                    task,
+                    sampler=sampler,
+                    solver=solver,
+                    seed=others["seed"],
+                    max_params=others["max_params"],
+                    pruner=others["pruner"],
+                )
+                limits = _limits(task, others)
+                check_sampler(choices.sampler, choices.solver, limits["encoding"], task)
+                if checkpoints is not None:
+                    opened.set_user_attr(CHECKPOINTS, _folder(checkpoints))
+                plan = _plan(task, choices, others, storage)
+                with SearchProgress(
+                    errors,
+                    opened.study_name,
+                    plan.total,
+                    is_quiet=quiet or worker,
+                    is_verbose=verbose,
+                ) as progress:
+                    _greet(progress, opened, plan)
+                    search: Search | Pool
+                    if jobs > 1:
+                        command = ["run", *_given(ctx, skip=("jobs", "verbose", "quiet"))]
+                        search = Pool(opened, command, jobs, plan.deadline)
+                        search.run(progress, interrupts)
+                    else:
+                        opened.sampler = TimedSampler(
+                            WorkerSampler(
+                                lambda first: build_sampler(task, choices, first, limits), task
+                            )
+                        )
+                        objective = _prepare(task, choices)
+                        search = Search(opened, objective, choices, plan, interrupts)
+                        search.run(progress)
+        except KeyboardInterrupt:
+            raise _stopped(ctx, interrupts) from None
+        if worker:
+            ctx.exit(1 if search.gave_up else 0)
+        if not quiet:
+            _conclude(opened, storage)
+        _mourn(opened, search, storage)
+        if search.gave_up or (search.failures and not search.succeeded):
+            ctx.exit(1)
+
+
+def _loaded(name: str, max_params: int | None) -> Problem:
+    task = load_task(name)
     for package in task.missing_packages():
         raise MissingExtraError(f"the problem {task.name}", package, task.extra)
     if max_params is not None:
         task.at_most(max_params)
-    if solver is not None:
-        sampler = "qubo"
-    if sampler is not None:
-        check_sampler(sampler, solver or "neal", limits["encoding"])
-    errors = Console(stderr=True, highlight=False)
-    try:
-        with readable_errors(storage):
-            opened, choices = enter_study(
-                open_storage(storage),
-                task.name if study is None else study,
-                task,
-                sampler=sampler,
-                solver=solver,
-                seed=seed,
-                max_params=max_params,
-            )
-            check_sampler(choices.sampler, choices.solver, limits["encoding"])
-            if checkpoints is not None:
-                opened.set_user_attr(CHECKPOINTS, _folder(checkpoints))
-            with errors.status(f"preparing {task.name}"):
-                objective = _prepare(task, choices)
-            opened.sampler = TimedSampler(
-                WorkerSampler(lambda first: build_sampler(task, choices, first, limits))
-            )
-            search = _search(opened, objective, choices, trials, timeout, errors)
-    except KeyboardInterrupt:
-        again = shlex.join(["qhpo", "run", *_given(ctx)])
-        raise Interrupted(f"stopped; continue with: {again}") from None
-    _conclude(opened, search, storage)
-    if search.failures and not search.succeeded:
-        ctx.exit(1)
+    return task
 
 
-def check_sampler(name: str, solver: str, encoding: str | None = None) -> None:
-    """Check that `build_sampler` can make this sampler.
-
-    Raises:
-        SolverError: If the sampler is qubo and there is no such solver, or it cannot be made.
-        MissingExtraError: If the sampler or its solver needs a package that is not installed.
-    """
-    if name == "gp" and missing_packages(["torch"]):
-        raise MissingExtraError("the sampler gp", "torch", "torch")
-    if name == "qubo":
-        from qhpo.solvers import make_solver
-
-        # What it lacks, such as a token, should not wait for the first trial.
-        make_solver(solver, encoding=encoding)
+def _limits(task: Problem, given: dict[str, Any]) -> dict[str, Any]:
+    """How qubo works: as the command line says, else as the task does."""
+    brought = {name: task.defaults[name] for name in _OF_QUBO if name in task.defaults}
+    said = {name: given[name] for name in _OF_QUBO if given.get(name) is not None}
+    return {"encoding": None, **brought, **said}
 
 
-def build_sampler(
-    problem: Problem,
-    choices: Choices,
-    first_number: int = 0,
-    limits: Mapping[str, Any] | None = None,
-) -> BaseSampler:
-    """The sampler that `qhpo run --sampler` names.
-
-    Args:
-        problem: With a size budget, qubo suggests nothing over it; the others do.
-        choices: Names the sampler, its solver and its seed, and the budget.
-        first_number: Number of the first trial that the sampler will be asked for. Optuna's own
-            samplers know only their seed: continued, or in a second process, they would repeat
-            the trials that the study already has. They get another seed for another first trial.
-        limits: How the solver is used, arguments of the same names of `qhpo.QUBOSampler`.
-
-    Raises:
-        SolverError: As `check_sampler`.
-    """
-    seed = choices.seed
-    if choices.sampler == "qubo":
-        from qhpo import QUBOSampler
-
-        budget = choices.max_params
-        return QUBOSampler(
-            # Without constraints the space is learnt, as it always was: old studies go on the same.
-            None if budget is None else problem.search_space,
-            constraints=[] if budget is None else [problem.at_most(budget)],
-            seed=seed,
-            solver=choices.solver,
-            **(limits or {}),
-        )
-    if first_number > 0:
-        seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
-    if choices.sampler == "tpe":
-        return TPESampler(seed=seed)
-    if choices.sampler == "gp":
-        return GPSampler(seed=seed)
-    return RandomSampler(seed=seed)
-
-
-class WorkerSampler(DelegatingSampler):
-    """Makes the sampler when it sees its first trial, whose number no other process has.
-
-    Args:
-        build: Takes the number of that trial, returns the sampler that does the work.
-    """
-
-    def __init__(self, build: Callable[[int], BaseSampler]) -> None:
-        super().__init__(RandomSampler())
-        self._build = build
-        self._built = False
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        if not self._built:
-            self.sampler = self._build(trial.number)
-            self._built = True
-        super().before_trial(study, trial)
+def _plan(task: Problem, choices: Choices, given: dict[str, Any], url: str) -> Plan:
+    said = {name: value for name, value in given.items() if value is not None}
+    chosen = {"trials": _TRIALS, "timeout": None, "retries": 0, **task.defaults, **said}
+    total = int(chosen["trials"])
+    return Plan(
+        total,
+        chosen["timeout"],
+        int(chosen["retries"]),
+        (lambda trials: grid_places(task, total, trials)) if choices.sampler == "grid" else None,
+        storage_key(url),
+    )
 
 
 def _folder(checkpoints: Path) -> str:
     """The folder as the study remembers it, so that it continues from anywhere."""
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=checkpoints):
+            pass
     except OSError as error:
         raise QhpoError(
             f"--checkpoints must be a folder that can be written to; got {checkpoints}: "
@@ -277,33 +298,26 @@ def _prepare(problem: Problem, choices: Choices) -> Objective:
         ) from error
 
 
-def _search(
-    study: optuna.Study,
-    objective: Objective,
-    choices: Choices,
-    total: int,
-    timeout: float | None,
-    errors: Console,
-) -> Search:
-    search = Search(study, objective, choices, total, timeout)
-    with SearchProgress(errors, study.study_name, total) as progress:
-        finished = sum(status(trial).finished for trial in study.get_trials(deepcopy=False))
-        if finished >= total:
-            progress.news(
-                f"{study.study_name} already has {plural(finished, 'finished trial')}; "
-                "ask for more with --trials"
-            )
-        elif finished:
-            progress.news(f"continuing {study.study_name}: {finished} of {total} trials are done")
-        search.run(progress)
-    return search
+def _greet(progress: SearchProgress, study: optuna.Study, plan: Plan) -> None:
+    trials = study.get_trials(deepcopy=False)
+    finished, places = sum(status(trial).finished for trial in trials), plan.places(trials)
+    if places < plan.total:
+        progress.remark(f"the grid has {plural(places, 'configuration')}, fewer than --trials")
+    if finished >= places:
+        progress.remark(
+            f"{study.study_name} already has {plural(finished, 'finished trial')}; "
+            "ask for more with --trials"
+        )
+    elif finished:
+        progress.remark(
+            f"continuing {study.study_name}: {finished} of {plan.total} trials are done"
+        )
 
 
-def _conclude(study: optuna.Study, search: Search, url: str) -> None:
+def _conclude(study: optuna.Study, url: str) -> None:
     console = output()
     trials = study.get_trials(deepcopy=False)
     name = study.study_name
-    where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
     print_best(console, study)
     console.print()
     facts(
@@ -312,25 +326,49 @@ def _conclude(study: optuna.Study, search: Search, url: str) -> None:
             ("trials", trial_counts(trials)),
             ("time", time_spent(trials)),
             ("stored", f"study {name} in {shown_url(url)}"),
-            ("look at it", shlex.join(["qhpo", "show", name, *where])),
+            ("look at it", shlex.join(["qhpo", "show", name, *_where(url)])),
         ],
     )
-    if search.failures:
-        number, text = next(iter(search.failures.items()))
-        click.echo(
-            f"qhpo: {plural(len(search.failures), 'trial')} failed; the first was trial {number}: "
-            f"{text}",
-            err=True,
-        )
 
 
-def _given(ctx: click.Context) -> Iterable[str]:
-    """The command line as it was given, without a password."""
+def _mourn(study: optuna.Study, search: Search | Pool, url: str) -> None:
+    """Say what failed."""
+    if not search.failures:
+        return
+    number, text = min(search.failures.items())
+    look = shlex.join(["qhpo", "show", study.study_name, "--trial", str(number), *_where(url)])
+    end = f"; {FAILURES_IN_A_ROW} did so in a row, which ended the run" if search.gave_up else ""
+    click.echo(
+        f"qhpo: {plural(len(search.failures), 'trial')} failed{end}; the first was trial {number}: "
+        f"{text}; more of it: {look}",
+        err=True,
+    )
+
+
+def _where(url: str) -> list[str]:
+    return [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
+
+
+def _stopped(ctx: click.Context, interrupts: Interrupts) -> Interrupted:
+    again = shlex.join(["qhpo", "run", *_given(ctx, is_shown=True)])
+    how = ""
+    if interrupts.received is not None and interrupts.received.name != "SIGINT":
+        how = f" by {interrupts.received.name}"
+    return Interrupted(f"stopped{how}; continue with: {again}", interrupts.exit_code)
+
+
+def _given(
+    ctx: click.Context, *, is_shown: bool = False, skip: Iterable[str] = ()
+) -> Iterable[str]:
+    """The command line as it was given, without a password where it is shown."""
     for parameter in ctx.command.params:
-        value = ctx.params.get(str(parameter.name))
-        source = ctx.get_parameter_source(str(parameter.name))
-        if source is not click.core.ParameterSource.COMMANDLINE:
+        name = str(parameter.name)
+        value = ctx.params.get(name)
+        source = ctx.get_parameter_source(name)
+        if source is not click.core.ParameterSource.COMMANDLINE or name in skip:
             continue
         if isinstance(parameter, click.Option):
             yield parameter.opts[0]
-        yield shown_url(str(value)) if parameter.name == "storage" else str(value)
+            if parameter.is_flag:
+                continue
+        yield shown_url(str(value)) if name == "storage" and is_shown else str(value)

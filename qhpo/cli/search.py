@@ -2,10 +2,10 @@
 
 Several processes may work on one study, and any of them may be stopped or killed:
 
-- The total counts trials that are complete, pruned or failed by themselves. A trial that Ctrl-C
-  or a crash cut off is marked as failed, but somebody else does it again.
-- A worker gives a sign of life while it trains (Optuna's heartbeat). A trial that was silent for a
-  minute is taken to be left behind by a killed process.
+- The total counts trials that are complete or pruned. One that failed by itself leaves its place to
+  another; one that Ctrl-C or a crash cut off is done again.
+- A worker gives a sign of life while it trains. A trial whose process is dead, or was silent for a
+  minute, is taken to be left behind.
 - A worker does not start a trial while finished and running ones make up the total. It waits for
   the running ones, and takes over should one of them be left behind.
 """
@@ -14,39 +14,38 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import threading
 import time
 import traceback
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import fail_stale_trials
-from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-)
-from rich.text import Text
 
-from qhpo.cli.report import duration, number, plural
-from qhpo.cli.studies import ERROR, SAMPLER, SOLVER, Choices, Status, best_trials, status
+from qhpo.cli.claims import ClaimedStudy, Claims, claimed
+from qhpo.cli.interrupts import Interrupts
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.report import plural
+from qhpo.cli.studies import (
+    ATTRIBUTE_LENGTH,
+    ERROR,
+    SAMPLER,
+    SOLVER,
+    Choices,
+    Status,
+    note_traceback,
+    status,
+)
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
 
-__all__ = ["Search", "SearchProgress"]
+__all__ = ["FAILURES_IN_A_ROW", "Plan", "Search"]
+
+FAILURES_IN_A_ROW = 10
+"""Failed trials after which a search gives up: one that can succeed does so long before."""
 
 _POLL_SECONDS = 0.5
 """Between two looks at other workers' trials: short beside a trial, long beside a query."""
@@ -54,75 +53,34 @@ _POLL_SECONDS = 0.5
 _ERROR_LENGTH = 400
 """Characters of an error that are kept: it is read on one line."""
 
-_ATTRIBUTE_LENGTH = 2046
-"""Characters of an attribute, written as JSON, that databases of older schemas hold: there every
-character that is not ASCII is six or twelve."""
-
-_RECENT = 20
-"""Trials that the time left is estimated from: later ones may take longer than the first."""
-
-_NAME_WIDTH = 24
-"""Characters of a study's name beside the bar, which needs room on a line of 80."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+"""An error that is raised here is described by its message; the place tells its reader nothing."""
 
 
-class _TimeLeft(ProgressColumn):
-    """Counts down between trials, which Rich's own column does not."""
-
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        end = task.fields["end"]
-        if task.finished or end is None:
-            return Text("")
-        seconds = max(round(end - time.monotonic()), 1)
-        return Text(f"{seconds} s left" if seconds < 60 else f"{duration(seconds)} left", "cyan")
-
-
-class SearchProgress(Progress):
-    """The display of one `qhpo run`. Without a terminal only the news is printed.
+class Plan:
+    """How far a search goes.
 
     Args:
-        console: Where to show it.
-        name: Of the study.
-        total: Trials the study should reach.
+        total: Finished trials the study should have.
+        timeout: Seconds after which no new trial is started; None for no limit.
+        retries: Further attempts at a configuration that failed.
+        places: Takes the study's trials, returns how many of them may count; None for the total.
+        key: Names the storage among those of this machine; empty for one of this process alone.
     """
 
-    def __init__(self, console: Console, name: str, total: int) -> None:
-        super().__init__(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[best]}", style="green"),
-            _TimeLeft(),
-            console=console,
-            refresh_per_second=4,
-            disable=not console.is_terminal,
-        )
-        shown = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
-        self._bar = self.add_task(shown, total=total, best="", end=None)
-
-    def move(self, finished: int, best: str, seconds_left: float) -> None:
-        """Move the bar.
-
-        Args:
-            finished: Trials of the study that are done.
-            best: What is best so far, empty if there is nothing.
-            seconds_left: Until the end, infinite if nothing is known yet.
-        """
-        end = time.monotonic() + seconds_left if math.isfinite(seconds_left) else None
-        self.update(self._bar, completed=finished, best=best, end=end)
-
-    def news(self, text: str, style: str = "") -> None:
-        """Print a line above the bar, cut to the width of a terminal."""
-        crop = self.console.is_terminal
-        self.console.print(
-            Text(text, style=style),
-            no_wrap=True,
-            overflow="ellipsis" if crop else "ignore",
-            crop=crop,
-            highlight=False,
-        )
+    def __init__(
+        self,
+        total: int,
+        timeout: float | None = None,
+        retries: int = 0,
+        places: Callable[[Sequence[FrozenTrial]], int] | None = None,
+        key: str = "",
+    ) -> None:
+        self.total = total
+        self.deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self.retries = retries
+        self.places = places or (lambda trials: total)
+        self.key = key
 
 
 class Search:
@@ -132,12 +90,13 @@ class Search:
         study: With the sampler to use.
         objective: What to optimize.
         choices: Recorded with each trial.
-        total: Finished trials the study should have.
-        timeout: Seconds after which no new trial is started; None for no limit.
+        plan: How far to go.
+        interrupts: Whoever handles the signals; the search itself if None.
 
     Attributes:
         failures: Trial number and error of each trial of this search that failed.
         succeeded: Trials of this search that are complete or pruned.
+        gave_up: Whether it ended because nothing but failures happened.
     """
 
     def __init__(
@@ -145,45 +104,68 @@ class Search:
         study: optuna.Study,
         objective: Objective,
         choices: Choices,
-        total: int,
-        timeout: float | None = None,
+        plan: Plan,
+        interrupts: Interrupts | None = None,
     ) -> None:
-        self._study = study
+        attributes = {SAMPLER: choices.sampler}
+        if choices.sampler == "qubo":
+            attributes[SOLVER] = choices.solver
+        self._study = ClaimedStudy.of(study)
         self._objective = objective
-        self._choices = choices
-        self._total = total
-        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
-        self._interrupts = _Interrupts()
-        self._number = -1  # of this search's last trial
-        self._announced = -1
+        self._plan = plan
+        self._claims = Claims(
+            self._study,
+            attributes,
+            plan.places,
+            plan.key,
+            # These two suggest what was cut off before anything else.
+            offers_again=choices.sampler not in ("qubo", "grid"),
+        )
+        self._handles = interrupts is None
+        self._interrupts = interrupts or Interrupts()
         self._waiting = False
         self._refusal: QhpoError | None = None
+        self._in_a_row = 0
         self.failures: dict[int, str] = {}
         self.succeeded = 0
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether nothing but failures happened for long enough."""
+        return self._in_a_row >= FAILURES_IN_A_ROW
+
     def run(self, progress: SearchProgress) -> None:
-        """Search until the total or the timeout is reached.
+        """Search until the total or the timeout is reached, or every trial fails.
 
         Raises:
             KeyboardInterrupt: On Ctrl-C; the study can be continued.
             QhpoError: If the objective or the sampler refuses its input; every trial would fail.
         """
-        with self._interrupts.handled(), _quiet_heartbeat():
-            while True:
-                _fail_left_behind(self._study)
-                trials = self._study.get_trials(deepcopy=False)
-                finished = sum(status(trial).finished for trial in trials)
-                running = sum(_runs_elsewhere(trial) for trial in trials)
-                self._show(progress, trials, finished, running)
-                if finished >= self._total or time.monotonic() >= self._deadline:
-                    return
-                self._interrupts.check()
-                if finished + running < self._total:
-                    self._one_trial(progress)
-                else:
-                    self._wait(progress, running)
+        if self._handles:
+            with self._interrupts.handled():
+                self._run(progress)
+        else:
+            self._run(progress)
 
-    def _one_trial(self, progress: SearchProgress) -> None:
+    def _run(self, progress: SearchProgress) -> None:
+        with self._interrupts.deferred(), _quiet_heartbeat():
+            while not self.gave_up:
+                self._interrupts.check()
+                self._claims.release_left_behind()
+                trials = self._study.get_trials(deepcopy=False)
+                progress.show(self._study, self._plan.deadline)
+                finished = sum(status(trial).finished for trial in trials)
+                is_late = time.monotonic() >= self._plan.deadline
+                if finished >= self._plan.places(trials) or is_late:
+                    return
+                claim = self._claims.next()
+                if claim is not None:
+                    self._one_trial(claim, progress)
+                else:
+                    self._wait(progress, sum(map(claimed, trials)))
+
+    def _one_trial(self, claim: int, progress: SearchProgress) -> None:
+        self._study.claim = claim
         try:
             self._study.optimize(self._evaluate, n_trials=1, catch=(Exception,))
         except Exception as error:
@@ -191,122 +173,51 @@ class Search:
             if (failure := _storage_failure(error)) is not None:
                 raise failure from error
             # The result of a trial that another worker took for left behind is refused.
-            if isinstance(error, QhpoError) or not self._was_given_up():
+            ended = self._study._storage.get_trial(claim)
+            if isinstance(error, QhpoError) or status(ended) is not Status.INTERRUPTED:
                 raise
             progress.news(
-                f"trial {self._number}  its result came too late: another process had taken it "
+                f"trial {ended.number}  its result came too late: another process had taken it "
                 "for left behind",
                 style="yellow",
             )
             return
         if self._refusal is not None:
             raise self._refusal
-        if self._number in self.failures:
-            progress.news(f"trial {self._number}  failed  {self.failures[self._number]}", "red")
+        ended = self._study._storage.get_trial(claim)
+        if ended.number in self.failures:
+            self._in_a_row += 1
         else:
+            self._in_a_row = 0
             self.succeeded += 1
+        progress.tell(self._study, ended)
 
     def _evaluate(self, trial: optuna.Trial) -> float | list[float]:
-        self._number = trial.number
-        # Whoever sees the sampler's name on a running trial waits for it until it falls silent,
-        # so there must have been a sign of life before.
-        if isinstance(storage := self._study._storage, BaseHeartbeat):
-            storage.record_heartbeat(trial._trial_id)
-        trial.set_user_attr(SAMPLER, self._choices.sampler)
-        if self._choices.sampler == "qubo":
-            trial.set_user_attr(SOLVER, self._choices.solver)
-        try:
-            with self._interrupts.immediate():
-                return _checked(self._objective(trial), len(self._study.directions))
-        except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
-            raise
-        except Exception as error:
-            if isinstance(error, QhpoError):
-                self._refusal = error
-            text = _described(error)
-            trial.set_user_attr(ERROR, text)
-            self.failures[trial.number] = text
-            raise
-
-    def _was_given_up(self) -> bool:
-        for trial in self._study.get_trials(deepcopy=False):
-            if trial.number == self._number:
-                return status(trial) is Status.INTERRUPTED
-        return False
+        for attempt in range(self._plan.retries + 1):
+            try:
+                with self._claims.alive(trial._trial_id), self._interrupts.immediate():
+                    return _checked(self._objective(trial), len(self._study.directions))
+            except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
+                raise
+            except Exception as error:
+                is_refusal = isinstance(error, QhpoError)
+                if attempt < self._plan.retries and not is_refusal:
+                    continue
+                if isinstance(error, QhpoError):
+                    self._refusal = error
+                text = _described(error)
+                trial.set_user_attr(ERROR, text)
+                note_traceback(trial, "".join(traceback.format_exception(error)))
+                self.failures[trial.number] = text
+                raise
+        raise AssertionError("the last attempt returns or raises")
 
     def _wait(self, progress: SearchProgress, running: int) -> None:
-        if not self._waiting:
-            progress.news(f"waiting for {plural(running, 'trial')} of another process", "yellow")
+        if not self._waiting and running:
+            progress.remark(f"waiting for {plural(running, 'trial')} of another process", "yellow")
             self._waiting = True
         with self._interrupts.immediate():
             time.sleep(_POLL_SECONDS)
-
-    def _show(
-        self, progress: SearchProgress, trials: list[FrozenTrial], finished: int, running: int
-    ) -> None:
-        best = best_trials(self._study)
-        is_front = len(self._study.directions) > 1
-        for trial in best:
-            if trial.number == self._number != self._announced:
-                values = ", ".join(number(value, 4) for value in trial.values)
-                how = "on the front" if is_front else "best so far"
-                progress.news(f"trial {trial.number}  {values}  {how}")
-                self._announced = trial.number
-        text = f"front of {len(best)}" if is_front else ""
-        if best and not is_front:
-            text = f"best {number(best[0].value, 4)}"
-        # The running trials of others end while this process does its own.
-        rounds = math.ceil((self._total - finished) / (running + 1))
-        left = min(self._deadline - time.monotonic(), _seconds_per_trial(trials) * rounds)
-        progress.move(finished, text, left)
-
-
-class _Interrupts:
-    """Ctrl-C at once while an objective runs, and after the next database access otherwise.
-
-    A trial that is interrupted between its creation and its first sign of life would stay in the
-    study as running for ever. A second Ctrl-C interrupts wherever the program is.
-    """
-
-    def __init__(self) -> None:
-        self._requested = False
-        self._immediate = False
-
-    @contextmanager
-    def handled(self) -> Iterator[None]:
-        """Within it, Ctrl-C is treated so."""
-        previous = signal.getsignal(signal.SIGINT)
-        main = threading.current_thread() is threading.main_thread()
-        # Only the main thread may set handlers, and a program told to ignore Ctrl-C still does.
-        if not main or previous is signal.SIG_IGN:
-            yield
-            return
-        signal.signal(signal.SIGINT, self._handle)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
-        if self._requested:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def immediate(self) -> Iterator[None]:
-        """Within it, Ctrl-C interrupts at once."""
-        self._immediate = True
-        try:
-            self.check()
-            yield
-        finally:
-            self._immediate = False
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        interrupt = self._immediate or self._requested
-        self._requested = True
-        if interrupt:
-            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -333,28 +244,6 @@ def _storage_failure(error: BaseException | None) -> StorageInternalError | None
     return None
 
 
-def _fail_left_behind(study: optuna.Study) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        fail_stale_trials(study)
-
-
-def _runs_elsewhere(trial: FrozenTrial) -> bool:
-    """Whether another `qhpo run` works on it. One of another program gives no sign of life."""
-    return status(trial) is Status.RUNNING and SAMPLER in trial.user_attrs
-
-
-def _seconds_per_trial(trials: list[FrozenTrial]) -> float:
-    """Of the recent ones; infinite if none has ended."""
-    spans = [
-        trial.duration.total_seconds()
-        for trial in trials
-        if trial.duration is not None and status(trial).finished
-    ]
-    recent = spans[-_RECENT:]
-    return sum(recent) / len(recent) if recent else math.inf
-
-
 def _checked(value: object, n_objectives: int) -> float | list[float]:
     """The value or values of an objective, which Optuna would let fail without a reason."""
     if n_objectives == 1:
@@ -378,10 +267,9 @@ def _described(error: Exception) -> str:
     """One line: the error and the place in the code that raised it."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f" ({Path(frame.filename).name}:{frame.lineno})"
-    if frame.filename == __file__:  # a value that is none, found by `_checked`
-        place = ""
+    is_own = Path(frame.filename).is_relative_to(_PACKAGE)
+    place = "" if is_own else f" ({Path(frame.filename).name}:{frame.lineno})"
     text = text[: _ERROR_LENGTH - len(place)]
-    while len(json.dumps(text + place)) > _ATTRIBUTE_LENGTH:
+    while len(json.dumps(text + place)) > ATTRIBUTE_LENGTH:
         text = text[:-1]
     return text + place

@@ -1,4 +1,9 @@
-"""Where studies are stored: any database that Optuna can use, opened with readable errors."""
+"""Where studies are stored: any storage that Optuna has, opened with readable errors.
+
+A URL names it: ``sqlite:///qhpo.db`` and other databases as SQLAlchemy reads them, a journal file
+as ``journal:///qhpo.log`` or by its path, if that ends in .log or .journal, and a server of
+``optuna.storages.run_grpc_proxy_server`` as ``grpc://host:13000``.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,21 @@ from typing import Any, ParamSpec
 
 import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from qhpo.errors import QhpoError
 
-__all__ = ["DEFAULT_URL", "open_storage", "readable_errors", "shown_url", "storage_option"]
+__all__ = [
+    "DEFAULT_URL",
+    "open_storage",
+    "readable_errors",
+    "shown_url",
+    "storage_key",
+    "storage_option",
+]
 
 DEFAULT_URL = "sqlite:///qhpo.db"
 """A file in the working directory."""
@@ -37,6 +50,14 @@ _SQLITE_LOCK_SECONDS = 60
 _OPEN_ATTEMPTS = 5
 """Processes that make one database at the same time fail, and succeed when it is there."""
 
+_GRPC_PORT = 13000
+"""Where Optuna's gRPC proxy listens, if nobody says otherwise."""
+
+_GRPC_SECONDS = 10
+"""How long a proxy may take to answer the first time."""
+
+_JOURNAL_SUFFIXES = (".log", ".journal")
+
 _PASSWORD = re.compile(r":[^:/@]*@")
 
 _P = ParamSpec("_P")
@@ -49,22 +70,27 @@ def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
         metavar="URL",
         default=DEFAULT_URL,
         show_default=True,
-        help="Database that keeps the study.",
+        help="What keeps the study: the URL of a database, a journal file (.log, .journal), or "
+        "grpc://host:port.",
     )
     return option(command)
 
 
 def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
-    """An Optuna storage whose workers give a sign of life, so that a killed one is noticed.
+    """An Optuna storage. In a database workers give a sign of life: a killed one is noticed.
 
     Args:
-        url: A database URL as SQLAlchemy reads it, such as ``"sqlite:///qhpo.db"``.
+        url: As this module reads it, such as ``"sqlite:///qhpo.db"``.
         must_exist: Create neither file nor tables.
 
     Raises:
         QhpoError: If the URL is malformed, the database cannot be reached, is not a database, or
             must exist and does not.
     """
+    if (file := _journal(url)) is not None:
+        return _open_journal(url, file, must_exist)
+    if url.startswith("grpc:"):
+        return _open_proxy(url)
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         _check_sqlite(parsed, must_exist)
@@ -89,15 +115,99 @@ def readable_errors(url: str) -> Iterator[None]:
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         detail = getattr(cause, "orig", None) or cause or error
-        raise QhpoError(
-            f"the storage {shown_url(url)} cannot be used: {detail}; check the URL, or take "
-            "another one with --storage"
-        ) from cause
+        raise _unusable(url, detail) from cause
+    except Exception as error:
+        # The package may be missing, and its errors with it.
+        if not type(error).__module__.startswith("grpc"):
+            raise
+        details = getattr(error, "details", None)
+        raise _unusable(url, details() if callable(details) else error) from error
 
 
 def shown_url(url: str) -> str:
     """The URL without its password, for printing."""
+    if _journal(url) is not None:
+        return url
     return make_url(url).render_as_string(hide_password=True)
+
+
+def storage_key(url: str) -> str:
+    """Names a storage, the same for all processes of a machine that use it."""
+    if (file := _journal(url)) is not None:
+        return str(file.resolve())
+    database = make_url(url).database
+    if url.startswith("sqlite") and database is not None:
+        return str(Path(database).resolve())
+    return url
+
+
+def _unusable(url: str, detail: object) -> QhpoError:
+    return QhpoError(
+        f"the storage {shown_url(url)} cannot be used: {detail}; check the URL, or take "
+        "another one with --storage"
+    )
+
+
+def _journal(url: str) -> Path | None:
+    """The journal file that is meant; None if it is something else."""
+    if url.startswith("journal:"):
+        name = url.removeprefix("journal:").removeprefix("///")
+        if not name or name.startswith("//"):
+            raise QhpoError(
+                "a journal file must be given as journal:///qhpo.log, or journal:////tmp/qhpo.log "
+                f"with a whole path; got {url!r}"
+            )
+        return Path(name)
+    is_path = "://" not in url and Path(url).suffix in _JOURNAL_SUFFIXES
+    return Path(url) if is_path else None
+
+
+def _open_journal(url: str, file: Path, must_exist: bool) -> BaseStorage:
+    if must_exist and not file.exists():
+        raise QhpoError(
+            f"the storage {url} does not exist: there is no file {file}; start a study with "
+            "`qhpo run TASK`, or name its storage with --storage"
+        )
+    if not file.parent.is_dir():
+        raise QhpoError(
+            f"the storage {url} cannot be made: there is no directory {file.parent}; create it"
+        )
+    try:
+        with file.open("rb" if must_exist else "ab"):
+            pass
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return JournalStorage(JournalFileBackend(str(file)))
+    except OSError as error:
+        raise _unusable(url, error.strerror or error) from error
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise _unusable(url, f"it is no journal of Optuna ({error})") from error
+
+
+def _open_proxy(url: str) -> BaseStorage:
+    try:
+        parsed = make_url(url)
+        host, port = parsed.host, parsed.port or _GRPC_PORT
+    except (ArgumentError, ValueError):
+        host, port = None, 0
+    if not host:
+        raise QhpoError(
+            f"a gRPC proxy must be given as grpc://host:port, such as grpc://localhost:13000; "
+            f"got {url!r}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            proxy = GrpcStorageProxy(host=host, port=port)
+        proxy.wait_server_ready(timeout=_GRPC_SECONDS)
+    except ImportError as error:
+        raise QhpoError(
+            f"the storage {url} needs the packages grpcio and protobuf, which are not installed; "
+            "run: pip install grpcio protobuf"
+        ) from error
+    except ConnectionError as error:
+        raise _unusable(url, "no server answers there") from error
+    return proxy
 
 
 def _parsed(url: str) -> URL:

@@ -2,59 +2,89 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import optuna
+from optuna.distributions import check_distribution_compatibility
 from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from qhpo.cli.pruners import make_pruner
 from qhpo.errors import QhpoError
-from qhpo.problem import OVER_BUDGET, Problem
+from qhpo.problem import OVER_BUDGET, RULED_OUT, Problem
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
+    "AGAIN",
+    "ATTRIBUTE_LENGTH",
     "DIRECTION",
     "ERROR",
     "MAX_PARAMS",
     "PROBLEM",
+    "PRUNER",
     "SAMPLER",
     "SEED",
     "SOLVER",
+    "WITHDRAWN",
     "Choices",
     "Status",
     "best_trials",
     "count",
     "enter_study",
     "metrics",
+    "note_traceback",
     "status",
     "suggesting_seconds",
+    "traceback_of",
     "training_seconds",
 ]
 
-# User attributes. The first four belong to a study, `ERROR` to a trial, the rest to both.
+# User attributes of a study, `SAMPLER` and `SOLVER` of a trial too.
 PROBLEM = "qhpo:problem"
 DIRECTION = "qhpo:direction"
 SEED = "qhpo:seed"
 MAX_PARAMS = "qhpo:max_params"
 SAMPLER = "qhpo:sampler"
 SOLVER = "qhpo:solver"
+PRUNER = "qhpo:pruner"
+
+# User attributes of a trial.
 ERROR = "qhpo:error"
+AGAIN = "qhpo:again"
+"""Number of the trial that was cut off, and whose configuration this one has."""
+WITHDRAWN = "qhpo:withdrawn"
+"""Of a trial that was never begun, because other processes had taken the last places."""
+
+_TRACEBACK = "qhpo:traceback"
+"""This and a number: the traceback of a trial that failed, in chunks."""
+
+ATTRIBUTE_LENGTH = 2046
+"""Characters of an attribute, written as JSON, that databases of older schemas hold: there every
+character that is not ASCII is six or twelve."""
+
+_CHUNKS = 100
+"""Most chunks of a traceback. What lies in the middle of a longer one is left out."""
 
 
 class Status(Enum):
     """What became of a trial.
 
     Interrupted: its process was stopped before the objective ended. Over budget: pruned without
-    training, because its model was larger than the study allows.
+    training, because its model was larger than the study allows. Ruled out: pruned at once, because
+    its configuration breaks a constraint.
     """
 
     COMPLETE = "complete"
     PRUNED = "pruned"
     OVER_BUDGET = "over budget"
+    RULED_OUT = "ruled out"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"
@@ -63,7 +93,7 @@ class Status(Enum):
     @property
     def finished(self) -> bool:
         """Whether the trial counts towards the total that `qhpo run --trials` asks for."""
-        return self not in (Status.INTERRUPTED, Status.RUNNING, Status.WAITING)
+        return self in (Status.COMPLETE, Status.PRUNED, Status.OVER_BUDGET, Status.RULED_OUT)
 
 
 @dataclass(frozen=True)
@@ -75,12 +105,14 @@ class Choices:
         solver: Name of the solver; it only matters to the sampler qubo.
         seed: Of the training and of the sampler.
         max_params: Most trainable parameters of a model that is trained; None for no budget.
+        pruner: What ends trials early: a name, or an Optuna pruner.
     """
 
     sampler: str
     solver: str
     seed: int
     max_params: int | None = None
+    pruner: str | BasePruner = "none"
 
 
 def status(trial: FrozenTrial) -> Status:
@@ -91,6 +123,8 @@ def status(trial: FrozenTrial) -> Status:
         return Status.INTERRUPTED if cut_off else Status.FAILED
     if trial.state == TrialState.PRUNED and OVER_BUDGET in trial.user_attrs:
         return Status.OVER_BUDGET
+    if trial.state == TrialState.PRUNED and RULED_OUT in trial.user_attrs:
+        return Status.RULED_OUT
     return Status(trial.state.name.lower())
 
 
@@ -130,9 +164,37 @@ def suggesting_seconds(trial: FrozenTrial) -> float:
 
 def training_seconds(trial: FrozenTrial) -> float:
     """Wall-clock seconds the objective took; 0 for a trial that did not come to its end."""
-    if trial.duration is None or not status(trial).finished:
+    if trial.duration is None or not (status(trial).finished or status(trial) is Status.FAILED):
         return 0.0
     return max(trial.duration.total_seconds() - suggesting_seconds(trial), 0.0)
+
+
+def note_traceback(trial: optuna.Trial, text: str) -> None:
+    """Keep the traceback of a trial that fails."""
+    chunks = list(_chunks(text))
+    if len(chunks) > _CHUNKS:
+        half = _CHUNKS // 2
+        chunks = [*chunks[:half], "\n[...]\n", *chunks[-half:]]
+    for i, chunk in enumerate(chunks):
+        trial.set_user_attr(f"{_TRACEBACK}:{i}", chunk)
+
+
+def traceback_of(trial: FrozenTrial) -> str:
+    """The traceback of a trial that failed in `qhpo run`; empty if there is none."""
+    names = (f"{_TRACEBACK}:{i}" for i in range(len(trial.user_attrs)))
+    return "".join(trial.user_attrs.get(name, "") for name in names)
+
+
+def _chunks(text: str) -> list[str]:
+    """Pieces that fit into an attribute each."""
+    pieces, start = [], 0
+    while start < len(text):
+        size = ATTRIBUTE_LENGTH - 2  # the quotes
+        while len(json.dumps(text[start : start + size])) > ATTRIBUTE_LENGTH:
+            size = size * 3 // 4
+        pieces.append(text[start : start + size])
+        start += size
+    return pieces
 
 
 def enter_study(
@@ -144,39 +206,46 @@ def enter_study(
     solver: str | None = None,
     seed: int | None = None,
     max_params: int | None = None,
+    pruner: str | None = None,
 ) -> tuple[optuna.Study, Choices]:
-    """Start a study, or continue the one of that name.
+    """Start a study, or continue the one of that name, whoever started it.
 
     Returns:
-        The study, and the choices for the trials to come: those given, else those that the study
-        was started with, else the defaults.
+        The study, with its pruner, and the choices for the trials to come: those given, else those
+        that the problem brings, else those that the study was started with, else the defaults.
 
     Raises:
-        QhpoError: If the study belongs to another problem, direction, seed or size budget, or to a
-            program other than `qhpo run`.
+        QhpoError: If the study belongs to another problem, direction, seed or size budget, has
+            other choices of a parameter, or its pruner is none or does not fit.
     """
     study = optuna.create_study(
         storage=storage,
         study_name=name,
         directions=problem.directions,
-        # Optuna's default would stop trials early, which nobody asked for.
-        pruner=optuna.pruners.NopPruner(),
         load_if_exists=True,
     )
+    brought = problem.defaults
+    seed = brought.get("seed") if seed is None else seed
     is_new = not study.get_trials(deepcopy=False)
     misfit = "" if is_new else _misfit(study, problem, seed, max_params)
-    if misfit := misfit or _other_direction(study, problem):
+    if misfit := misfit or _other_direction(study, problem) or _other_choices(study, problem):
         raise QhpoError(f"{misfit} choose another name with --study")
     # Where nothing was tried yet, the choices are still free.
-    known = {} if is_new else study.user_attrs
+    known: dict[str, Any] = {} if is_new else study.user_attrs
+    # A solver that is asked for is the sampler qubo's.
+    wanted = sampler or ("qubo" if solver else None)
     chosen = Choices(
-        sampler=sampler or known.get(SAMPLER, "qubo"),
-        solver=solver or known.get(SOLVER, "neal"),
+        sampler=wanted or brought.get("sampler") or known.get(SAMPLER, "qubo"),
+        solver=solver or brought.get("solver") or known.get(SOLVER, "neal"),
         seed=int(known.get(SEED, 0)) if seed is None else seed,
         max_params=known.get(MAX_PARAMS) if max_params is None else max_params,
+        pruner=pruner or brought.get("pruner") or known.get(PRUNER, "none"),
     )
-    if is_new:
+    study.pruner = make_pruner(chosen.pruner, len(problem.directions))
+    if PROBLEM not in known:
         _remember(study, problem, chosen)
+    if isinstance(chosen.pruner, str) and chosen.pruner != known.get(PRUNER, "none"):
+        study.set_user_attr(PRUNER, chosen.pruner)
     return study, chosen
 
 
@@ -200,11 +269,8 @@ def _remember(study: optuna.Study, problem: Problem, chosen: Choices) -> None:
 def _misfit(study: optuna.Study, problem: Problem, seed: int | None, max_params: int | None) -> str:
     """Why trials of the problem cannot join those of the study; empty if they can."""
     name, known = study.study_name, study.user_attrs
-    if PROBLEM not in known:
-        return (
-            f"`qhpo run` continues only studies that it started, and {name} was made by another "
-            "program;"
-        )
+    if PROBLEM not in known:  # started by another program, which said nothing of all this
+        return ""
     if known[PROBLEM] != problem.name:
         return f"a study belongs to one problem: {name} tunes {known[PROBLEM]}, not {problem.name};"
     if seed not in (None, known[SEED]):
@@ -219,6 +285,25 @@ def _misfit(study: optuna.Study, problem: Problem, seed: int | None, max_params:
             f"a study keeps its size budget: {name} was started with {said}, got {max_params}; "
             "leave --max-params out, or"
         )
+    return ""
+
+
+def _other_choices(study: optuna.Study, problem: Problem) -> str:
+    """Why a parameter of the problem cannot be that of the study; every trial would fail."""
+    known = {
+        name: distribution
+        for trial in study.get_trials(deepcopy=False)
+        for name, distribution in trial.distributions.items()
+    }
+    for name, distribution in (problem.search_space or {}).items():
+        try:
+            if name in known:
+                check_distribution_compatibility(known[name], distribution)
+        except ValueError:
+            return (
+                f"a study keeps the kind and the choices of a parameter: {name} was "
+                f"{known[name]} in {study.study_name}, and is {distribution} in {problem.name};"
+            )
     return ""
 
 

@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.samplers import BaseSampler, RandomSampler
 
-from qhpo.cli.run import WorkerSampler
+from qhpo.cli.samplers import WorkerSampler
 from qhpo.wrappers import CPU_SECONDS, WALL_SECONDS, DelegatingSampler, TimedSampler
 
 CALLS = sorted(

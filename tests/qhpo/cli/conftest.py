@@ -20,9 +20,13 @@ ENTRY_POINTS = """\
 [qhpo.problems]
 absent = no_such_module:PROBLEM
 ascent = tiny_problems:ASCENT
+brought = tiny_problems:BROUGHT
 flaky = tiny_problems:FLAKY
 gated = tiny_problems:GATED
 half = tiny_problems:HALF
+moody = tiny_problems:MOODY
+ruled = tiny_problems:RULED
+terminated = tiny_problems:TERMINATED
 hungry = tiny_problems:HUNGRY
 nan = tiny_problems:NAN
 pair = tiny_problems:PAIR

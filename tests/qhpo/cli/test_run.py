@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -13,8 +16,10 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from qhpo.cli import main, storage
-from qhpo.cli.search import Search, SearchProgress
-from qhpo.cli.studies import Choices, Status, status
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
+from qhpo.cli.studies import Choices, Status, note_traceback, status, traceback_of
+from qhpo.problem import PROBLEMS, Problem
 from qhpo.wrappers import CPU_SECONDS, WALL_SECONDS
 
 URL = "sqlite:///qhpo.db"
@@ -57,7 +62,7 @@ def test_the_news_of_a_run(tiny: Path, capsys: pytest.CaptureFixture[str]) -> No
 
     values = [trial.value for trial in load("parabola").trials]
     records = [i for i in range(8) if values[i] == min(values[: i + 1])]
-    news = [f"trial {i}  {values[i]:.4g}  best so far" for i in records]
+    news = [f"trial {i}  {values[i]:.4g}" + "  best so far" * (i in records) for i in range(8)]
     assert capsys.readouterr().err.splitlines() == news
     # Optuna's own lines go to a stream of their own, through the bar.
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
@@ -126,7 +131,8 @@ def test_several_objectives(sampler: str, tiny: Path, capsys: pytest.CaptureFixt
     captured = capsys.readouterr()
     news = captured.err.splitlines()
     assert news[0].startswith("trial 0  ")
-    assert all(line.endswith("  on the front") for line in news)
+    assert all(trial.startswith(f"trial {i}  ") for i, trial in enumerate(news))
+    assert any(line.endswith("  on the front") for line in news)
     assert f"best trials  {len(study.best_trials)} that no other beats in cost" in captured.out
     assert run("pair", "--trials", 14, sampler=sampler) == 0
     assert len(load("pair").trials) == 14
@@ -181,7 +187,7 @@ def test_the_default_is_qubo_with_neal(tiny: Path) -> None:
     [
         (["slow", "--study", "parabola"], "parabola tunes parabola, not slow"),
         (["parabola", "--seed", "9"], "parabola has seed 0, got 9"),
-        (["parabola", "--study", "plain"], "plain was made by another program"),
+        (["sized", "--study", "chosen"], "a study keeps the kind and the choices of a param"),
         (["parabola", "--study", "upward"], "upward has maximize, parabola has minimize"),
         (["parabola", "--study", "pair"], "pair has minimize and minimize"),
         (["pair", "--study", "upward"], "upward has maximize, pair has minimize and maximize"),
@@ -191,8 +197,8 @@ def test_a_study_that_does_not_fit(
     args: list[str], expected: str, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("parabola", "--trials", 1) == 0
-    plain = optuna.create_study(storage=URL, study_name="plain")
-    plain.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    chosen = optuna.create_study(storage=URL, study_name="chosen")
+    chosen.optimize(lambda trial: trial.suggest_categorical("x", [0.5]), n_trials=1)
     optuna.create_study(storage=URL, study_name="upward", direction="maximize")
     optuna.create_study(storage=URL, study_name="pair", directions=["minimize", "minimize"])
     capsys.readouterr()
@@ -218,17 +224,23 @@ def test_a_study_without_trials_takes_new_choices(tiny: Path) -> None:
 def test_failures_are_shown_counted_and_survived(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("flaky", "--trials", 6) == 0
+    assert run("flaky", "--trials", 4) == 0
 
     trials = load("flaky").trials
-    assert [status(trial) for trial in trials] == [Status.COMPLETE, Status.FAILED] * 3
+    found = [Status.COMPLETE, Status.FAILED] * 3 + [Status.COMPLETE]
+    assert [status(trial) for trial in trials] == found
     printed = capsys.readouterr()
-    assert "trials      3 complete, 3 failed\n" in printed.out
+    assert "trials      4 complete, 3 failed\n" in printed.out
     error = trials[1].user_attrs["qhpo:error"]
     assert error.startswith("RuntimeError: number 1 is odd (tiny_problems.py:")
     assert f"trial 1  failed  {error}\n" in printed.err
     last = printed.err.splitlines()[-1]
-    assert last == f"qhpo: 3 trials failed; the first was trial 1: {error}"
+    look = "more of it: qhpo show flaky --trial 1"
+    assert last == f"qhpo: 3 trials failed; the first was trial 1: {error}; {look}"
+    text = traceback_of(trials[1])
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert text.endswith("RuntimeError: number 1\nis odd\n")
+    assert traceback_of(trials[0]) == ""
     assert "Traceback" not in printed.err
 
 
@@ -242,12 +254,25 @@ def test_failures_are_shown_counted_and_survived(
 def test_an_objective_without_a_value(
     problem: str, error: str, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(problem, "--trials", 2) == 1
+    for run_number in (1, 2):  # the second does not end with nothing done either
+        assert run(problem, "--trials", 2) == 1
 
-    assert [trial.state for trial in load(problem).trials] == [TrialState.FAIL] * 2
-    printed = capsys.readouterr()
-    assert f"2 trials failed; the first was trial 0: {error}\n" in printed.err
-    assert "no trial has a value yet" in printed.out
+        n = FAILURES_IN_A_ROW
+        assert [t.state for t in load(problem).trials] == [TrialState.FAIL] * n * run_number
+        printed = capsys.readouterr()
+        said = f"{n} trials failed; {n} did so in a row, which ended the run; the first was trial "
+        assert f"{said}{n * (run_number - 1)}: {error}; more of it: " in printed.err
+        assert "no trial has a value yet" in printed.out
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_trial_that_fails_is_tried_again(retries: int, tiny: Path) -> None:
+    assert run("moody", "--trials", 3, "--retries", retries) == 0
+
+    found = [Status.COMPLETE] * 3 if retries else [Status.FAILED, Status.COMPLETE] * 3
+    assert [status(trial) for trial in load("moody").trials] == found
+    values = [trial.value for trial in load("moody").trials if trial.value is not None]
+    assert values == [trial.params["x"] for trial in load("moody").trials if trial.value]
 
 
 def test_pruned_trials_count(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,11 +473,168 @@ def test_an_error_fits_into_an_old_database(text: str) -> None:
         raise RuntimeError(text)
 
     study = optuna.create_study()
-    search = Search(study, objective, Choices("random", "neal", 0), 1)
+    search = Search(study, objective, Choices("random", "neal", 0), Plan(1))
     with SearchProgress(Console(quiet=True), "study", 1) as progress:
         search.run(progress)
-    (error,) = search.failures.values()
+    assert len(set(search.failures.values())) == 1
+    error = search.failures[0]
     assert study.trials[0].user_attrs["qhpo:error"] == error
     assert len(json.dumps(error)) <= 2046
     assert error.startswith(f"RuntimeError: {text[:100]}")
     assert "(test_run.py:" in error
+
+
+@pytest.mark.parametrize("text", ["e" * 5000, "ошибка" * 500, '"\\' * 3000, "x\n" * 400_000])
+def test_a_traceback_fits_into_an_old_database(text: str) -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    note_traceback(trial, text)
+    found = study.trials[0]
+    assert all(len(json.dumps(chunk)) <= 2046 for chunk in found.user_attrs.values())
+    kept = traceback_of(found)
+    assert kept == text or (len(text) > 2046 * 100 and "[...]" in kept)
+
+
+def test_a_study_of_another_program_goes_on(tiny: Path) -> None:
+    plain = optuna.create_study(storage=URL, study_name="plain")
+    plain.optimize(lambda trial: trial.suggest_float("x", -1, 1), n_trials=3)
+    plain.enqueue_trial({"x": 0.25, "kind": "plain"})
+
+    assert run("parabola", "--study", "plain", "--trials", 6, sampler=None) == 0
+
+    trials = load("plain").trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
+    assert trials[3].params == {"x": 0.25, "kind": "plain"}
+    assert load("plain").user_attrs["qhpo:problem"] == "parabola"
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_every_sampler_does_first_what_was_cut_off(sampler: str, tiny: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert run("stopping", "--trials", 6, sampler=sampler) == 130
+    assert run("stopping", "--trials", 6, sampler=sampler) == 0
+
+    trials = load("stopping").trials
+    assert [t.number for t in trials if status(t) is Status.INTERRUPTED] == [3]
+    assert trials[4].params == trials[3].params
+    assert len(trials) == 7
+
+
+def test_the_pruner_is_the_studys(tiny: Path) -> None:
+    assert run("reporting", "--trials", 8, "--pruner", "median") == 0
+    pruned = sum(t.state == TrialState.PRUNED for t in load("reporting").trials)
+    assert pruned == 3  # from the sixth trial on, by Optuna's default
+    assert run("reporting", "--trials", 12) == 0
+    assert sum(t.state == TrialState.PRUNED for t in load("reporting").trials) == 7
+    assert run("reporting", "--trials", 14, "--pruner", "none") == 0
+    assert sum(t.state == TrialState.PRUNED for t in load("reporting").trials) == 7
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "halving", "percentile"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", None])
+def test_every_pruner_works_with_samplers(pruner: str, sampler: str | None, tiny: Path) -> None:
+    assert run("reporting", "--trials", 8, "--pruner", pruner, sampler=sampler) == 0
+    assert len(load("reporting").trials) == 8
+
+
+def test_a_pruner_of_several_objectives(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("pair", "--pruner", "median") == 2
+    assert "a pruner needs one objective; got 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sampler", ["qubo", "random", "tpe", "grid"])
+def test_the_rules_of_a_problem(
+    sampler: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("ruled", "--trials", 20, sampler=sampler) == 0
+
+    trials = load("ruled").trials
+    done = [trial for trial in trials if status(trial) is Status.COMPLETE]
+    for trial in done:
+        assert trial.params["a"] <= trial.params["b"]
+        assert ("c" in trial.params) == (trial.params["a"] >= 2)
+    ruled_out = [trial for trial in trials if status(trial) is Status.RULED_OUT]
+    assert len(done) + len(ruled_out) == 20
+    if sampler in ("qubo", "grid"):
+        assert ruled_out == []
+        assert len({tuple(sorted(trial.params.items())) for trial in done}) == 20
+    else:
+        assert all(trial.params["a"] > trial.params["b"] for trial in ruled_out)
+        assert f"trial {ruled_out[0].number}  ruled out: " in capsys.readouterr().err
+
+
+def test_a_grid_ends_where_nothing_is_left(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # a <= b <= 4 are 15 pairs; where a >= 2, 6 of them, there are two c.
+    for _ in range(2):
+        assert run("ruled", "--trials", 99, sampler="grid") == 0
+        assert len(load("ruled").trials) == 21
+    assert "the grid has 21 configurations, fewer than --trials" in capsys.readouterr().err
+    assert len({tuple(sorted(t.params.items())) for t in load("ruled").trials}) == 21
+
+
+def test_a_grid_of_floats(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sized", sampler="grid") == 2
+    assert "x of sized is FloatDistribution" in capsys.readouterr().err
+    assert run("parabola", sampler="grid") == 2
+    assert "declares its search space; parabola does not" in capsys.readouterr().err
+
+
+def test_a_verbose_run(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("seeded", "--trials", 1, "--verbose") == 0
+    line = capsys.readouterr().err
+    assert line.startswith("trial 0  0  best so far  x=0.")
+
+
+def test_a_quiet_run(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("parabola", "--trials", 2, "--quiet") == 0
+    assert run("parabola", "--trials", 2, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert run("parabola", "--quiet", "--verbose") == 2
+
+
+def test_what_a_problem_brings_is_its_default(tiny: Path) -> None:
+    assert run("brought", sampler=None) == 0
+    study = load("brought")
+    assert len(study.trials) == 4
+    assert study.user_attrs["qhpo:sampler"] == "tpe"
+    assert study.user_attrs["qhpo:seed"] == 7
+
+    assert run("brought", "--trials", 5, sampler="random") == 0
+    used = [trial.user_attrs["qhpo:sampler"] for trial in load("brought").trials]
+    assert used == ["tpe"] * 4 + ["random"]
+
+
+def test_sigterm_hands_the_trial_back(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("terminated", "--trials", 3) == 143
+    last = capsys.readouterr().err.splitlines()[-1]
+    again = "qhpo run terminated --trials 3 --sampler random"
+    assert last == f"qhpo: stopped by SIGTERM; continue with: {again}"
+    assert run("terminated", "--trials", 3) == 0
+    assert [status(t) for t in load("terminated").trials] == [
+        Status.COMPLETE,
+        Status.INTERRUPTED,
+        Status.COMPLETE,
+        Status.COMPLETE,
+    ]
+
+
+def test_a_file_is_a_task(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sweep:
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def problem(self) -> Problem:
+            return replace(PROBLEMS.load("parabola"), name=self.path.stem)
+
+    monkeypatch.setitem(
+        sys.modules,
+        "qhpo.sweep",
+        SimpleNamespace(load_sweep=Sweep),  # type: ignore[arg-type]
+    )
+    assert run("sweep.yaml", "--trials", 1) == 0
+    assert len(load("sweep").trials) == 1
+    (tiny / "parabola").touch()  # the name of a problem
+    (tiny / "other").touch()
+    assert run("parabola", "--trials", 1) == 0
+    assert run("other", "--trials", 1) == 0
+    assert len(load("other").trials) == 1

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase
 
 from qhpo.cli import main
-from qhpo.cli.run import WorkerSampler, build_sampler
+from qhpo.cli.samplers import WorkerSampler, build_sampler
 from qhpo.cli.studies import Choices
 from qhpo.problem import Problem
 

@@ -10,8 +10,14 @@ from pathlib import Path
 import click
 import dimod
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
+from qhpo.constraints import relation
 from qhpo.errors import QhpoError
 from qhpo.problem import Direction, Objective, Problem, Size, suggest
 from qhpo.solvers import Solver, SolverInfo, make_solver
@@ -130,6 +136,46 @@ def _sized(seed: int) -> Objective:
     return objective
 
 
+def _terminated(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        if trial.number == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return x
+
+    return objective
+
+
+def _moody(seed: int) -> Objective:
+    calls = []
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.1, 1.0)
+        calls.append(x)
+        if len(calls) % 2 == 1:
+            raise RuntimeError("not this time")
+        return x
+
+    return objective
+
+
+RULED_SPACE: dict[str, BaseDistribution] = {
+    "a": IntDistribution(0, 4),
+    "b": IntDistribution(0, 4),
+    "c": CategoricalDistribution(["x", "y"]),
+}
+RULED_CONDITIONS = {"c": {"a": [2, 3, 4]}}
+
+
+def _ruled(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, RULED_SPACE, RULED_CONDITIONS)
+        return float(params["a"] - params["b"])
+
+    return objective
+
+
 def _unprepared(seed: int) -> Objective:
     raise OSError("the data is not there")
 
@@ -157,6 +203,24 @@ SIZED = Problem(
     search_space=SIZED_SPACE,
     size=Size(("layers", "width"), lambda layers, width: int(layers * width)),
 )
+RULED = Problem(
+    "ruled",
+    "A rule and a condition.",
+    "minimize",
+    _ruled,
+    search_space=RULED_SPACE,
+    constraints=(relation(["a", "b"], lambda a, b: a <= b),),
+    conditions=RULED_CONDITIONS,
+)
+BROUGHT = Problem(
+    "brought",
+    "Brings its settings.",
+    "minimize",
+    _parabola,
+    defaults={"sampler": "tpe", "seed": 7, "trials": 4},
+)
+MOODY = Problem("moody", "Fails every other time.", "minimize", _moody)
+TERMINATED = Problem("terminated", "Gets SIGTERM in trial 1.", "minimize", _terminated)
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
 HUNGRY = Problem(
     "hungry", "Needs what is not there.", "minimize", _parabola, ("no_such_package",), "torch"

@@ -1,0 +1,162 @@
+"""`qhpo run --jobs`: worker processes on one study, shown as one search.
+
+A worker is the same command without ``--jobs``, told that it is one. It says nothing but why it
+ended. When this process is stopped, or is gone, its workers hand back their trials and end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import IO
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from qhpo.cli.interrupts import Interrupts
+from qhpo.cli.progress import SearchProgress
+from qhpo.cli.studies import ERROR, Status, status
+from qhpo.errors import QhpoError
+
+__all__ = ["Pool", "end_with_parent"]
+
+_POLL_SECONDS = 0.3
+"""Between two looks at the study and the workers."""
+
+_MISTAKE = 2
+"""Exit code of a worker whose every trial would fail."""
+
+_PROGRAM = "import sys; from qhpo.cli import main; sys.exit(main())"
+
+
+class Pool:
+    """Runs workers until the last has ended.
+
+    Args:
+        study: What they work on.
+        command: The command line of each, from ``run`` on.
+        n_workers: How many there are.
+        deadline: When no further trial is started, by the monotonic clock.
+
+    Attributes:
+        failures: Trial number and error of each trial that failed meanwhile.
+        succeeded: Trials that have ended with a result meanwhile.
+        gave_up: Whether a worker has ended because nothing but failures happened.
+    """
+
+    def __init__(
+        self, study: optuna.Study, command: Sequence[str], n_workers: int, deadline: float
+    ) -> None:
+        self._study = study
+        self._command = [sys.executable, "-c", _PROGRAM, *command, "--worker"]
+        self._n_workers = n_workers
+        self._deadline = deadline
+        self._before = {t.number for t in self._trials() if t.state.is_finished()}
+        self.failures: dict[int, str] = {}
+        self.succeeded = 0
+        self.gave_up = False
+
+    def run(self, progress: SearchProgress, interrupts: Interrupts) -> None:
+        """Start the workers, and show what they do until they end.
+
+        Raises:
+            KeyboardInterrupt: On Ctrl-C, when the workers have handed back their trials.
+            QhpoError: If a worker says that every trial would fail.
+        """
+        with interrupts.deferred():
+            workers = [_Worker(self._command, self._n_workers) for _ in range(self._n_workers)]
+            try:
+                while any(worker.is_running() for worker in workers):
+                    interrupts.check()
+                    self._show(progress)
+                    for worker in workers:
+                        if worker.process.returncode == _MISTAKE:
+                            raise QhpoError(worker.said())
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                for worker in workers:
+                    worker.stop()
+                for worker in workers:
+                    worker.process.wait()
+                self._show(progress)
+        for worker in workers:
+            self._judge(worker, progress)
+
+    def _judge(self, worker: _Worker, progress: SearchProgress) -> None:
+        code = worker.process.returncode
+        if code == _MISTAKE:
+            raise QhpoError(worker.said())
+        if code == 1:
+            self.gave_up = True
+        elif code != 0:
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            progress.news(f"a worker ended with {how}: {worker.said()}", "red")
+
+    def _show(self, progress: SearchProgress) -> None:
+        progress.show(self._study, self._deadline)
+        for trial in self._trials():
+            if not trial.state.is_finished() or trial.number in self._before:
+                continue
+            self._before.add(trial.number)
+            if status(trial) is Status.FAILED:
+                self.failures[trial.number] = trial.user_attrs.get(ERROR, "")
+            self.succeeded += status(trial).finished
+            progress.tell(self._study, trial)
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+
+class _Worker:
+    """One process, whose input ends with this one."""
+
+    def __init__(self, command: Sequence[str], n_workers: int) -> None:
+        # Threads of several workers on the same cores cost more than they give.
+        cores = str(max((os.cpu_count() or 1) // n_workers, 1))
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={"OMP_NUM_THREADS": cores, **os.environ},
+            # Ctrl-C reaches this process alone, which then stops the workers.
+            start_new_session=True,
+        )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
+
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to hand back its trial and end."""
+        if self.is_running():
+            self.process.terminate()
+
+    def said(self) -> str:
+        """The last line of what it said."""
+        self._reader.join(timeout=1)
+        return self._lines[-1].removeprefix("qhpo: ") if self._lines else "it said nothing"
+
+    def _read(self, stream: IO[bytes] | None) -> None:
+        for line in stream or ():
+            text = line.decode(errors="replace").strip()
+            if text:
+                self._lines = [text]
+
+
+def end_with_parent() -> None:
+    """In a worker: ends this process, as SIGTERM does, when the one that started it is gone."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

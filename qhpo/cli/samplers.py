@@ -1,0 +1,118 @@
+"""The samplers that `qhpo run --sampler` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from qhpo.cli.grid import GridSampler
+from qhpo.cli.studies import Choices
+from qhpo.errors import MissingExtraError, QhpoError
+from qhpo.plugins import missing_packages
+from qhpo.problem import Problem
+from qhpo.study import restore_fixed
+from qhpo.wrappers import DelegatingSampler
+
+__all__ = ["SAMPLERS", "WorkerSampler", "build_sampler", "check_sampler"]
+
+SAMPLERS = ("qubo", "tpe", "gp", "random", "grid")
+
+
+def check_sampler(
+    name: str, solver: str, encoding: str | None = None, problem: Problem | None = None
+) -> None:
+    """Check that `build_sampler` can make this sampler.
+
+    Raises:
+        QhpoError: If there is no such sampler, or it cannot search the problem.
+        SolverError: If the sampler is qubo and there is no such solver, or it cannot be made.
+        MissingExtraError: If the sampler or its solver needs a package that is not installed.
+    """
+    if name not in SAMPLERS:
+        raise QhpoError(f"a sampler must be one of {', '.join(SAMPLERS)}; got {name!r}")
+    if name == "gp" and missing_packages(["torch"]):
+        raise MissingExtraError("the sampler gp", "torch", "torch")
+    if name == "grid" and problem is not None:
+        GridSampler(problem, 0)
+    if name == "qubo":
+        from qhpo.solvers import make_solver
+
+        # What it lacks, such as a token, should not wait for the first trial.
+        make_solver(solver, encoding=encoding)
+
+
+def build_sampler(
+    problem: Problem,
+    choices: Choices,
+    first_number: int = 0,
+    limits: Mapping[str, Any] | None = None,
+) -> BaseSampler:
+    """The sampler that `qhpo run --sampler` names.
+
+    Args:
+        problem: With constraints or a size budget, qubo and grid suggest nothing that breaks them;
+            the others do, and such a trial is pruned at once.
+        choices: Names the sampler, its solver and its seed, and the budget.
+        first_number: Number of the first trial that the sampler will be asked for. Optuna's own
+            samplers know only their seed: continued, or in a second process, they would repeat
+            the trials that the study already has. They get another seed for another first trial.
+        limits: How qubo and its solver work, arguments of the same names of `qhpo.QUBOSampler`.
+
+    Raises:
+        QhpoError: As `check_sampler`, and if no configuration keeps the constraints.
+    """
+    seed = choices.seed
+    if choices.sampler == "grid":
+        return GridSampler(problem, seed)
+    if choices.sampler == "qubo":
+        from qhpo import QUBOSampler
+
+        rules = list(problem.constraints)
+        if choices.max_params is not None:
+            rules.append(problem.at_most(choices.max_params))
+        is_declared = bool(rules or problem.conditions or problem.defaults)
+        return QUBOSampler(
+            # Of a built-in problem without rules the space is learnt, as it always was: old studies
+            # go on the same.
+            problem.search_space if is_declared else None,
+            constraints=rules,
+            conditions=problem.conditions or None,
+            seed=seed,
+            solver=choices.solver,
+            **(limits or {}),
+        )
+    if first_number > 0:
+        seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
+    if choices.sampler == "tpe":
+        return TPESampler(seed=seed)
+    if choices.sampler == "gp":
+        return GPSampler(seed=seed)
+    return RandomSampler(seed=seed)
+
+
+class WorkerSampler(DelegatingSampler):
+    """Makes the sampler when it sees its first trial, whose number no other process has.
+
+    Args:
+        build: Takes the number of that trial, returns the sampler that does the work.
+        problem: Its search space tells what the choices of an enqueued trial were before a database
+            had them; None if nobody knows.
+    """
+
+    def __init__(self, build: Callable[[int], BaseSampler], problem: Problem | None = None) -> None:
+        super().__init__(RandomSampler())
+        self._build = build
+        self._built = False
+        self._space = (problem.search_space if problem else None) or {}
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        if not self._built:
+            self.sampler = self._build(trial.number)
+            self._built = True
+        restore_fixed(trial, self._space)
+        super().before_trial(study, trial)
