@@ -38,7 +38,7 @@ from optuna.storages import fail_stale_trials
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from qhpo.cli.studies import AGAIN, SAMPLER, WITHDRAWN, Status, status
+from qhpo.cli.studies import AGAIN, HANDED_BACK, SAMPLER, WITHDRAWN, Status, status
 
 __all__ = ["ClaimedStudy", "Claims", "claimed"]
 
@@ -54,9 +54,9 @@ _BEAT_SECONDS = 10
 _SILENT_SECONDS = 60
 """After so long without one a claim is taken for left behind, as in the others."""
 
-_MOST_ATTEMPTS = 3
-"""How often a configuration is begun before it is given up: what cuts it off may be its doing, as
-with one that needs more memory than there is."""
+_MOST_KILLS = 5
+"""How often a process may die of a configuration before it is given up. It may be the cause, as one
+that needs more memory than there is; whoever kills processes by hand rarely hits one so often."""
 
 
 class ClaimedStudy(optuna.Study):
@@ -212,7 +212,7 @@ class Claims:
                 status(trial) is Status.INTERRUPTED
                 and WITHDRAWN not in trial.user_attrs
                 and (trial.params or "fixed_params" in trial.system_attrs)
-                and _attempts(trial, trials) < _MOST_ATTEMPTS
+                and _kills(trial, trials) < _MOST_KILLS
                 and not any(_takes_up(other, trial) for other in trials)
             ):
                 return trial
@@ -253,12 +253,11 @@ def _takes_up(trial: FrozenTrial, cut_off: FrozenTrial) -> bool:
     return is_of_it and WITHDRAWN not in trial.user_attrs
 
 
-def _attempts(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
-    """How often the configuration of a trial was begun, this one included."""
-    n, number = 1, trial.user_attrs.get(AGAIN)
-    while number is not None:
-        n, number = n + 1, trials[number].user_attrs.get(AGAIN)
-    return n
+def _kills(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+    """How often a process died while it worked on the configuration of a trial that was cut off."""
+    n = int(HANDED_BACK not in trial.user_attrs)
+    before = trial.user_attrs.get(AGAIN)
+    return n if before is None else n + _kills(trials[before], trials)
 
 
 def _fail(storage: optuna.storages.BaseStorage, trial_id: int) -> None:

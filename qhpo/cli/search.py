@@ -32,6 +32,7 @@ from qhpo.cli.report import plural
 from qhpo.cli.studies import (
     ATTRIBUTE_LENGTH,
     ERROR,
+    HANDED_BACK,
     SAMPLER,
     SOLVER,
     Choices,
@@ -118,8 +119,8 @@ class Search:
             attributes,
             plan.places,
             plan.key,
-            # These two suggest what was cut off before anything else.
-            offers_again=choices.sampler not in ("qubo", "grid"),
+            # In the grid the place of a trial that was cut off is free again.
+            offers_again=choices.sampler != "grid",
         )
         self._handles = interrupts is None
         self._interrupts = interrupts or Interrupts()
@@ -198,6 +199,9 @@ class Search:
                 with self._claims.alive(trial._trial_id), self._interrupts.immediate():
                     return _checked(self._objective(trial), len(self._study.directions))
             except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
+                raise
+            except KeyboardInterrupt:
+                trial.set_user_attr(HANDED_BACK, True)
                 raise
             except Exception as error:
                 is_refusal = isinstance(error, QhpoError)

@@ -26,6 +26,7 @@ __all__ = [
     "ATTRIBUTE_LENGTH",
     "DIRECTION",
     "ERROR",
+    "HANDED_BACK",
     "MAX_PARAMS",
     "PROBLEM",
     "PRUNER",
@@ -59,6 +60,8 @@ PRUNER = "qhpo:pruner"
 ERROR = "qhpo:error"
 AGAIN = "qhpo:again"
 """Number of the trial that was cut off, and whose configuration this one has."""
+HANDED_BACK = "qhpo:handed_back"
+"""Of a trial that was cut off by a signal to its process, not by its death."""
 WITHDRAWN = "qhpo:withdrawn"
 """Of a trial that was never begun, because other processes had taken the last places."""
 

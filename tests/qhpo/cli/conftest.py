@@ -25,6 +25,7 @@ flaky = tiny_problems:FLAKY
 gated = tiny_problems:GATED
 half = tiny_problems:HALF
 moody = tiny_problems:MOODY
+program = tiny_problems:PROGRAM
 ruled = tiny_problems:RULED
 terminated = tiny_problems:TERMINATED
 hungry = tiny_problems:HUNGRY

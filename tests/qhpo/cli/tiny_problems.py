@@ -17,9 +17,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from qhpo import program
 from qhpo.constraints import relation
 from qhpo.errors import QhpoError
 from qhpo.problem import Direction, Objective, Problem, Size, suggest
+from qhpo.program import ProgramSpec
 from qhpo.solvers import Solver, SolverInfo, make_solver
 
 
@@ -220,6 +222,21 @@ BROUGHT = Problem(
     defaults={"sampler": "tpe", "seed": 7, "trials": 4},
 )
 MOODY = Problem("moody", "Fails every other time.", "minimize", _moody)
+_PROGRAM_SPACE: dict[str, BaseDistribution] = {
+    "x": FloatDistribution(0.0, 10.0),
+    "kind": CategoricalDistribution(["a", "b", "c"]),
+}
+_SCRIPT = (
+    """sleep "${PAUSE:-0.2}"; echo "{\\"loss\\": $QHPO_PARAM_x}"; echo "$QHPO_PARAM_x" >> ended"""
+)
+_SPEC = ProgramSpec(lambda params: ["sh", "-c", _SCRIPT], "loss", folder=Path("runs"))
+PROGRAM = Problem(
+    "program",
+    "A shell script.",
+    "minimize",
+    lambda seed: program.objective(_SPEC, _PROGRAM_SPACE),
+    search_space=_PROGRAM_SPACE,
+)
 TERMINATED = Problem("terminated", "Gets SIGTERM in trial 1.", "minimize", _terminated)
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
 HUNGRY = Problem(

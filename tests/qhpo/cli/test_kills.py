@@ -1,0 +1,127 @@
+"""Runs that are killed and continued: nothing is lost, nothing done twice, the totals are exact."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.cli.studies import AGAIN, Status, status
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+PATIENCE = 240
+
+KILLED, TERMINATED, INTERRUPTED = -9, 143, 130
+
+
+def trials(folder: Path) -> list[FrozenTrial]:
+    return optuna.load_study(study_name="program", storage=f"sqlite:///{folder}/qhpo.db").trials
+
+
+def wait_for_a_trial(folder: Path, ended: int) -> None:
+    """Until so many programs have ended, or patience has."""
+    end = time.monotonic() + PATIENCE
+    log = folder / "ended"
+    while not log.exists() or len(log.read_text().splitlines()) < ended:
+        assert time.monotonic() < end, "the search does not get on"
+        time.sleep(0.02)
+
+
+def check(found: Sequence[FrozenTrial], total: int) -> None:
+    """The promises of a study that was killed any number of times and then ended."""
+    complete = [trial for trial in found if status(trial) is Status.COMPLETE]
+    assert len(complete) == total
+    assert {status(trial) for trial in found} <= {Status.COMPLETE, Status.INTERRUPTED}
+    tried = [tuple(sorted(trial.params.items())) for trial in complete]
+    assert len(set(tried)) == total
+    taken_up = {trial.user_attrs[AGAIN]: trial for trial in found if AGAIN in trial.user_attrs}
+    for trial in found:
+        if status(trial) is Status.INTERRUPTED and trial.params:
+            again = taken_up[trial.number]
+            assert trial.params.items() <= again.params.items() or not again.params
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_run_that_is_stopped_at_several_moments(jobs: int, tiny: Path, start: Start) -> None:
+    args = ["run", "program", "--sampler", "random", "--trials", "12", "--jobs", str(jobs)]
+    stops = [(signal.SIGKILL, KILLED), (signal.SIGTERM, TERMINATED), (signal.SIGINT, INTERRUPTED)]
+    for n, (how, code) in enumerate(stops, start=1):
+        process = start(*args)
+        wait_for_a_trial(tiny, 2 * n)
+        time.sleep(0.1)
+        process.send_signal(how)
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == code, err
+        assert "Traceback" not in err
+        if code > 0:
+            assert "continue with: qhpo run program --trials 12" in err.splitlines()[-1]
+            # Handed back: nobody has to wait for a trial.
+            assert all(trial.state != TrialState.RUNNING for trial in trials(tiny))
+    process = start(*args)
+    out, err = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0, err
+    assert "12 complete" in out
+    check(trials(tiny), 12)
+
+
+def test_independent_workers_make_exactly_the_total(tiny: Path, start: Start) -> None:
+    args = ["run", "program", "--sampler", "random", "--trials", "7"]
+    workers = [start(*args) for _ in range(3)]
+    for worker in workers:
+        _, err = worker.communicate(timeout=PATIENCE)
+        assert worker.returncode == 0, err
+    assert len(trials(tiny)) == 7
+    check(trials(tiny), 7)
+
+
+def test_a_journal_file_is_shared_too(tiny: Path, start: Start) -> None:
+    args = ["run", "program", "--sampler", "tpe", "--trials", "6", "--storage", "kept.log"]
+    process = start(*args, "--jobs", "2")
+    wait_for_a_trial(tiny, 2)
+    process.kill()
+    process.communicate()
+    process = start(*args, "--jobs", "2")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    backend = optuna.storages.journal.JournalFileBackend(str(tiny / "kept.log"))
+    storage = optuna.storages.JournalStorage(backend)
+    check(optuna.load_study(study_name="program", storage=storage).trials, 6)
+
+
+def test_workers_that_cannot_work_say_so_once(tiny: Path, start: Start) -> None:
+    process = start("run", "refusing", "--jobs", "2")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert err.splitlines()[-1] == "qhpo: x must be positive; got -1; give another x"
+
+    process = start("run", "nan", "--jobs", "2", "--sampler", "random")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "in a row, which ended the run" in err.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "qubo"])
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_ten_random_moments(jobs: int, sampler: str, tiny: Path, start: Start) -> None:
+    rng = random.Random(jobs)
+    args = ["run", "program", "--sampler", sampler, "--trials", "40", "--jobs", str(jobs)]
+    for _ in range(10):
+        process = start(*args)
+        time.sleep(rng.uniform(0.2, 6.0))
+        process.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        _, err = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in err
+    process = start(*args)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    check(trials(tiny), 40)
