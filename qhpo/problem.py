@@ -67,6 +67,7 @@ DEFAULTS = (
     "trials",
     "timeout",
     "retries",
+    "target",
 )
 """Settings that a problem may bring: options of `qhpo run`, or arguments of `QUBOSampler`."""
 
@@ -114,7 +115,8 @@ class Problem:
             `DEFAULTS`: those of the options, and the arguments of `QUBOSampler` that have none.
             ``pruner`` is a name or an Optuna pruner, ``trials`` the total of the study, ``timeout``
             the seconds after which no trial is started, ``retries`` the further attempts at a
-            configuration that failed.
+            configuration that failed, ``target`` a value that is good enough: no trial starts after
+            one has reached it.
 
     Raises:
         QhpoError: If the size depends on a parameter that the search space does not have, or a

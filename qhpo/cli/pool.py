@@ -156,7 +156,9 @@ def end_with_parent() -> None:
     """In a worker: ends this process, as SIGTERM does, when the one that started it is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin, whose lock would be held when this process ends by itself.
+        while os.read(0, 1):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -262,7 +262,14 @@ def _limits(task: Problem, given: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(task: Problem, choices: Choices, given: dict[str, Any], url: str) -> Plan:
     said = {name: value for name, value in given.items() if value is not None}
-    chosen = {"trials": _TRIALS, "timeout": None, "retries": 0, **task.defaults, **said}
+    chosen = {
+        "trials": _TRIALS,
+        "timeout": None,
+        "retries": 0,
+        "target": None,
+        **task.defaults,
+        **said,
+    }
     total = int(chosen["trials"])
     return Plan(
         total,
@@ -270,6 +277,7 @@ def _plan(task: Problem, choices: Choices, given: dict[str, Any], url: str) -> P
         int(chosen["retries"]),
         (lambda trials: grid_places(task, total, trials)) if choices.sampler == "grid" else None,
         storage_key(url),
+        chosen["target"],
     )
 
 
@@ -303,7 +311,9 @@ def _greet(progress: SearchProgress, study: optuna.Study, plan: Plan) -> None:
     finished, places = sum(status(trial).finished for trial in trials), plan.places(trials)
     if places < plan.total:
         progress.remark(f"the grid has {plural(places, 'configuration')}, fewer than --trials")
-    if finished >= places:
+    if plan.is_reached(study):
+        progress.remark(f"{study.study_name} has reached its target of {plan.target:g}")
+    elif finished >= places:
         progress.remark(
             f"{study.study_name} already has {plural(finished, 'finished trial')}; "
             "ask for more with --trials"

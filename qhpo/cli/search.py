@@ -37,6 +37,7 @@ from qhpo.cli.studies import (
     SOLVER,
     Choices,
     Status,
+    best_trials,
     note_traceback,
     status,
 )
@@ -67,6 +68,7 @@ class Plan:
         retries: Further attempts at a configuration that failed.
         places: Takes the study's trials, returns how many of them may count; None for the total.
         key: Names the storage among those of this machine; empty for one of this process alone.
+        target: A value that is good enough; None for none.
     """
 
     def __init__(
@@ -76,12 +78,28 @@ class Plan:
         retries: int = 0,
         places: Callable[[Sequence[FrozenTrial]], int] | None = None,
         key: str = "",
+        target: float | None = None,
     ) -> None:
         self.total = total
         self.deadline = math.inf if timeout is None else time.monotonic() + timeout
         self.retries = retries
         self.places = places or (lambda trials: total)
         self.key = key
+        self.target = target
+
+    def is_over(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether no further trial is to be started."""
+        finished = sum(status(trial).finished for trial in trials)
+        is_late = time.monotonic() >= self.deadline
+        return is_late or finished >= self.places(trials) or self.is_reached(study)
+
+    def is_reached(self, study: optuna.Study) -> bool:
+        """Whether the target is reached; never where there is none."""
+        best = [] if self.target is None else best_trials(study)
+        if not best or self.target is None or best[0].value is None:
+            return False
+        sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+        return sign * best[0].value <= sign * self.target
 
 
 class Search:
@@ -155,9 +173,7 @@ class Search:
                 self._claims.release_left_behind()
                 trials = self._study.get_trials(deepcopy=False)
                 progress.show(self._study, self._plan.deadline)
-                finished = sum(status(trial).finished for trial in trials)
-                is_late = time.monotonic() >= self._plan.deadline
-                if finished >= self._plan.places(trials) or is_late:
+                if self._plan.is_over(self._study, trials):
                     return
                 claim = self._claims.next()
                 if claim is not None:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -78,11 +79,13 @@ def objective(
         conditions: Which parameters exist only under some values of others.
 
     Raises:
-        QhpoError: If two parameters have the same variable, or the spec is contradictory. The
-            objective raises it where the program cannot be started at all.
+        QhpoError: If two parameters have the same variable, the answer is a pattern without the
+            metric, or the folder cannot be written to. The objective raises it where the program
+            cannot be started at all.
     """
     _variables(search_space)
     Reader(spec.answer, spec.metric)
+    _try_folder(spec.folder)
 
     def run(trial: optuna.Trial) -> float:
         params = suggest(trial, search_space, conditions)
@@ -252,7 +255,6 @@ def _new_folder(parent: Path, trial_number: int) -> Path:
     """A folder that no other attempt has: ``trial-0007``, then ``trial-0007-2`` and so on."""
     name = f"trial-{trial_number:04d}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         for n in range(1, 1_000_000):
             folder = (parent / (name if n == 1 else f"{name}-{n}")).resolve()
             try:
@@ -261,11 +263,25 @@ def _new_folder(parent: Path, trial_number: int) -> Path:
                 continue
             return folder
     except OSError as error:
-        raise QhpoError(
-            f"the folder of the logs must be one that can be written to; got {parent}: "
-            f"{error.strerror}; choose another"
-        ) from error
+        raise _no_folder(parent, error) from error
     raise QhpoError(f"the folder {parent} holds a million attempts of {name}; choose another")
+
+
+def _try_folder(folder: Path) -> None:
+    """Makes the folder of the logs, and writes to it: before the work, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _no_folder(folder, error) from error
+
+
+def _no_folder(folder: Path, error: OSError) -> QhpoError:
+    return QhpoError(
+        f"the folder of the logs must be one that can be written to; got {folder}: "
+        f"{error.strerror}; choose another"
+    )
 
 
 def _exit(code: int) -> str:

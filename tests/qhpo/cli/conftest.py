@@ -26,6 +26,7 @@ gated = tiny_problems:GATED
 half = tiny_problems:HALF
 moody = tiny_problems:MOODY
 program = tiny_problems:PROGRAM
+reached = tiny_problems:REACHED
 ruled = tiny_problems:RULED
 terminated = tiny_problems:TERMINATED
 hungry = tiny_problems:HUNGRY

@@ -70,6 +70,7 @@ def test_a_run_that_is_stopped_at_several_moments(jobs: int, tiny: Path, start: 
 
     assert process.returncode == 0, err
     assert "12 complete" in out
+    assert "a worker ended" not in err
     check(trials(tiny), 12)
 
 
@@ -117,7 +118,7 @@ def test_ten_random_moments(jobs: int, sampler: str, tiny: Path, start: Start) -
     args = ["run", "program", "--sampler", sampler, "--trials", "40", "--jobs", str(jobs)]
     for _ in range(10):
         process = start(*args)
-        time.sleep(rng.uniform(0.2, 6.0))
+        time.sleep(rng.uniform(0.2, 12.0))
         process.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         _, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err

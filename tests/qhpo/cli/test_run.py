@@ -638,3 +638,10 @@ def test_a_file_is_a_task(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("parabola", "--trials", 1) == 0
     assert run("other", "--trials", 1) == 0
     assert len(load("other").trials) == 1
+
+
+def test_a_target_ends_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert run("reached", "--trials", 9) == 0
+        assert [trial.value for trial in load("reached").trials] == [0, 1, 2]
+    assert "reached has reached its target of 2\n" in capsys.readouterr().err

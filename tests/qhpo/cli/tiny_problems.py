@@ -221,6 +221,7 @@ BROUGHT = Problem(
     _parabola,
     defaults={"sampler": "tpe", "seed": 7, "trials": 4},
 )
+REACHED = Problem("reached", "Is good enough.", "maximize", _reporting, defaults={"target": 2.0})
 MOODY = Problem("moody", "Fails every other time.", "minimize", _moody)
 _PROGRAM_SPACE: dict[str, BaseDistribution] = {
     "x": FloatDistribution(0.0, 10.0),
