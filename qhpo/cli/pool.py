@@ -23,13 +23,16 @@ from qhpo.cli.progress import SearchProgress
 from qhpo.cli.studies import ERROR, Status, status
 from qhpo.errors import QhpoError
 
-__all__ = ["Pool", "end_with_parent"]
+__all__ = ["Pool", "end_with_parent", "is_worker"]
 
 _POLL_SECONDS = 0.3
 """Between two looks at the study and the workers."""
 
 _MISTAKE = 2
 """Exit code of a worker whose every trial would fail."""
+
+_WORKER = "QHPO_WORKER"
+"""Variable that tells a process that it is one."""
 
 _PROGRAM = "import sys; from qhpo.cli import main; sys.exit(main())"
 
@@ -53,7 +56,7 @@ class Pool:
         self, study: optuna.Study, command: Sequence[str], n_workers: int, deadline: float
     ) -> None:
         self._study = study
-        self._command = [sys.executable, "-c", _PROGRAM, *command, "--worker"]
+        self._command = [sys.executable, "-c", _PROGRAM, *command]
         self._n_workers = n_workers
         self._deadline = deadline
         self._before = {t.number for t in self._trials() if t.state.is_finished()}
@@ -123,7 +126,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={"OMP_NUM_THREADS": cores, **os.environ},
+            env={"OMP_NUM_THREADS": cores, **os.environ, _WORKER: "1"},
             # Ctrl-C reaches this process alone, which then stops the workers.
             start_new_session=True,
         )
@@ -150,6 +153,11 @@ class _Worker:
             text = line.decode(errors="replace").strip()
             if text:
                 self._lines = [text]
+
+
+def is_worker() -> bool:
+    """Whether this process is a worker; what it starts itself is none."""
+    return os.environ.pop(_WORKER, None) is not None
 
 
 def end_with_parent() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from qhpo.cli.grid import grid_places
 from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
-from qhpo.cli.pool import Pool, end_with_parent
+from qhpo.cli.pool import Pool, end_with_parent, is_worker
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.pruners import PRUNERS
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
@@ -146,7 +146,6 @@ _OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy",
 )
 @click.option("--verbose", is_flag=True, help="Say what each trial has tried, and its time.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
-@click.option("--worker", is_flag=True, hidden=True)
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -159,7 +158,6 @@ def run(
     jobs: int,
     verbose: bool,
     quiet: bool,
-    worker: bool,
     **others: Any,
 ) -> None:
     """Tune TASK, or continue where an earlier run stopped.
@@ -180,6 +178,7 @@ def run(
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other; leave one out")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    worker = is_worker()
     interrupts = Interrupts()
     errors = Console(stderr=True, highlight=False)
     with interrupts.handled():

@@ -17,10 +17,10 @@ MISTAKES = {
     "strange command": (["xyzzy"], "the commands are run, show, problems, solvers"),
     "unknown option": (
         ["run", "parabola", "--trails", "3"],
-        "'--trails'. Did you mean '--trials'?",
+        "no such option '--trails'. (Did you mean one of: '--retries', '--trials'?)",
     ),
     "unknown option of the program": (["--nonsense"], "no such option '--nonsense'"),
-    "no problem": (["run"], "missing argument 'PROBLEM'; see `qhpo run --help`"),
+    "no problem": (["run"], "missing argument 'TASK'; see `qhpo run --help`"),
     "too many arguments": (["problems", "cnn"], "unexpected extra argument"),
     "unknown problem": (["run", "no-such"], "got 'no-such'; see `qhpo problems`"),
     "misspelt problem": (["run", "parabla"], "got 'parabla'; did you mean 'parabola'?"),

@@ -211,7 +211,7 @@ def test_a_study_without_values(tiny: Path, capsys: pytest.CaptureFixture[str]) 
     out = shown(capsys)
 
     assert "best value  no trial has a value yet\n" in out
-    assert "trials   2 failed\n" in out
+    assert "trials   10 failed\n" in out
 
 
 def test_failed_calls_are_told_apart_from_models(
