@@ -134,7 +134,7 @@ _OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy",
     "--retries",
     type=WholeNumber(min=0),
     metavar="N",
-    help="Further attempts at a configuration that failed.  [default: what the file says, or 0]",
+    help="Further attempts at a configuration that failed, beside those that the file asks for.",
 )
 @click.option(
     "--jobs",
