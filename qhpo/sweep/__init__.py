@@ -17,7 +17,14 @@ Example:
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from qhpo.sweep.sweep import Metric, Sweep, load_sweep
 from qhpo.sweep.text import SUFFIXES
 
-__all__ = ["SUFFIXES", "Metric", "Sweep", "load_sweep"]
+__all__ = ["SUFFIXES", "Metric", "Sweep", "load_sweep", "read_schema"]
+
+
+def read_schema() -> str:
+    """The JSON Schema of sweep files, for editors."""
+    return files("qhpo.sweep").joinpath("schema.json").read_text(encoding="utf-8")

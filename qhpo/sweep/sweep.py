@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -297,6 +298,12 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     program, command = _program(spec, settings, notes)
     if command is None and (bands is not None or settings.pruner not in (None, "none")):
         notes.append("a Python function reports nothing before its end; no trial is pruned")
+    constraints = (*parameters.constraints, *rules)
+    if method != "qubo" and constraints:
+        notes.append(
+            f"method {method} knows no rules: a configuration that breaks one is not run, and "
+            "counts as a trial that was pruned; bayes suggests none"
+        )
     sweep = Sweep(
         path,
         name,
@@ -309,14 +316,14 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
         command,
         parameters,
         conditions,
-        (*parameters.constraints, *rules),
+        constraints,
         measured,
         bands,
         run_cap,
         settings,
         tuple(notes),
     )
-    _check_method(sweep)
+    _check_grid(sweep)
     return sweep
 
 
@@ -402,25 +409,18 @@ def _program(
     return program, command
 
 
-def _check_method(sweep: Sweep) -> None:
-    """What a search that knows no rules cannot do."""
-    if sweep.method == "qubo":
+def _check_grid(sweep: Sweep) -> None:
+    """A grid has all combinations of the values of all parameters."""
+    if sweep.method != "grid":
         return
-    wandb = {known: name for name, known in _METHODS.items()}[sweep.method]
-    if sweep.constraints:
+    if sweep.conditions:
         raise QhpoError(
-            f"method must be bayes where constraints, subsets or permutations are kept; got "
-            f"{wandb}, which would break them; use bayes"
+            "method must be bayes or random where parameters are conditional; got grid, which "
+            "would repeat configurations; use bayes"
         )
-    if sweep.method == "grid":
-        if sweep.conditions:
+    for name, distribution in sweep.search_space.items():
+        if math.isinf(Axis.from_distribution(name, distribution).n_values):
             raise QhpoError(
-                "method must be bayes or random where parameters are conditional; got grid, which "
-                "would repeat configurations; use bayes"
+                f"method grid needs parameters of finitely many values; got {name} with "
+                f"{distribution}; give it values, or q_uniform"
             )
-        for name, distribution in sweep.search_space.items():
-            if Axis.from_distribution(name, distribution).n_values == float("inf"):
-                raise QhpoError(
-                    f"method grid needs parameters of finitely many values; got {name} with "
-                    f"{distribution}; give it values, or q_uniform"
-                )

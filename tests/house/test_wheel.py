@@ -38,7 +38,7 @@ def _read_tree() -> Iterator[tuple[str, bytes]]:
     for package in PACKAGES:
         folder = ROOT / package
         for path in folder.rglob("*"):
-            if path.suffix == ".py" or path.name == "py.typed":
+            if path.suffix == ".py" or path.name in ("py.typed", "schema.json"):
                 yield path.relative_to(folder.parent).as_posix(), path.read_bytes()
 
 
