@@ -18,9 +18,10 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "run": ("qhpo.cli.run", "Tune a problem, or continue where an earlier run stopped."),
     "show": ("qhpo.cli.show", "Show the best configuration, the trials and the time they took."),
-    "validate": ("qhpo.cli.validate", "Check a sweep file, and say what it asks for."),
     "problems": ("qhpo.cli.listing", "List the problems that can be tuned."),
     "solvers": ("qhpo.cli.listing", "List the solvers that can sample the model."),
+    "init": ("qhpo.cli.init", "Write a sweep file, from a script's own options."),
+    "validate": ("qhpo.cli.validate", "Check a sweep file, and say what it asks for."),
 }
 
 _ADDED = Plugins("qhpo.commands", "command", click.Command)

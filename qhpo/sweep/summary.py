@@ -75,8 +75,8 @@ class Feasible:
 
     Attributes:
         share: Of random configurations.
-        standard_error: Of the share; None where all configurations were looked at.
-        looked_at: Configurations that the share was counted on.
+        standard_error: Of the share; None where it is exact.
+        looked_at: Configurations that the share was counted on; none where there are no rules.
         kept: How many of these keep all rules.
         configurations: Different configurations that keep all rules; None if they were not counted.
     """
@@ -182,6 +182,8 @@ def summarize(sweep: Sweep) -> Summary:
 
 def _share(feasible: FeasibleSet, combinations: float) -> Feasible:
     space = feasible.space
+    if not feasible.constraints and combinations > _MOST_COUNTED:
+        return Feasible(1.0, None, 0, 0, None)
     if combinations <= _MOST_COUNTED:
         columns = [axis.every_coordinate().tolist() for axis in space.axes]
         rows = np.array(list(itertools.product(*columns)))

@@ -54,7 +54,7 @@ def skeleton() -> str:
 
 
 def test_all_commands_are_looked_for() -> None:
-    assert set(commands()) == {"run", "show", "validate", "problems", "solvers", *ADDED}
+    assert set(commands()) == {"run", "show", "problems", "solvers", "init", "validate", *ADDED}
 
 
 def test_what_is_missing_is_found() -> None:
@@ -66,7 +66,9 @@ def test_what_is_missing_is_found() -> None:
     assert undocumented(text.replace("qhpo solvers", "qhpo solver")) == ["solvers"]
 
 
-@pytest.mark.parametrize("command", ["run", "show", "validate", "problems", "solvers", *ADDED])
+@pytest.mark.parametrize(
+    "command", ["run", "show", "problems", "solvers", "init", "validate", *ADDED]
+)
 def test_the_readme_mentions_every_command_and_option(command: str) -> None:
     missing = [entry for entry in undocumented(README.read_text()) if entry.split()[0] == command]
 

@@ -129,7 +129,7 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "space 3 parameters, 20 combinations",
         "keep all rules 70 % (exact): 9 different configurations",
         "QUBO, one-hot 10 bits, 45 couplers",
-        "QUBO, domain-wall 7 bits, 19 couplers",
+        "QUBO, domain-wall 7 bits, 18 couplers",
     ]
     assert printed[8].startswith("on a QPU 7 bits as a clique: about 14 qubits in chains of 2")
     assert printed[9].startswith("QPU time 43 to 52 ms for 100 reads, 2 to 6 calls a trial")

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from dwave.cloud.solver import StructuredSolver
 from dwave.system.testing import MockDWaveSampler
-
 from minorminer.busclique import busgraph_cache
 
 from qhpo.errors import QhpoError
