@@ -81,8 +81,12 @@ def _reports(trial: FrozenTrial, sign: float) -> list[float]:
     return [sign * value for value in values if value == value]
 
 
-def read_bands(value: object) -> BandPruner | None:
+def read_bands(value: object, notes: list[str]) -> BandPruner | None:
     """The pruner that ``early_terminate`` asks for.
+
+    Args:
+        value: What stands there; None for nothing.
+        notes: Gets what has no effect.
 
     Raises:
         QhpoError: If it is not of the form that W&B documents.
@@ -97,17 +101,18 @@ def read_bands(value: object) -> BandPruner | None:
     among(spec["type"], below(where, "type"), ("hyperband",))
     eta = decimal(spec.get("eta", 3), below(where, "eta"), above=1.0)
     strict = boolean(spec.get("strict", False), below(where, "strict"))
-    if ("min_iter" in spec) == ("max_iter" in spec):
-        got = "both" if "min_iter" in spec else "neither"
-        raise QhpoError(f"{where} must have min_iter or max_iter; got {got}; write one of them")
-    if "min_iter" in spec:
-        if "s" in spec:
-            raise QhpoError(
-                f"{where}.s counts the bands below max_iter; got it beside min_iter; leave it out"
-            )
-        bands = _upwards(whole(spec["min_iter"], below(where, "min_iter"), least=1), eta)
-    else:
+    if "max_iter" in spec:
         bands = _downwards(spec, where, eta)
+        if "min_iter" in spec:
+            notes.append(f"{where}.min_iter has no effect beside max_iter, as in W&B")
+    elif "min_iter" in spec:
+        bands = _upwards(whole(spec["min_iter"], below(where, "min_iter"), least=1), eta)
+        if "s" in spec:
+            notes.append(f"{where}.s has no effect beside min_iter, as in W&B")
+    else:
+        raise QhpoError(
+            f"{where} must have min_iter, or max_iter and s; got neither; write min_iter: 3"
+        )
     return BandPruner(bands, eta, strict=strict)
 
 

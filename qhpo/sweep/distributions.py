@@ -126,13 +126,16 @@ def _q(spec: Mapping[str, Any], where: str) -> int | float:
 
 def _q_uniform(spec: Mapping[str, Any], where: str) -> Range:
     low, high = _limits(spec, where)
-    q = _q(spec, where)
+    return _steps(low, high, _q(spec, where), where)
+
+
+def _steps(low: float, high: float, q: int | float, where: str) -> Range:
+    """Multiples of q: what W&B draws, round(X / q) * q."""
     first, last = round(low / q), round(high / q)
     if isinstance(q, int):
         return _integers(first * q, last * q, where, step=q)
     # What repeated addition of a decimal fraction loses would else push the last value out.
-    ends = (float(f"{k * q:.12g}") for k in (first, last))
-    start, end = ends
+    start, end = (float(f"{k * q:.12g}") for k in (first, last))
     return Range(FloatDistribution(start, max(start, end), step=q))
 
 
@@ -171,7 +174,7 @@ def _with_note(found: Range, spec: Mapping[str, Any], where: str, low: float, hi
         f"{where} is a {spec['distribution']}, whose min and max are exponents of e: it ranges "
         f"from {low:.6g} to {high:.6g}; {spec['distribution']}_values takes the values themselves"
     )
-    return Range(found.distribution, notes=(note,))
+    return Range(found.distribution, notes=(*found.notes, note))
 
 
 def _log_uniform_values(spec: Mapping[str, Any], where: str) -> Range:
@@ -182,14 +185,15 @@ def _log_uniform_values(spec: Mapping[str, Any], where: str) -> Range:
 
 def _logarithmic_steps(low: float, high: float, spec: Mapping[str, Any], where: str) -> Range:
     q = _q(spec, where)
-    if q != 1:
-        fail(
-            below(where, "q"),
-            "must be 1 beside a logarithmic scale, which studies keep in whole numbers",
-            q,
-            f"use q_uniform, or {str(spec['distribution']).removeprefix('q_')} without q",
-        )
-    return _integers(round(low), round(high), where, log=True)
+    if q == 1 and round(low) >= 1:
+        return _integers(round(low), round(high), where, log=True)
+    # Studies keep steps on a linear scale only. The values are the same.
+    found = _steps(low, high, q, where)
+    note = (
+        f"{where} has the values of {spec['distribution']}, on a linear scale: studies keep no "
+        "steps on a logarithmic one"
+    )
+    return Range(found.distribution, notes=(note,))
 
 
 def _q_log_uniform(spec: Mapping[str, Any], where: str) -> Range:
@@ -345,7 +349,12 @@ def read_distribution(spec: Mapping[str, Any], where: str) -> Constant | Range:
     elif "values" in spec:
         name = "categorical"
     elif "min" in spec or "max" in spec:
-        check_keys(spec, where, _ENDS)
+        if "q" in spec:
+            raise QhpoError(
+                f"{below(where, 'q')} must stand beside a distribution that has it; got "
+                f"{shown(spec['q'])} without one; write distribution: q_uniform"
+            )
+        check_keys(spec, where, ("distribution", *_ENDS))
         return _checked(_inferred(spec, where), where)
     else:
         check_keys(spec, where, _KEYS)

@@ -35,13 +35,19 @@ __all__ = [
 _SHOWN = 80
 """Characters of a wrong value that an error shows: it is read on one line."""
 
+_FEW_NAMES = 6
+"""Names that are listed beside the nearest one too."""
+
 _MOST_NAMES = 24
 """Names that an error lists at most, beside the nearest one."""
 
 
 def below(where: str, key: object) -> str:
-    """The place of a key inside another."""
-    return f"{where}.{key}" if where else str(key)
+    """The place of a key inside another; a key that cannot be seen as it is stands in quotes."""
+    written = str(key)
+    if not written.isprintable() or written != written.strip() or not written:
+        written = shown(key)
+    return f"{where}.{written}" if where else written
 
 
 def shown(value: object) -> str:
@@ -118,6 +124,8 @@ def among(value: object, where: str, names: Collection[str]) -> str:
     """One of some names."""
     if not isinstance(value, str) or value not in names:
         near = get_close_matches(str(value), names, n=1)
+        if near and len(names) > _FEW_NAMES:
+            fail(where, f"must be one of {len(names)} names", value, f"did you mean {near[0]!r}?")
         fix = f"did you mean {near[0]!r}?" if near else "write one of these"
         fail(where, f"must be one of {', '.join(names)}", value, fix)
     return value
@@ -133,8 +141,7 @@ def boolean(value: object, where: str) -> bool:
 def number(value: object, where: str) -> int | float:
     """A finite number, as it is written."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        fix = "leave the quotes out" if isinstance(value, str) else "write one, such as 0.1"
-        fail(where, "must be a number", value, fix)
+        fail(where, "must be a number", value, _unquoted(value) or "write one, such as 0.1")
     try:
         is_finite = math.isfinite(value)
     except OverflowError:
@@ -142,6 +149,14 @@ def number(value: object, where: str) -> int | float:
     if not is_finite:
         fail(where, "must be a finite number", value, "write one that a float can hold")
     return value
+
+
+def _unquoted(value: object) -> str:
+    """What to do with a number that is written as text."""
+    try:
+        return "leave the quotes out" if isinstance(value, str) and float(value) else ""
+    except ValueError:
+        return ""
 
 
 def decimal(value: object, where: str, *, above: float = -math.inf) -> float:

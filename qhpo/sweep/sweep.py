@@ -292,7 +292,7 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     run_cap = whole(spec["run_cap"], "run_cap", least=1) if "run_cap" in spec else None
     if run_cap is not None and (settings.trials or 0) > run_cap:
         fail("qhpo.trials", f"must be at most run_cap, {run_cap}", settings.trials, "lower it")
-    bands = read_bands(spec.get("early_terminate"))
+    bands = read_bands(spec.get("early_terminate"), notes)
     if bands is not None and settings.pruner is not None:
         fail("qhpo.pruner", "must be the only pruner", settings.pruner, "drop early_terminate")
     program, command = _program(spec, settings, notes)

@@ -82,8 +82,6 @@ def test_distributions_of_wandb(
         ({"distribution": "beta", "a": 2, "b": 3}, "use uniform with min: 0.0"),
         ({"distribution": "q_beta", "q": 2}, "use q_uniform with"),
         ({"values": [1, 2], "probabilities": [0.1, 0.9]}, "x.probabilities cannot be had"),
-        ({"distribution": "q_log_uniform", "min": 1, "max": 3, "q": 8}, "x.q must be 1"),
-        ({"distribution": "q_log_uniform_values", "min": 0.1, "max": 3}, "must start at 1"),
         ({"distribution": "log_uniform_values", "min": 0, "max": 3}, "must be larger than 0"),
         ({"distribution": "log_uniform", "min": 1, "max": 1000}, "takes the exponents"),
         ({"distribution": "unifrom", "min": 1, "max": 3}, "did you mean 'uniform'?"),
@@ -100,6 +98,10 @@ def test_distributions_of_wandb(
         ({"distribution": "int_uniform", "min": 1.5, "max": 3}, "must be a whole number"),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, "x.q must be larger than 0"),
         ({"mn": 1, "max": 3}, "did you mean 'min'?"),
+        ({"min": 1, "max": 3, "distribtion": "uniform"}, "did you mean 'distribution'?"),
+        ({"min": 1, "max": 3, "q": 2}, "write distribution: q_uniform"),
+        ({"min": "one", "max": 3}, "x.min must be a number; got 'one'; write one, such as 0.1"),
+        ({" min": 1, "max": 3}, "x.' min' is no key"),
         ({"min": 1, "max": 3, "log": True}, "x.log is no key"),
         ({"value": 1, "min": 1}, "x.min is no key"),
         ({"vals": [1, 2]}, "did you mean 'values'?"),
@@ -160,6 +162,25 @@ def test_repeated_values_count_once_and_that_is_said(load: Load) -> None:
 
     assert sweep.search_space["act"] == CategoricalDistribution(("elu", "relu"))
     assert "parameters.act.values holds 'elu' more than once" in sweep.notes[0]
+
+
+# The example of W&B's own documentation.
+@pytest.mark.parametrize(
+    ("low", "high", "q", "distribution"),
+    [
+        (32, 256, 8, IntDistribution(32, 256, step=8)),
+        (0.1, 3, 1, IntDistribution(0, 3)),
+        (0.1, 1.0, 0.25, FloatDistribution(0.0, 1.0, step=0.25)),
+    ],
+)
+def test_steps_on_a_logarithmic_scale_are_searched_on_a_linear_one(
+    load: Load, low: float, high: float, q: float, distribution: BaseDistribution
+) -> None:
+    spec = {"distribution": "q_log_uniform_values", "min": low, "max": high, "q": q}
+    sweep = load(parameters={"x": spec})
+
+    assert sweep.search_space["x"] == distribution
+    assert "on a linear scale" in sweep.notes[0]
 
 
 def test_exponents_that_look_like_values_are_said(load: Load) -> None:

@@ -193,8 +193,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
         ({"early_terminate": {"type": "median"}}, "must be one of hyperband"),
         ({"early_terminate": {"type": "hyperband", "max_iter": 9}}, "must have s"),
         ({"early_terminate": {"type": "hyperband", "max_iter": 2, "s": 2}}, "at least eta"),
-        ({"early_terminate": {"type": "hyperband", "min_iter": 3, "max_iter": 9, "s": 1}}, "both"),
-        ({"early_terminate": {"type": "hyperband", "min_iter": 3, "s": 1}}, "leave it out"),
+        ({"early_terminate": {"type": "hyperband", "min_iter": 3, "max_iter": 9}}, "must have s"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 3, "eta": 1}}, "larger than 1"),
         ({"early_terminate": {"type": "hyperband", "min_iter": 3, "stric": True}}, "'strict'?"),
         ({"qhpo": {"solvr": "neal"}}, "qhpo.solvr is no key that qhpo has; did you mean 'solver'"),
@@ -480,13 +479,17 @@ def test_a_function_has_no_command_line(load: Load) -> None:
         ({"min_iter": 3, "eta": 10}, (3, 30, 300)),
         ({"max_iter": 27, "s": 2}, (3, 9)),
         ({"max_iter": 27, "s": 9}, (1, 3, 9)),
+        ({"max_iter": 27, "s": 2, "min_iter": 5}, (3, 9)),
+        ({"min_iter": 5, "s": 2}, (5, 15, 45)),
         ({"max_iter": 5, "s": 2, "eta": 2}, (1, 2)),
     ],
 )
 def test_bands_are_those_of_wandb(load: Load, spec: dict[str, Any], bands: tuple[int, ...]) -> None:
-    pruner = load(early_terminate={"type": "hyperband", **spec}).bands
+    sweep = load(early_terminate={"type": "hyperband", **spec})
+    pruner = sweep.bands
 
     assert pruner is not None
+    assert len(sweep.notes) == ("min_iter" in spec and "s" in spec)
     assert pruner.bands[: len(bands)] == bands
 
 
