@@ -131,6 +131,8 @@ def _q_uniform(spec: Mapping[str, Any], where: str) -> Range:
 
 def _steps(low: float, high: float, q: int | float, where: str) -> Range:
     """Multiples of q: what W&B draws, round(X / q) * q."""
+    if not max(abs(low / q), abs(high / q)) <= _LARGEST:
+        fail(below(where, "q"), "must not be that small beside min and max", q, "raise it")
     first, last = round(low / q), round(high / q)
     if isinstance(q, int):
         return _integers(first * q, last * q, where, step=q)
