@@ -19,6 +19,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ class Node(ABC):
     def kinds(self) -> frozenset[Kind]:
         """What its value can be."""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The parameters that it names, each once, in their order."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.names))
@@ -108,7 +109,7 @@ class Parameter(Node):
     def parts(self) -> tuple[Node, ...]:
         return ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return (self.name,)
 

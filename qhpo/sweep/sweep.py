@@ -299,10 +299,10 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     if command is None and (bands is not None or settings.pruner not in (None, "none")):
         notes.append("a Python function reports nothing before its end; no trial is pruned")
     constraints = (*parameters.constraints, *rules)
-    if method != "qubo" and constraints:
+    if method == "random" and constraints:
         notes.append(
-            f"method {method} knows no rules: a configuration that breaks one is not run, and "
-            "counts as a trial that was pruned; bayes suggests none"
+            "method random knows no rules: a configuration that breaks one is not run, and counts "
+            "as a trial that was pruned; bayes and grid suggest none"
         )
     sweep = Sweep(
         path,
@@ -413,11 +413,6 @@ def _check_grid(sweep: Sweep) -> None:
     """A grid has all combinations of the values of all parameters."""
     if sweep.method != "grid":
         return
-    if sweep.conditions:
-        raise QhpoError(
-            "method must be bayes or random where parameters are conditional; got grid, which "
-            "would repeat configurations; use bayes"
-        )
     for name, distribution in sweep.search_space.items():
         if math.isinf(Axis.from_distribution(name, distribution).n_values):
             raise QhpoError(
