@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from qhpo.sweep.sweep import Metric, Sweep, load_sweep
+from qhpo.sweep.load import load_sweep
+from qhpo.sweep.sweep import Metric, Sweep
 from qhpo.sweep.text import SUFFIXES
 
 __all__ = ["SUFFIXES", "Metric", "Sweep", "load_sweep", "read_schema"]
