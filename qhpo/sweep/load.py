@@ -121,8 +121,6 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     if bands is not None and settings.pruner is not None:
         fail("qhpo.pruner", "must be the only pruner", settings.pruner, "drop early_terminate")
     program, command = _program(spec, settings, notes)
-    if command is None and (bands is not None or settings.pruner not in (None, "none")):
-        notes.append("a Python function reports nothing before its end; no trial is pruned")
     constraints = (*parameters.constraints, *rules)
     if method == "random" and constraints:
         notes.append(

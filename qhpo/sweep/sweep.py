@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +12,22 @@ from optuna.distributions import BaseDistribution
 
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
-from qhpo.problem import Direction, Objective, Problem
-from qhpo.program import Bound, ProgramSpec
+from qhpo.problem import DEFAULTS, Direction, Objective, Problem
+from qhpo.program import Bound, ProgramSpec, objective, objective_of_callable
+from qhpo.space import Axis
 from qhpo.sweep.bands import BandPruner
 from qhpo.sweep.command import Command
-from qhpo.sweep.function import FunctionObjective, load_function
+from qhpo.sweep.function import load_function
 from qhpo.sweep.parameters import Parameters
 from qhpo.sweep.settings import Settings
 
 __all__ = ["Method", "Metric", "Sweep"]
 
 Method = Literal["qubo", "random", "grid"]
+
+_MOST_OF_GRID = 10_000
+"""Most configurations of a grid that are tried where nobody says how many: it keeps all of them in
+memory."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,26 @@ class Sweep:
 
     @property
     def trials(self) -> int | None:
-        """Finished trials that the study should have; None if the file does not say."""
-        return self.run_cap if self.settings.trials is None else self.settings.trials
+        """Finished trials that the study should have; None if the file does not say.
+
+        A grid ends with its last configuration.
+        """
+        if self.settings.trials is not None or self.run_cap is not None:
+            return self.settings.trials or self.run_cap
+        if self.method != "grid":
+            return None
+        axes = [Axis.from_distribution(n, d) for n, d in self.search_space.items()]
+        return int(min(math.prod(axis.n_values for axis in axes), _MOST_OF_GRID))
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """How `qhpo run` searches where its options do not say otherwise, see `Problem`."""
+        settings = self.settings
+        chosen = {name: getattr(settings, name) for name in DEFAULTS if hasattr(settings, name)}
+        chosen |= {"sampler": self.method, "trials": self.trials}
+        if self.bands is not None:
+            chosen["pruner"] = self.bands
+        return {name: value for name, value in chosen.items() if value is not None}
 
     def handed(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What the program gets for the parameters of a trial, see `Parameters.handed`."""
@@ -131,6 +154,7 @@ class Sweep:
             program.retries,
             program.folder,
             program.environment,
+            self.handed,
         )
 
     def problem(self) -> Problem:
@@ -144,6 +168,7 @@ class Sweep:
             search_space=self.search_space,
             constraints=self.constraints,
             conditions=self.conditions,
+            defaults=self.defaults,
         )
 
 
@@ -171,15 +196,12 @@ class _Objective:
         sweep = self.sweep
         if sweep.command is None:
             assert sweep.program is not None
-            function = load_function(sweep.program)
-            return FunctionObjective(
-                function,
-                sweep.handed,
+            return objective_of_callable(
+                load_function(sweep.program),
                 sweep.metric.name,
                 sweep.search_space,
                 sweep.conditions,
                 sweep.measured,
+                sweep.handed,
             )
-        program = importlib.import_module("qhpo.program")
-        objective: Objective = program.objective(sweep.spec(), sweep.search_space, sweep.conditions)
-        return objective
+        return objective(sweep.spec(), sweep.search_space, sweep.conditions)

@@ -14,12 +14,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-import qhpo.program
+import qhpo.sweep.sweep
 from qhpo import QUBOSampler
+from qhpo.cli import pruners
 from qhpo.errors import QhpoError
 from qhpo.program import Bound, ProgramSpec
 from qhpo.sweep import Sweep, load_sweep
 from qhpo.sweep.bands import BandPruner
+from qhpo.sweep.settings import PRUNERS
 
 Load = Callable[..., Sweep]
 
@@ -329,6 +331,38 @@ def test_a_grid_needs_finitely_many_values(load: Load) -> None:
         load(method="grid")
 
 
+def test_what_a_file_brings_for_run(load: Load) -> None:
+    pruner = {"type": "hyperband", "max_iter": 9, "s": 2}
+    problem = load(
+        method="random",
+        early_terminate=pruner,
+        run_cap=7,
+        qhpo={"seed": 3, "noisy": False, "solver": "tabu"},
+    ).problem()
+
+    assert problem.defaults == {
+        "sampler": "random",
+        "solver": "tabu",
+        "noisy": False,
+        "seed": 3,
+        "pruner": BandPruner((1, 3), 3.0),
+        "trials": 7,
+    }
+    assert load().problem().defaults == {"sampler": "qubo"}
+
+
+def test_a_grid_has_as_many_trials_as_configurations(load: Load) -> None:
+    pair = {"a": {"values": [1, 2, 3]}, "b": {"min": 1, "max": 5}}
+
+    assert load(method="grid", parameters=pair).trials == 15
+    assert load(method="grid", parameters=pair, run_cap=4).trials == 4
+    assert load(method="grid", parameters={"a": {"min": 1, "max": 10**9}}).trials == 10_000
+
+
+def test_pruners_are_those_of_run() -> None:
+    assert list(PRUNERS) == list(pruners.PRUNERS)
+
+
 def test_settings(load: Load) -> None:
     sweep = load(
         run_cap=9,
@@ -374,7 +408,7 @@ def test_a_problem_runs_the_program(load: Load, monkeypatch: pytest.MonkeyPatch)
         seen.append(spec)
         return lambda trial: trial.suggest_float("lr", 0.001, 0.1)
 
-    monkeypatch.setattr(qhpo.program, "objective", objective, raising=False)
+    monkeypatch.setattr(qhpo.sweep.sweep, "objective", objective)
     problem = load(metric={"name": "acc", "goal": "maximize"}).problem()
 
     assert (problem.name, problem.direction) == ("sweep", "maximize")
@@ -439,7 +473,7 @@ def test_every_trial_of_a_function_keeps_every_rule(
         assert ("momentum" in params) == (params["optimizer"] == "sgd")
         assert len(params["columns"]) == 2
         assert "a" in params["columns"] or params["optimizer"] == "adam"
-    excess = study.trials[0].system_attrs["constraints:memory"]
+    excess = study.trials[0].system_attrs["constraints:memory <= 10"]
     assert excess == calls[0]["width_2"] - 10
 
 

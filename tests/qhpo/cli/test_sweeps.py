@@ -1,0 +1,111 @@
+"""`qhpo run` with a sweep file: programs of a person's own, in the shell and in Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from qhpo.cli import main
+
+SHELL = """#!/bin/sh
+for word in "$@"; do
+    case $word in
+        a=*) a=${word#a=} ;;
+        b=*) b=${word#b=} ;;
+    esac
+done
+echo "{\\"loss\\": $((a * a + b)), \\"memory\\": $((a + b))}"
+"""
+SWEEP = """
+program: ./square.sh
+command: ["${program}", "${args_no_hyphens}"]
+metric: {name: loss}
+parameters:
+  a: {min: 0, max: 5}
+  b: {min: 0, max: 5}
+  fixed: {value: x}
+constraints:
+  - a + b >= 3
+  - {metric: memory, max: 4}
+qhpo: {trials: 6, seed: 1, n_startup_trials: 3}
+"""
+PYTHON = """
+def train(opt, layers, momentum=None):
+    assert (momentum is not None) == (opt["name"] == "sgd")
+    return {"loss": layers + (momentum or 0.0)}
+"""
+
+
+def trials() -> list[FrozenTrial]:
+    storage = "sqlite:///qhpo.db"
+    (name,) = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=name, storage=storage).trials
+
+
+@pytest.fixture(autouse=True)
+def _programs(tiny: Path) -> None:
+    (tiny / "square.sh").write_text(SHELL)
+    (tiny / "square.sh").chmod(0o755)
+    (tiny / "tiny_training.py").write_text(PYTHON)
+
+
+def test_a_shell_script_keeps_its_rules(capfd: pytest.CaptureFixture[str]) -> None:
+    Path("sweep.yaml").write_text(SWEEP)
+
+    assert main(["run", "sweep.yaml"]) == 0
+    done = trials()
+    assert len(done) == 6
+    for trial in done:
+        a, b = trial.params["a"], trial.params["b"]
+        assert trial.state == TrialState.COMPLETE
+        assert a + b >= 3
+        assert trial.value == a * a + b
+        assert trial.system_attrs["constraints:memory <= 4"] == a + b - 4
+    assert len({tuple(trial.params.values()) for trial in done}) == 6
+
+
+def test_a_file_is_continued() -> None:
+    Path("sweep.yaml").write_text(SWEEP)
+
+    assert main(["run", "sweep.yaml", "--trials", "2"]) == 0
+    assert main(["run", "sweep.yaml", "--trials", "4"]) == 0
+    assert len(trials()) == 4
+
+
+def test_a_function_gets_what_is_active() -> None:
+    spec = {
+        "program": "tiny_training:train",
+        "metric": {"name": "loss"},
+        "parameters": {
+            "opt": {"parameters": {"name": {"values": ["sgd", "adam"]}}},
+            "layers": {"min": 1, "max": 9},
+            "momentum": {"values": [0.0, 0.5]},
+        },
+        "conditions": {"momentum": "opt.name == 'sgd'"},
+        "run_cap": 8,
+    }
+    Path("mine.json").write_text(json.dumps(spec))
+
+    assert main(["run", "mine.json"]) == 0
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE] * 8
+
+
+def test_a_grid_tries_everything_once() -> None:
+    text = SWEEP.replace("metric: {", "method: grid\nmetric: {").replace("trials: 6, ", "")
+    Path("sweep.yaml").write_text(text.replace("max: 5", "max: 2"))
+
+    assert main(["run", "sweep.yaml"]) == 0
+    tried = {(trial.params["a"], trial.params["b"]) for trial in trials()}
+    assert tried == {(1, 2), (2, 1), (2, 2)}
+
+
+def test_mistakes_of_a_file_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sweep.yaml").write_text(SWEEP.replace("a + b >= 3", "a + c >= 3"))
+
+    assert main(["run", "sweep.yaml"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("qhpo: sweep.yaml: constraints[0], column 5: every name must be")
