@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qhpo.sweep import Sweep
     from qhpo.sweep.summary import QpuCall, Summary
 
-__all__ = ["validate"]
+__all__ = ["print_summary", "validate"]
 
 _NAMED = 3
 """Parameters without steps that are named at most, on one line."""
@@ -48,10 +48,19 @@ def validate(file: str | None, as_json: bool, schema: bool) -> None:
         return
     if file is None:
         raise click.UsageError("missing argument 'FILE'")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    print_summary(load_sweep(file), as_json=as_json)
+
+
+def print_summary(sweep: Sweep, *, as_json: bool = False) -> None:
+    """Print what a sweep file asks for.
+
+    Raises:
+        QhpoError: If it is proven that no configuration keeps all rules, or a command line names
+            an environment variable that is not set.
+    """
     from qhpo.sweep.summary import summarize
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sweep = load_sweep(file)
     summary = summarize(sweep)
     if as_json:
         click.echo(json.dumps(_as_json(sweep, summary), indent=2))

@@ -37,7 +37,7 @@ class Metric:
     Attributes:
         name: Key of the value in the program's answer.
         direction: Whether smaller or larger values are better.
-        target: A value that is good enough: no trial starts after one has reached it.
+        target: A value that is good enough.
     """
 
     name: str
