@@ -45,8 +45,8 @@ _MOST_CASES = 1_500
 """Largest model whose couplers are counted by making it: 18 MB. Of a larger one all pairs of bits
 are counted, which is what a surrogate that sees interactions everywhere gives."""
 
-_EXAMPLES = 10
-"""Command lines that are shown."""
+_EXAMPLES, _EXAMPLE_ROUNDS = 10, 4
+"""Different command lines that are shown, and how often as many are drawn for them at most."""
 
 # Physical properties of Advantage2_system1.7 in "Per-QPU Solver Properties and Schedules" of
 # D-Wave's documentation, in microseconds where they are times.
@@ -263,8 +263,16 @@ def _qpu_call(bits: int, is_plain: bool) -> QpuCall:
 
 
 def _examples(sweep: Sweep, feasible: FeasibleSet, nothing: FloatArray) -> tuple[str, ...]:
-    drawn = feasible.draws(_EXAMPLES, nothing, np.random.default_rng(_SEED))
-    return tuple(_shown(sweep, feasible.space.decode(x)) for x in drawn[:_EXAMPLES])
+    rng = np.random.default_rng(_SEED)
+    different: dict[object, FloatArray] = {}
+    # Draws may be fewer than are asked for, and some of them equal.
+    for _ in range(_EXAMPLE_ROUNDS):
+        for x in feasible.draws(2 * _EXAMPLES, nothing, rng):
+            different.setdefault(feasible.space.key(x), x)
+        if len(different) >= _EXAMPLES or not different:
+            break
+    drawn = list(different.values())[:_EXAMPLES]
+    return tuple(_shown(sweep, feasible.space.decode(x)) for x in drawn)
 
 
 def _shown(sweep: Sweep, params: dict[str, Any]) -> str:

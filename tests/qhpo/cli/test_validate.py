@@ -133,7 +133,8 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ]
     assert printed[8].startswith("on a QPU 7 bits as a clique: about 14 qubits in chains of 2")
     assert printed[9].startswith("QPU time 43 to 52 ms for 100 reads, 2 to 6 calls a trial")
-    assert printed[11] == "10 samples of what is run"
+    assert printed[11] == "9 samples of what is run"
+    assert len(set(printed[12:])) == 9
     for line in printed[12:]:
         assert line.startswith("/usr/bin/env python train.py --optimizer=")
         assert ("--momentum" in line) == ("--optimizer=sgd" in line)
@@ -149,7 +150,7 @@ def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["feasible"]["share"] == 0.7
     assert found["conditions"] == {"momentum": {"optimizer": ["sgd"]}}
     assert [model["encoding"] for model in found["models"]] == ["one-hot", "domain-wall"]
-    assert len(found["examples"]) == 10
+    assert len(set(found["examples"])) == 9
 
 
 def test_a_function_is_shown_as_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
