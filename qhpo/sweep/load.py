@@ -162,10 +162,6 @@ def _metric(value: object, notes: list[str]) -> Metric:
         raise QhpoError("metric must have a name; got none; write name: loss")
     goal = among(spec.get("goal", "minimize"), "metric.goal", ("minimize", "maximize"))
     target = float(number(spec["target"], "metric.target")) if "target" in spec else None
-    if target is not None:
-        notes.append(
-            "metric.target ends a sweep of W&B; here the number of trials or the timeout does"
-        )
     notes += [
         f"metric.{key} says what W&B takes for the value of a run without one; it has no effect "
         "here: the sampler learns where trials fail"

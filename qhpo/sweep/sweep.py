@@ -37,7 +37,7 @@ class Metric:
     Attributes:
         name: Key of the value in the program's answer.
         direction: Whether smaller or larger values are better.
-        target: A value that is good enough.
+        target: A value that is good enough: no trial starts after one has reached it.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Sweep:
         """How `qhpo run` searches where its options do not say otherwise, see `Problem`."""
         settings = self.settings
         chosen = {name: getattr(settings, name) for name in DEFAULTS if hasattr(settings, name)}
-        chosen |= {"sampler": self.method, "trials": self.trials}
+        chosen |= {"sampler": self.method, "trials": self.trials, "target": self.metric.target}
         if self.bands is not None:
             chosen["pruner"] = self.bands
         return {name: value for name, value in chosen.items() if value is not None}

@@ -103,6 +103,14 @@ def test_a_grid_tries_everything_once() -> None:
     assert tried == {(1, 2), (2, 1), (2, 2)}
 
 
+def test_a_target_ends_the_search() -> None:
+    text = SWEEP.replace("{name: loss}", "{name: loss, target: 100}")
+    Path("sweep.yaml").write_text(text.replace("max: 4}", "max: 40}"))
+
+    assert main(["run", "sweep.yaml"]) == 0
+    assert len(trials()) == 1
+
+
 def test_mistakes_of_a_file_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("sweep.yaml").write_text(SWEEP.replace("a + b >= 3", "a + c >= 3"))
 

@@ -336,6 +336,7 @@ def test_what_a_file_brings_for_run(load: Load) -> None:
     problem = load(
         method="random",
         early_terminate=pruner,
+        metric={"name": "loss", "target": 0.5},
         run_cap=7,
         qhpo={"seed": 3, "noisy": False, "solver": "tabu"},
     ).problem()
@@ -347,6 +348,7 @@ def test_what_a_file_brings_for_run(load: Load) -> None:
         "seed": 3,
         "pruner": BandPruner((1, 3), 3.0),
         "trials": 7,
+        "target": 0.5,
     }
     assert load().problem().defaults == {"sampler": "qubo"}
 
