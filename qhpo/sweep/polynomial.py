@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from qhpo.sweep.nodes import Arithmetic, Comparison, Constant, Function, Node, Parameter
@@ -12,6 +13,10 @@ __all__ = ["Bounded", "bounded"]
 
 _DEGREE = 2
 """Highest degree that a constraint of numbers can have."""
+
+_MIRRORED: Mapping[str, str] = MappingProxyType(
+    {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+)
 
 _Terms = dict[tuple[str, ...], float]
 """Coefficients by the parameters of a product, sorted; by nothing for the constant."""
@@ -58,12 +63,15 @@ def bounded(node: Comparison) -> Bounded | None:
     left, right = _terms(node.left), _terms(node.right)
     if left is None or right is None:
         return None
+    comparison = node.comparison
+    if not node.left.names:
+        left, right, comparison = right, left, _MIRRORED[comparison]
     terms = _sum(left, right, -1)
     bound = -terms.pop((), 0)
     terms = {product: a for product, a in terms.items() if a != 0}
     if not terms:
         return None
-    return Bounded(tuple(terms.items()), node.comparison, bound)
+    return Bounded(tuple(terms.items()), comparison, bound)
 
 
 def _sum(left: _Terms, right: _Terms, sign: float) -> _Terms:

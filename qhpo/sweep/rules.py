@@ -209,9 +209,13 @@ class _Compiler:
             return None
         sense, bound = found.comparison, found.bound
         if sense in ("<", ">"):
-            if not found.is_whole or not all(map(self._is_whole, rule.names)):
-                return None
-            sense, bound = (f"{sense}=", bound - 1 if sense == "<" else bound + 1)
+            sign = -1 if sense == "<" else 1
+            if found.is_whole and all(map(self._is_whole, rule.names)):
+                bound += sign
+            else:
+                # Sums are compared as Python computes them: below is up to the float before.
+                bound = math.nextafter(bound, sign * math.inf)
+            sense = f"{sense}="
         if not math.isfinite(bound) or not all(math.isfinite(a) for _, a in found.terms):
             return None
         if found.is_linear:

@@ -164,7 +164,7 @@ def summarize(sweep: Sweep) -> Summary:
     nothing = np.full(len(space), np.nan)
     found = feasible.find(nothing, np.random.default_rng(_SEED))
     if found.coordinates is None and found.is_proof:
-        raise QhpoError(feasible.conflict(nothing, is_proof=True))
+        raise QhpoError(f"{sweep.path}: {feasible.conflict(nothing, is_proof=True)}")
     sizes = [axis.n_values for axis in space.axes]
     product = math.prod(sizes)
     models = _models(feasible, found.coordinates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from typing import Any
 
@@ -145,7 +146,9 @@ def test_constraints_are_satisfied_where_the_rule_is_kept(
         ("many + wide <= 100", linear({"many": 1, "wide": 1}, "<=", 100)),
         ("many <= wide + 3", linear({"many": 1, "wide": -1}, "<=", 3)),
         ("many + wide < 100", linear({"many": 1, "wide": 1}, "<=", 99)),
-        ("100 <= 2 * many - real", linear({"many": -2, "real": 1}, "<=", -100)),
+        ("100 <= 2 * many - real", linear({"many": 2, "real": -1}, ">=", 100)),
+        ("real < 3", linear({"real": 1}, "<=", math.nextafter(3, 0))),
+        ("many - real > 0.5", linear({"many": 1, "real": -1}, ">=", math.nextafter(0.5, 1))),
         ("sum(many, wide) == 9", linear({"many": 1, "wide": 1}, "==", 9)),
         ("many * wide <= 512", quadratic({("many", "wide"): 1}, "<=", 512)),
         ("many ** 2 + wide <= 512", quadratic({("many", "many"): 1, "wide": 1}, "<=", 512)),
