@@ -51,8 +51,9 @@ _MOST_CHARACTERS = 1_000
 _MOST_NODES = 300
 """Most parts of an expression. It is asked about every candidate of a search."""
 
-_DEEPEST = 20
-"""Most parts inside one another."""
+_DEEPEST = 80
+"""Most parts inside one another, as the terms of a sum are; Python's own recursion allows some
+hundred."""
 
 _LARGEST = 2**53
 """Largest whole number that is written out, as far as floats count in ones."""
@@ -227,7 +228,7 @@ class _Parser:
             self._fail(
                 at,
                 f"an expression has at most {_MOST_NODES} parts, {_DEEPEST} inside one another",
-                "split it into several",
+                "split it, or write sum(a, b, ...) for a + b + ...",
             )
         deeper = depth + 1
         match at:

@@ -319,6 +319,7 @@ def test_a_rule_is_text(value: object) -> None:
 
 
 def test_constraints_can_be_pickled() -> None:
-    for text in ("few <= size", "many % wide == real", "many + wide < real"):
+    long = " + ".join(["few", "real"] * 39) + " % 2 < 3"
+    for text in (long, "few <= size", "many % wide == real", "many + wide < real"):
         for constraint in compiled(text):
             assert pickle.loads(pickle.dumps(constraint)) == constraint
