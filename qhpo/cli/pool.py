@@ -108,7 +108,7 @@ class Pool:
             self._before.add(trial.number)
             if status(trial) is Status.FAILED:
                 self.failures[trial.number] = trial.user_attrs.get(ERROR, "")
-            self.succeeded += status(trial).finished
+            self.succeeded += status(trial) in (Status.COMPLETE, Status.PRUNED)
             progress.tell(self._study, trial)
 
     def _trials(self) -> list[FrozenTrial]:

@@ -114,7 +114,7 @@ class Search:
 
     Attributes:
         failures: Trial number and error of each trial of this search that failed.
-        succeeded: Trials of this search that are complete or pruned.
+        succeeded: Trials of this search that were run, and are complete or pruned.
         gave_up: Whether it ended because nothing but failures happened.
     """
 
@@ -204,7 +204,8 @@ class Search:
         ended = self._study._storage.get_trial(claim)
         if ended.number in self.failures:
             self._in_a_row += 1
-        else:
+        # A trial that was not run says nothing of those that are.
+        elif status(ended) not in (Status.OVER_BUDGET, Status.RULED_OUT):
             self._in_a_row = 0
             self.succeeded += 1
         progress.tell(self._study, ended)

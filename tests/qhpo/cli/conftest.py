@@ -29,6 +29,7 @@ program = tiny_problems:PROGRAM
 reached = tiny_problems:REACHED
 ruled = tiny_problems:RULED
 terminated = tiny_problems:TERMINATED
+hopeless = tiny_problems:HOPELESS
 hungry = tiny_problems:HUNGRY
 nan = tiny_problems:NAN
 pair = tiny_problems:PAIR

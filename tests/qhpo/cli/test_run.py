@@ -645,3 +645,11 @@ def test_a_target_ends_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]
         assert run("reached", "--trials", 9) == 0
         assert [trial.value for trial in load("reached").trials] == [0, 1, 2]
     assert "reached has reached its target of 2\n" in capsys.readouterr().err
+
+
+def test_trials_that_are_not_run_do_not_hide_that_all_others_fail(tiny: Path) -> None:
+    assert run("hopeless", "--trials", 99) == 1
+
+    found = [status(trial) for trial in load("hopeless").trials]
+    assert found.count(Status.FAILED) == FAILURES_IN_A_ROW
+    assert Status.RULED_OUT in found

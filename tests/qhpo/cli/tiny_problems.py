@@ -84,6 +84,10 @@ def _returning(value: object) -> Objective:
     return objective
 
 
+def _returning_nan(seed: int) -> Objective:
+    return _returning(float("nan"))
+
+
 def _pruning(seed: int) -> Objective:
     def objective(trial: optuna.Trial) -> float:
         trial.report(trial.suggest_float("x", 0.0, 1.0), 0)
@@ -213,6 +217,14 @@ RULED = Problem(
     search_space=RULED_SPACE,
     constraints=(relation(["a", "b"], lambda a, b: a <= b),),
     conditions=RULED_CONDITIONS,
+)
+HOPELESS = Problem(
+    "hopeless",
+    "A rule, and no value.",
+    "minimize",
+    _returning_nan,
+    search_space=RULED_SPACE,
+    constraints=(relation(["a", "b"], lambda a, b: a <= b),),
 )
 BROUGHT = Problem(
     "brought",
