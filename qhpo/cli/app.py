@@ -18,6 +18,8 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "run": ("qhpo.cli.run", "Tune a problem, or continue where an earlier run stopped."),
     "show": ("qhpo.cli.show", "Show the best configuration, the trials and the time they took."),
+    "ask": ("qhpo.cli.asking", "Ask for trials, to be evaluated by a program in any language."),
+    "tell": ("qhpo.cli.telling", "Tell what became of a trial that was asked for."),
     "problems": ("qhpo.cli.listing", "List the problems that can be tuned."),
     "solvers": ("qhpo.cli.listing", "List the solvers that can sample the model."),
     "init": ("qhpo.cli.init", "Write a sweep file, from a script's own options."),

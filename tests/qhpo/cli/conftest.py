@@ -42,6 +42,7 @@ sized = tiny_problems:SIZED
 slow = tiny_problems:SLOW
 stopping = tiny_problems:STOPPING
 text = tiny_problems:TEXT
+tree = tiny_problems:TREE
 unprepared = tiny_problems:UNPREPARED
 wrong = tiny_problems:TEXTUAL
 

@@ -251,6 +251,20 @@ PROGRAM = Problem(
     search_space=_PROGRAM_SPACE,
 )
 TERMINATED = Problem("terminated", "Gets SIGTERM in trial 1.", "minimize", _terminated)
+TREE_SPACE: dict[str, BaseDistribution] = {
+    "units_2": IntDistribution(1, 9),
+    "layers": IntDistribution(1, 2),
+    "kind": CategoricalDistribution(("plain", None, True)),
+    "rate": FloatDistribution(0.001, 1.0, log=True),
+}
+TREE = Problem(
+    "tree",
+    "A parameter stands before the one that decides about it.",
+    "maximize",
+    _unprepared,
+    search_space=TREE_SPACE,
+    conditions={"units_2": {"layers": (2,)}},
+)
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
 HUNGRY = Problem(
     "hungry", "Needs what is not there.", "minimize", _parabola, ("no_such_package",), "torch"

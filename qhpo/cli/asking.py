@@ -1,0 +1,230 @@
+"""`qhpo ask` and `qhpo tell`: a search whose loop is another program, in any language."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage
+from optuna.trial import Trial, TrialState
+
+from qhpo.cli.options import WholeNumber, examples
+from qhpo.cli.run import WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.storage import open_storage, readable_errors, storage_option
+from qhpo.cli.stored import ASKED, load_stored, study_names
+from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER, Choices, enter_study
+from qhpo.cli.task import load_task
+from qhpo.errors import QhpoError
+from qhpo.problem import Problem, suggest
+
+__all__ = ["ask"]
+
+_MAX_SEED = 2**32 - 1
+"""The largest that Optuna's own samplers take."""
+
+
+@click.command(
+    epilog=examples(
+        "qhpo ask sweep.yaml",
+        "qhpo ask cnn-digits --study mine -n 4",
+        "qhpo ask --study made-with-optuna",
+    )
+)
+@click.argument("task", required=False)
+@click.option(
+    "--study",
+    metavar="NAME",
+    help="Name of the study, made if it is not there.  [default: the task's name]",
+)
+@storage_option
+@click.option(
+    "-n",
+    "--number",
+    type=WholeNumber(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Trials to ask for: a batch, whose members differ.",
+)
+@click.option(
+    "--sampler",
+    type=click.Choice(["qubo", "tpe", "gp", "random"]),
+    help="What suggests configurations.  [default: the study's, or qubo]",
+)
+@click.option(
+    "--solver",
+    metavar="NAME",
+    help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
+)
+@click.option(
+    "--seed",
+    type=WholeNumber(0, _MAX_SEED),
+    metavar="N",
+    help="Seed of the sampler.  [default: the study's, or 0]",
+)
+def ask(
+    task: str | None,
+    study: str | None,
+    storage: str,
+    number: int,
+    sampler: str | None,
+    solver: str | None,
+    seed: int | None,
+) -> None:
+    """Ask for trials, each printed as a line of JSON: {"trial": 7, "params": {"x": 0.5}}.
+
+    TASK is the name of a problem or a sweep file. Without it, the trials that --study has say what
+    a trial asks for: any study of an Optuna program is continued so.
+
+    Evaluate the parameters in whatever language, and answer with `qhpo tell STUDY TRIAL`. A trial
+    counts as running until it is told; the same configuration is not suggested twice.
+    """
+    if task is None and study is None:
+        raise click.UsageError("a TASK or --study must say what to ask for; got neither")
+    if solver is not None and sampler not in (None, "qubo"):
+        raise click.UsageError(
+            f"--solver belongs to --sampler qubo, not {sampler}; leave one of them out"
+        )
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if solver is not None:
+        sampler = "qubo"
+    if sampler is not None:
+        check_sampler(sampler, solver or "neal")
+    given = {"sampler": sampler, "solver": solver, "seed": seed}
+    with readable_errors(storage):
+        if task is None:
+            opened = open_storage(storage, must_exist=True)
+            entered = load_stored(opened, str(study), storage)
+            problem = _seen(entered)
+            choices = _choices(entered, given)
+        else:
+            problem = load_task(task)
+            _space(problem)
+            entered, choices = _enter(open_storage(storage), study or problem.name, problem, given)
+        check_sampler(choices.sampler, choices.solver)
+        entered.sampler = WorkerSampler(lambda first: build_sampler(problem, choices, first))
+        for _ in range(number):
+            click.echo(json.dumps(_asked(entered, problem, choices), default=str))
+
+
+def _enter(
+    storage: BaseStorage, name: str, problem: Problem, given: Mapping[str, Any]
+) -> tuple[optuna.Study, Choices]:
+    """The study, made if it is not there; also one that another program started."""
+    if name in study_names(storage):
+        study = load_stored(storage, name, "")
+        if PROBLEM not in study.user_attrs and study.get_trials(deepcopy=False):
+            directions = tuple(direction.name.lower() for direction in study.directions)
+            if directions != problem.directions:
+                raise QhpoError(
+                    f"a study keeps its direction: {name} has {' and '.join(directions)}, "
+                    f"{problem.name} has {' and '.join(problem.directions)}; choose another name "
+                    "with --study"
+                )
+            return study, _choices(study, given)
+    return enter_study(storage, name, problem, **given)
+
+
+def _choices(study: optuna.Study, given: Mapping[str, Any]) -> Choices:
+    """Those given, else those that the study was started with, else the defaults."""
+    known = study.user_attrs
+    return Choices(
+        sampler=given["sampler"] or known.get(SAMPLER, "qubo"),
+        solver=given["solver"] or known.get(SOLVER, "neal"),
+        seed=int(known.get(SEED, 0)) if given["seed"] is None else given["seed"],
+    )
+
+
+def _seen(study: optuna.Study) -> Problem:
+    """What the trials of a study ask for, as a problem.
+
+    Raises:
+        QhpoError: If there is no trial yet, or trials differ in what they ask for.
+    """
+    name = study.study_name
+    found: dict[str, BaseDistribution] | None = None
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or not trial.params:
+            continue
+        if found is not None and found.keys() != trial.distributions.keys():
+            differ = sorted(found.keys() ^ trial.distributions.keys())
+            raise QhpoError(
+                f"without a TASK all trials must ask for the same parameters; those of {name} "
+                f"differ in {', '.join(differ)}; give the TASK, whose conditions say why"
+            )
+        found = trial.distributions
+    if not found:
+        raise QhpoError(
+            f"without a TASK a finished trial must show the parameters; {name} has none; "
+            "give the TASK"
+        )
+    goals = [direction.name.lower() for direction in study.directions]
+    direction = {str(i): goal for i, goal in enumerate(goals)}
+    return Problem(name, "", direction, _nothing, search_space=found)  # type: ignore[arg-type]
+
+
+def _nothing(seed: int) -> Any:
+    raise NotImplementedError("the objective is outside this process")
+
+
+def _space(problem: Problem) -> Mapping[str, BaseDistribution]:
+    """What trials of a problem ask for.
+
+    Raises:
+        QhpoError: If only its objective knows.
+    """
+    if problem.search_space is None:
+        raise QhpoError(
+            f"a task to ask for must declare its parameters; {problem.name} has no search_space, "
+            "only its objective knows them; use `qhpo run`, or declare them in a sweep file"
+        )
+    return problem.search_space
+
+
+def _asked(study: optuna.Study, problem: Problem, choices: Choices) -> dict[str, Any]:
+    """A new trial, as it is printed."""
+    with warnings.catch_warnings():
+        # Optuna expects a process to stay with its trials; these outlive this one.
+        warnings.filterwarnings("ignore", message="Heartbeat of storage")
+        trial = study.ask()
+    try:
+        params = _suggest_active(trial, problem)
+    except BaseException as error:
+        # Nobody would ever tell what became of it.
+        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        if isinstance(error, QhpoError) or not isinstance(error, ValueError):
+            raise
+        raise QhpoError(
+            f"the study {study.study_name} does not take the parameters of {problem.name}: "
+            f"{error}; choose another name with --study"
+        ) from error
+    made_with = {SAMPLER: choices.sampler}
+    if choices.sampler == "qubo":
+        made_with[SOLVER] = choices.solver
+    trial.set_user_attr(ASKED, made_with)
+    return {"trial": trial.number, "params": params}
+
+
+def _suggest_active(trial: Trial, problem: Problem) -> dict[str, Any]:
+    """Ask for every parameter that exists, a parent before those that it decides about."""
+    waiting = dict(_space(problem))
+    params: dict[str, Any] = {}
+    while waiting:
+        for name in waiting:
+            parents = problem.conditions.get(name, {})
+            if not parents.keys() & waiting.keys():
+                break
+        else:
+            raise QhpoError(
+                f"conditions must not go in a circle; those of {problem.name} do, among "
+                f"{', '.join(waiting)}; remove one"
+            )
+        distribution = waiting.pop(name)
+        if all(parent in params and params[parent] in values for parent, values in parents.items()):
+            params |= suggest(trial, {name: distribution})
+    return {name: params[name] for name in _space(problem) if name in params}
