@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -20,6 +22,7 @@ _COMMANDS = {
     "show": ("qhpo.cli.show", "Show the best configuration, the trials and the time they took."),
     "ask": ("qhpo.cli.asking", "Ask for trials, to be evaluated by a program in any language."),
     "tell": ("qhpo.cli.telling", "Tell what became of a trial that was asked for."),
+    "studies": ("qhpo.cli.manage", "List studies; rename, delete or export one."),
     "problems": ("qhpo.cli.listing", "List the problems that can be tuned."),
     "solvers": ("qhpo.cli.listing", "List the solvers that can sample the model."),
     "init": ("qhpo.cli.init", "Write a sweep file, from a script's own options."),
@@ -95,6 +98,9 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: The command line without the program's name; that of the process by default.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A console of another code page shows a name of a study as well as it can.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result = cli.main(args, prog_name="qhpo", standalone_mode=False)
     except Interrupted as interruption:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -14,17 +15,25 @@ from qhpo.errors import QhpoError
 
 if TYPE_CHECKING:
     from qhpo.encoding import DenseDQM
+    from qhpo.problem import Problem
 
 __all__ = ["problems", "solvers"]
 
 _Row = tuple[str, str, str]
 
 
-@click.command()
-def problems() -> None:
+@click.command(epilog=examples("qhpo problems", "qhpo problems --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list for other programs.")
+def problems(as_json: bool) -> None:
     """List the problems that can be tuned."""
     from qhpo.problem import PROBLEMS
 
+    if as_json:
+        found = PROBLEMS.load_all()
+        click.echo(
+            json.dumps([_record(name, problem) for name, problem in found.items()], indent=2)
+        )
+        return
     rows: list[_Row] = []
     for name, problem in PROBLEMS.load_all().items():
         if isinstance(problem, QhpoError):
@@ -33,6 +42,21 @@ def problems() -> None:
             install = _install(problem.missing_packages(), problem.extra)
             rows.append((name, problem.summary, install))
     _print("problem", rows, "no installed package brings a problem")
+
+
+def _record(name: str, problem: Problem | QhpoError) -> dict[str, Any]:
+    """A problem for other programs; of one that cannot be loaded only the error."""
+    if isinstance(problem, QhpoError):
+        return {"problem": name, "error": str(problem)}
+    missing = problem.missing_packages()
+    return {
+        "problem": name,
+        "summary": problem.summary,
+        "metrics": list(problem.metrics) or ["value"],
+        "directions": list(problem.directions),
+        "missing": list(missing),
+        "install": _install(missing, problem.extra).removeprefix("missing; "),
+    }
 
 
 @click.command(epilog=examples("qhpo solvers", "qhpo solvers --check qpu"))
@@ -131,9 +155,7 @@ def _print(header: str, rows: list[_Row], nothing: str) -> None:
     if not rows:
         console.print(nothing)
         return
-    result = table(header, "what it is")
-    result.columns[1].no_wrap = False
-    result.columns[1].overflow = "fold"
+    result = table(header, "what it is", fold=["what it is"])
     for name, summary, problem in rows:
         cell = Text(summary)
         if problem:

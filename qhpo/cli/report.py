@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import optuna
@@ -26,25 +27,38 @@ from qhpo.cli.studies import (
 )
 
 __all__ = [
+    "Conditions",
+    "active",
     "anneals",
+    "attributes",
     "column",
     "duration",
     "facts",
     "number",
     "output",
     "plural",
+    "plus_minus",
     "print_best",
+    "print_group",
     "print_trials",
     "table",
     "time_spent",
     "trial_counts",
 ]
 
+Conditions = Mapping[str, Mapping[str, Any]]
+
+_OWN = "qhpo:"
+"""Begins the user attributes that the program keeps for itself."""
+
 _Column = tuple[str, list[str], bool]
 """Header, a cell for each row, and whether it is aligned to the right."""
 
 _UNLIMITED = 10_000
 """Width of a pipe or a file, in characters: more than any table has."""
+
+_LEAST_ROOM = 20
+"""Width of a folded value at least, in characters; beside longer names it sticks out."""
 
 _STYLES = {
     Status.PRUNED: "yellow",
@@ -143,40 +157,108 @@ def trial_counts(trials: Sequence[FrozenTrial]) -> str:
     return ", ".join(f"{n} {kind.value}" for kind, n in counts.items()) or "none yet"
 
 
-def table(*headers: str) -> Table:
-    """A table in the program's one style."""
+def table(*headers: str, fold: Collection[str] = ()) -> Table:
+    """A table in the program's one style.
+
+    Args:
+        headers: Of its columns.
+        fold: Columns whose cells go on in a next line where the console is narrow.
+    """
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
-        result.add_column(Text(header), no_wrap=True)
+        folds = header in fold
+        result.add_column(Text(header), no_wrap=not folds, overflow="fold" if folds else "ellipsis")
     return result
 
 
-def facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values under each other, the values never broken."""
-    width = max(len(name) for name, _ in rows)
+def facts(console: Console, rows: Sequence[tuple[str, str]], *, fold: bool = False) -> None:
+    """Print names and values under each other.
+
+    Args:
+        console: Where to.
+        rows: Names and values.
+        fold: Whether a value longer than the line goes on below its beginning, broken between
+            words; else it is not broken, so that a command can be copied.
+    """
+    width = max(cell_len(name) for name, _ in rows)
     for name, value in rows:
-        line = Text(f"{name:<{width}}  ", style="bold").append(Text(value, style="not bold"))
-        console.print(line, soft_wrap=True)
+        first = f"{name}{' ' * (width - cell_len(name))}  "
+        room = max(console.width - len(first), _LEAST_ROOM)
+        pieces = [value]
+        if fold and cell_len(value) > room:
+            pieces = wrap(value, room, break_long_words=False, break_on_hyphens=False) or [value]
+        for index, piece in enumerate(pieces):
+            margin = " " * cell_len(first) if index else first
+            line = Text(margin, style="bold").append(Text(piece, style="not bold"))
+            console.print(line, soft_wrap=True)
 
 
-def print_best(console: Console, study: optuna.Study) -> None:
-    """Print the best value and its configuration, or the front of several objectives."""
+def plus_minus(console: Console, value: float, deviation: float) -> str:
+    """Such as ``"0.031 ± 0.002"``, or with ``+-`` where the console has no such sign."""
+    sign = "±" if console.encoding.lower().startswith("utf") else "+-"
+    return f"{value:.4g} {sign} {deviation:.2g}"
+
+
+def print_best(console: Console, study: optuna.Study, conditions: Conditions | None = None) -> None:
+    """Print the best value, its configuration and attributes, or the front of several objectives.
+
+    Args:
+        console: Where to.
+        study: The study.
+        conditions: Which parameters exist only under some values of others. One that a trial
+            asked for although it does not exist there had no effect, and is left out.
+    """
     best = best_trials(study)
     if not best:
         has_value = any(
             trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)
         )
         reason = "no trial kept its constraints yet" if has_value else "no trial has a value yet"
-        facts(console, [("best value", reason)])
+        facts(console, [("best value", reason)], fold=True)
     elif len(study.directions) > 1:
         names = " and ".join(metrics(study))
-        facts(console, [("best trials", f"{len(best)} that no other beats in {names}")])
+        said = f"{len(best)} that no other beats in {names}"
+        facts(console, [("best trials", said)], fold=True)
         _print_table(console, [_number_column(best), *_values(study, best)], best)
     else:
         found = best[0]
         facts(console, [("best value", f"{number(found.value)}  (trial {found.number})")])
-        if found.params:
-            facts(console, [(f"  {name}", number(v)) for name, v in found.params.items()])
+        print_group(console, "", active(found.params, conditions or {}))
+        print_group(console, "attributes", attributes(found.user_attrs))
+
+
+def print_group(console: Console, title: str, values: Mapping[str, Any]) -> None:
+    """Print names and values, indented below a title; nothing if there are none."""
+    if values and title:
+        console.print(Text(title, style="bold"))
+    if values:
+        rows = [(f"  {name}", " ".join(number(v).split())) for name, v in values.items()]
+        facts(console, rows, fold=True)
+
+
+def active(params: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
+    """The parameters that exist in a configuration.
+
+    Args:
+        params: What the trial asked for.
+        conditions: Parameters that exist only where others exist and have one of these values.
+    """
+
+    def exists(name: str, below: tuple[str, ...] = ()) -> bool:
+        if name not in params or name in below:
+            return False
+        parents = conditions.get(name, {})
+        return all(
+            exists(parent, (*below, name)) and params[parent] in values
+            for parent, values in parents.items()
+        )
+
+    return {name: value for name, value in params.items() if exists(name)}
+
+
+def attributes(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The user attributes that an objective has set."""
+    return {name: value for name, value in attrs.items() if not name.startswith(_OWN)}
 
 
 def print_trials(console: Console, study: optuna.Study, last: int) -> None:
@@ -202,11 +284,16 @@ def _print_table(
     shown: Sequence[FrozenTrial],
     best: Collection[int] = (),
 ) -> None:
-    """Print trials, a row each: the columns, and of the parameters those that fit."""
+    """Print trials, a row each: the columns, and of parameters and attributes those that fit."""
     columns = list(columns)
     for name in dict.fromkeys(name for trial in shown for name in trial.params):
         values = [_parameter(trial, name) for trial in shown]
         columns.append((name, column(values), _is_number(values)))
+    measured = [attributes(trial.user_attrs) for trial in shown]
+    for name in dict.fromkeys(name for each in measured for name in each):
+        values = [each.get(name) for each in measured]
+        if _is_number(values):  # texts and lists stand in `qhpo show --trial`
+            columns.append((name, column(values), True))
     fitting = _fitting(columns, console.width)
     result = table()
     for header, _, right in columns[:fitting]:

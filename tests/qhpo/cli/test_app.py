@@ -12,9 +12,14 @@ from qhpo.cli.app import cli
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
+COMMANDS = ["run", "show", "ask", "tell", "studies", "problems", "solvers"]
+
 MISTAKES = {
     "unknown command": (["rnu"], "there is no command 'rnu'; did you mean run?"),
-    "strange command": (["xyzzy"], "the commands are run, show, problems, solvers"),
+    "strange command": (
+        ["xyzzy"],
+        "the commands are run, show, ask, tell, studies, problems, solvers",
+    ),
     "unknown option": (
         ["run", "parabola", "--trails", "3"],
         "no such option '--trails'. (Did you mean one of: '--retries', '--trials'?)",
@@ -127,11 +132,11 @@ def test_the_program_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -
     assert main(["--help"]) == 0
 
     assert capsys.readouterr().out == alone
-    for command in ["run", "show", "problems", "solvers", "greet", "snapped"]:
+    for command in [*COMMANDS, "greet", "snapped"]:
         assert f"\n  {command} " in alone
 
 
-@pytest.mark.parametrize("command", ["run", "show", "problems", "solvers", "greet"])
+@pytest.mark.parametrize("command", [*COMMANDS, "greet"])
 def test_every_command_has_a_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
 
