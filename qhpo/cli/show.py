@@ -189,7 +189,7 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
     found = _recommended(study)
     if found is not None:
         expected = plus_minus(console, found.value, found.deviation)
-        facts(console, [("recommended", f"trial {found.trial.number}, {expected}")])
+        facts(console, [("recommended", f"trial {found.trial.number}, {expected}")], fold=True)
     if trials:
         console.print()
         print_trials(console, study, last)

@@ -115,18 +115,20 @@ def _no_disk_flushes() -> Iterator[None]:
 def start(site: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts `qhpo` with the given arguments as a process of its own.
 
-    It takes a worker for dead after so many seconds of grace.
+    It takes a worker for dead after so many seconds of grace. What is named besides is added to its
+    environment.
     """
     processes = []
 
-    def begin(*args: str, grace: int = 60) -> subprocess.Popen[str]:
+    def begin(*args: str, grace: int = 60, **variables: str) -> subprocess.Popen[str]:
         path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(grace=grace), *args],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            encoding=variables.get("PYTHONIOENCODING"),
             text=True,
         )
         processes.append(process)

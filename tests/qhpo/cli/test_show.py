@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from qhpo import QUBOSampler
 from qhpo.cli import main
-from qhpo.cli.report import duration
+from qhpo.cli.report import active, duration
 from qhpo.cli.studies import suggesting_seconds, training_seconds
 from qhpo.solvers import SolverReport
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def shown(capsys: pytest.CaptureFixture[str], *args: str) -> str:
@@ -230,3 +238,207 @@ def test_failed_calls_are_told_apart_from_models(
     said = "anneals  cloud: 2 models, 2 failed calls, up to 7 variables and 9 couplers, 50%"
     assert lines[1].startswith(said)
     assert len(lines) == 2
+
+
+@pytest.fixture
+def odd(tiny: Path) -> optuna.Study:
+    """A study of another program, with all that a trial may have."""
+    study = optuna.create_study(storage="sqlite:///qhpo.db", study_name="odd")
+    kinds = CategoricalDistribution(("größe", None, True, 3, 0.5))
+    for number, kind in enumerate(kinds.choices):
+        trial = study.ask({"kind": kinds, "x": FloatDistribution(0.0, 1.0)})
+        trial.set_user_attr("test_error", 0.125 * number)
+        trial.set_user_attr("classes", ["a", "b"])
+        trial.set_user_attr("bound", math.inf)
+        trial.set_constraint("size", float(number - 1))
+        trial.report(math.inf if number else 0.75, 2)
+        trial.report(0.5, 10)
+        assert kind is None or trial.params["kind"] in kinds.choices
+        study.tell(trial, [0.5, math.inf, -math.inf, 1e12, 1e-12][number])
+    failed = study.ask()
+    failed.set_user_attr("qhpo:error", "RuntimeError: no memory")
+    study.tell(failed, state=optuna.trial.TrialState.FAIL)
+    study.ask()
+    return study
+
+
+def test_everything_of_one_trial(odd: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shown(capsys, "odd", "--trial", "0")
+
+    (trial, *_) = odd.trials
+    squeezed = [" ".join(line.split()) for line in out.splitlines()]
+    assert squeezed[:3] == ["trial 0 of odd", "state complete", "value 0.5"]
+    assert f"started {trial.datetime_start:%Y-%m-%d %H:%M:%S}" in squeezed
+    at = squeezed.index("parameters")
+    assert squeezed[at + 1 : at + 3] == [
+        f"kind {trial.params['kind']}",
+        f"x {trial.params['x']:.6g}",
+    ]
+    at = squeezed.index("constraints, kept where at most 0")
+    assert squeezed[at + 1] == "size -1"
+    at = squeezed.index("attributes")
+    assert set(squeezed[at + 1 : at + 4]) == {"test_error 0", "classes ['a', 'b']", "bound inf"}
+    at = squeezed.index("reports")
+    assert squeezed[at + 1 : at + 3] == ["step 2 0.75", "step 10 0.5"]
+    assert "RuntimeError: no memory\n" in shown(capsys, "odd", "--trial", "5")
+    assert "state     running\n" in shown(capsys, "odd", "--trial", "6")
+    assert main(["show", "odd", "--trial", "7"]) == 2
+    assert "odd has 7 trials, counted from 0; got 7" in capsys.readouterr().err
+
+
+def test_json(odd: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    record = json.loads(shown(capsys, "--json"), parse_constant=refuse)
+
+    assert (record["study"], record["directions"], record["best"]) == ("odd", ["minimize"], [0])
+    trials = record["trials"]
+    assert [trial["trial"] for trial in trials] == list(range(7))
+    assert [trial["state"] for trial in trials] == ["complete"] * 5 + ["failed", "running"]
+    assert [trial["values"] for trial in trials] == [
+        [0.5],
+        ["inf"],
+        ["-inf"],
+        [1e12],
+        [1e-12],
+        None,
+        None,
+    ]
+    assert [trial["params"] for trial in trials] == [trial.params for trial in odd.trials]
+    assert trials[1]["reports"] == {"2": "inf", "10": 0.5}
+    assert trials[1]["attributes"]["classes"] == ["a", "b"]
+    assert trials[5]["error"] == "RuntimeError: no memory"
+    assert json.loads(shown(capsys, "odd", "--json", "--trial", "1")) == trials[1]
+
+
+def test_csv(odd: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = odd.trials_dataframe()
+
+    rows = list(csv.DictReader(io.StringIO(shown(capsys, "--csv"))))
+
+    assert len(rows) == 7
+    assert set(rows[0]) == {
+        *(set(frame.columns) - {"duration", "user_attrs_qhpo:error"}),
+        "seconds",
+        "suggest_seconds",
+        "constraints_size",
+    } - {name for name in frame.columns if name.startswith("system_attrs")}
+    values = [trial.value for trial in odd.trials[:5]]
+    assert [float(row["value"]) for row in rows[:5]] == values
+    assert [float(row["params_x"]) for row in rows[:5]] == [t.params["x"] for t in odd.trials[:5]]
+    kinds = [str(trial.params["kind"]) for trial in odd.trials[:5]]
+    assert [row["params_kind"] for row in rows] == [*kinds, "", ""]
+    assert [row["user_attrs_classes"] for row in rows[:5]] == ['["a", "b"]'] * 5
+    (row,) = csv.DictReader(io.StringIO(shown(capsys, "odd", "--csv", "--trial", "3")))
+    assert (row["number"], row["value"]) == ("3", "1000000000000.0")
+
+
+def test_several_objectives_for_other_programs(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "pair", "--trials", "3", "--sampler", "random"]) == 0
+    study = optuna.load_study(study_name="pair", storage="sqlite:///qhpo.db")
+
+    record = json.loads(shown(capsys, "--json"))
+    rows = list(csv.DictReader(io.StringIO(shown(capsys, "--csv"))))
+
+    assert record["metrics"] == ["cost", "gain"]
+    assert record["recommended"] is None
+    assert sorted(record["best"]) == [trial.number for trial in study.best_trials]
+    assert [[float(r["values_cost"]), float(r["values_gain"])] for r in rows] == [
+        trial.values for trial in study.trials
+    ]
+
+
+def test_a_study_must_be_named(parabola: optuna.Study, capsys: pytest.CaptureFixture[str]) -> None:
+    optuna.create_study(study_name="second", storage="sqlite:///qhpo.db")
+    for args in (["--json"], ["--csv"], ["--trial", "0"], ["--watch"]):
+        capsys.readouterr()
+        assert main(["show", *args]) == 2
+        assert "has parabola, second" in capsys.readouterr().err
+    assert main(["show", "second", "--watch", "--json"]) == 2
+    assert "leave out --trial, --json and --csv" in capsys.readouterr().err
+    assert json.loads(shown(capsys, "second", "--json"))["trials"] == []
+    assert len(shown(capsys, "second", "--csv").splitlines()) == 1
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_what_is_shown_fits(
+    width: int,
+    odd: optuna.Study,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(["run", "pair", "--trials", "3", "--sampler", "random"]) == 0
+    monkeypatch.setenv("COLUMNS", str(width))
+    for args in (["odd"], ["pair"], ["odd", "--trial", "0"], []):
+        out = shown(capsys, *args)
+        assert max(map(len, out.splitlines())) <= width
+        assert "…" not in out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_console_of_another_code_page(encoding: str, odd: optuna.Study, start: Start) -> None:
+    done = [
+        start("show", *args, PYTHONIOENCODING=encoding)
+        for args in (["odd"], ["odd", "--trial", "0"], ["odd", "--csv"])
+    ]
+    for process in done:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, "")
+        assert out
+
+
+def test_attributes_of_the_best_trial(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "sized", "--trials", "4", "--sampler", "random"]) == 0
+    best = optuna.load_study(study_name="sized", storage="sqlite:///qhpo.db").best_trial
+
+    out = shown(capsys)
+
+    assert f"attributes\n  trained  {best.user_attrs['trained']}\n" in out
+    header = next(line for line in out.splitlines() if line.startswith("trial "))
+    assert header.split()[-1] == "trained"
+    assert "qhpo:" not in out
+
+
+def test_parameters_that_do_not_exist_are_left_out() -> None:
+    conditions = {"b": {"a": (2, 3)}, "c": {"b": (1,)}, "d": {"a": (1,), "e": ("x",)}}
+    assert active({"a": 2, "b": 1, "c": 5, "e": "x"}, conditions) == {
+        "a": 2,
+        "b": 1,
+        "c": 5,
+        "e": "x",
+    }
+    # What hangs on a parameter that does not exist does not exist either.
+    assert active({"a": 1, "b": 1, "c": 5, "d": 6, "e": "x"}, conditions) == {
+        "a": 1,
+        "d": 6,
+        "e": "x",
+    }
+    assert active({"b": 1, "d": 2, "e": "x"}, conditions) == {"e": "x"}
+    assert active({"p": 1, "q": 1}, {"p": {"q": (1,)}, "q": {"p": (1,)}}) == {}
+
+
+def test_watching_ends_with_the_study(
+    tiny: Path, start: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = optuna.create_study(study_name="seen", storage="sqlite:///qhpo.db")
+    told = []
+
+    def pass_time(seconds: float) -> None:
+        assert 1 <= seconds <= 10
+        told.append(seconds)
+        if len(told) == 1:
+            study.ask({"x": FloatDistribution(0.0, 1.0)})
+        elif len(told) == 5:
+            study.tell(0, 0.25)
+
+    monkeypatch.setattr("qhpo.cli.show.time.sleep", pass_time)
+
+    out = shown(capsys, "--watch")
+
+    # Without trials, with one that runs, and at the end: nothing is shown twice.
+    assert out.count("study    seen in") == 3
+    assert "best value  0.25" in out
+    assert len(told) == 7
