@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from qhpo.cli.options import Interrupted, examples
 from qhpo.errors import QhpoError
@@ -23,10 +24,12 @@ _COMMANDS = {
     "ask": ("qhpo.cli.asking", "Ask for trials, to be evaluated by a program in any language."),
     "tell": ("qhpo.cli.telling", "Tell what became of a trial that was asked for."),
     "studies": ("qhpo.cli.manage", "List studies; rename, delete or export one."),
+    "train": ("qhpo.cli.training", "Train the chosen configuration of a finished search."),
     "problems": ("qhpo.cli.listing", "List the problems that can be tuned."),
     "solvers": ("qhpo.cli.listing", "List the solvers that can sample the model."),
     "init": ("qhpo.cli.init", "Write a sweep file, from a script's own options."),
     "validate": ("qhpo.cli.validate", "Check a sweep file, and say what it asks for."),
+    "completion": ("qhpo.cli.completion", "Print what makes a shell complete names."),
 }
 
 _ADDED = Plugins("qhpo.commands", "command", click.Command)
@@ -58,6 +61,17 @@ class _Program(click.Group):
             guess = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(names)}"
             raise click.UsageError(f"there is no command {args[0]!r}; {guess}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Click would load every command for its summary, also one that is broken.
+        summaries = {name: summary for name, (_, summary) in _COMMANDS.items()}
+        summaries |= {name: f"From {_ADDED.package(name)}." for name in _added()}
+        found = [
+            CompletionItem(name, help=summary)
+            for name, summary in summaries.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

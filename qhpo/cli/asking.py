@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
+from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.run import WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
@@ -35,10 +36,11 @@ _MAX_SEED = 2**32 - 1
         "qhpo ask --study made-with-optuna",
     )
 )
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=complete_task)
 @click.option(
     "--study",
     metavar="NAME",
+    shell_complete=complete_study,
     help="Name of the study, made if it is not there.  [default: the task's name]",
 )
 @storage_option
@@ -59,6 +61,7 @@ _MAX_SEED = 2**32 - 1
 @click.option(
     "--solver",
     metavar="NAME",
+    shell_complete=complete_solver,
     help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
 )
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from qhpo.cli.completion import complete_solver
 from qhpo.cli.options import examples
 from qhpo.cli.report import facts, output, table
 from qhpo.errors import QhpoError
@@ -63,6 +64,7 @@ def _record(name: str, problem: Problem | QhpoError) -> dict[str, Any]:
 @click.option(
     "--check",
     metavar="NAME",
+    shell_complete=complete_solver,
     help="Sample a small model with a solver, and print what came back.",
 )
 def solvers(check: str | None) -> None:

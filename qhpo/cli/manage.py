@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from rich.text import Text
 
+from qhpo.cli.completion import complete_study
 from qhpo.cli.options import examples
 from qhpo.cli.records import study_record, write_csv, write_json
 from qhpo.cli.report import number, output, plural, table, trial_counts
@@ -105,7 +106,7 @@ def _best(study: optuna.Study) -> str:
 
 
 @studies.command()
-@click.argument("old")
+@click.argument("old", shell_complete=complete_study)
 @click.argument("new")
 @storage_option
 @click.pass_context
@@ -131,7 +132,7 @@ def rename(ctx: click.Context, old: str, new: str, storage: str) -> None:
 
 
 @studies.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_study)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @storage_option
 @click.pass_context
@@ -156,7 +157,7 @@ def delete(ctx: click.Context, name: str, yes: bool, storage: str) -> None:
 
 
 @studies.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_study)
 @click.option(
     "-o",
     "--output",

@@ -12,6 +12,7 @@ import click
 import optuna
 from rich.console import Console
 
+from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.grid import grid_places
 from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
@@ -58,7 +59,7 @@ _OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy",
         "qhpo run cnn-digits --storage postgresql://user@host/tuning",
     )
 )
-@click.argument("problem", metavar="TASK")
+@click.argument("problem", metavar="TASK", shell_complete=complete_task)
 @click.option(
     "--trials",
     type=WholeNumber(min=1),
@@ -66,7 +67,12 @@ _OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy",
     help="Trials with a result the study should have in the end, earlier runs included. Failed "
     f"ones do not count.  [default: what the file says, or {_TRIALS}]",
 )
-@click.option("--study", metavar="NAME", help="Name of the study.  [default: the task's name]")
+@click.option(
+    "--study",
+    metavar="NAME",
+    shell_complete=complete_study,
+    help="Name of the study.  [default: the task's name]",
+)
 @storage_option
 @click.option(
     "--sampler",
@@ -77,6 +83,7 @@ _OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy",
 @click.option(
     "--solver",
     metavar="NAME",
+    shell_complete=complete_solver,
     help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
 )
 @click.option(

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.text import Text
 
+from qhpo.cli.completion import complete_study
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.records import study_record, trial_record, write_csv, write_json
 from qhpo.cli.report import (
@@ -73,7 +74,7 @@ for a moment."""
         "qhpo show | less -S",
     )
 )
-@click.argument("study", required=False)
+@click.argument("study", required=False, shell_complete=complete_study)
 @storage_option
 @click.option(
     "--last",

@@ -15,6 +15,7 @@ import optuna
 from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from qhpo.cli.completion import complete_study
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored, trial_of
@@ -95,7 +96,7 @@ class _Answer:
         """echo '{"trial": 7, "value": 0.31}' | qhpo tell mine""",
     )
 )
-@click.argument("study")
+@click.argument("study", shell_complete=complete_study)
 @click.argument("trial", required=False, type=WholeNumber(min=0))
 @click.option(
     "--value",
