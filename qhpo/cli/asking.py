@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
-from qhpo.cli.run import WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.pruners import PRUNERS
+from qhpo.cli.run import OF_QUBO
+from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
-from qhpo.cli.stored import ASKED, load_stored, study_names
-from qhpo.cli.studies import PROBLEM, SAMPLER, SEED, SOLVER, Choices, enter_study
+from qhpo.cli.stored import ASKED, load_stored
+from qhpo.cli.studies import PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
 from qhpo.cli.task import load_task
 from qhpo.errors import QhpoError
 from qhpo.problem import Problem, suggest
@@ -27,6 +29,10 @@ __all__ = ["ask"]
 
 _MAX_SEED = 2**32 - 1
 """The largest that Optuna's own samplers take."""
+
+_ATTEMPTS = 200
+"""Suggestions of a sampler that does not know the rules, until one keeps them: where a share of
+3 % keeps them, all of so many break one once in 400 times."""
 
 
 @click.command(
@@ -55,7 +61,7 @@ _MAX_SEED = 2**32 - 1
 )
 @click.option(
     "--sampler",
-    type=click.Choice(["qubo", "tpe", "gp", "random"]),
+    type=click.Choice(SAMPLERS),
     help="What suggests configurations.  [default: the study's, or qubo]",
 )
 @click.option(
@@ -63,6 +69,12 @@ _MAX_SEED = 2**32 - 1
     metavar="NAME",
     shell_complete=complete_solver,
     help="What samples the QUBO, see qhpo solvers.  [default: the study's, or neal]",
+)
+@click.option(
+    "--pruner",
+    type=click.Choice(list(PRUNERS)),
+    help="What `qhpo tell --step` asks whether a trial should end.  [default: the study's, or "
+    "none]",
 )
 @click.option(
     "--seed",
@@ -77,6 +89,7 @@ def ask(
     number: int,
     sampler: str | None,
     solver: str | None,
+    pruner: str | None,
     seed: int | None,
 ) -> None:
     """Ask for trials, each printed as a line of JSON: {"trial": 7, "params": {"x": 0.5}}.
@@ -98,39 +111,28 @@ def ask(
         sampler = "qubo"
     if sampler is not None:
         check_sampler(sampler, solver or "neal")
-    given = {"sampler": sampler, "solver": solver, "seed": seed}
+    given: dict[str, Any] = {"sampler": sampler, "solver": solver, "seed": seed}
     with readable_errors(storage):
         if task is None:
             opened = open_storage(storage, must_exist=True)
             entered = load_stored(opened, str(study), storage)
             problem = _seen(entered)
             choices = _choices(entered, given)
+            if pruner is not None:
+                entered.set_user_attr(PRUNER, pruner)
         else:
             problem = load_task(task)
             _space(problem)
-            entered, choices = _enter(open_storage(storage), study or problem.name, problem, given)
-        check_sampler(choices.sampler, choices.solver)
-        entered.sampler = WorkerSampler(lambda first: build_sampler(problem, choices, first))
+            entered, choices = enter_study(
+                open_storage(storage), study or problem.name, problem, pruner=pruner, **given
+            )
+        limits = {name: problem.defaults[name] for name in OF_QUBO if name in problem.defaults}
+        check_sampler(choices.sampler, choices.solver, limits.get("encoding"), problem)
+        entered.sampler = WorkerSampler(
+            lambda first: build_sampler(problem, choices, first, limits), problem
+        )
         for _ in range(number):
             click.echo(json.dumps(_asked(entered, problem, choices), default=str))
-
-
-def _enter(
-    storage: BaseStorage, name: str, problem: Problem, given: Mapping[str, Any]
-) -> tuple[optuna.Study, Choices]:
-    """The study, made if it is not there; also one that another program started."""
-    if name in study_names(storage):
-        study = load_stored(storage, name, "")
-        if PROBLEM not in study.user_attrs and study.get_trials(deepcopy=False):
-            directions = tuple(direction.name.lower() for direction in study.directions)
-            if directions != problem.directions:
-                raise QhpoError(
-                    f"a study keeps its direction: {name} has {' and '.join(directions)}, "
-                    f"{problem.name} has {' and '.join(problem.directions)}; choose another name "
-                    "with --study"
-                )
-            return study, _choices(study, given)
-    return enter_study(storage, name, problem, **given)
 
 
 def _choices(study: optuna.Study, given: Mapping[str, Any]) -> Choices:
@@ -191,43 +193,45 @@ def _space(problem: Problem) -> Mapping[str, BaseDistribution]:
 
 def _asked(study: optuna.Study, problem: Problem, choices: Choices) -> dict[str, Any]:
     """A new trial, as it is printed."""
+    params: dict[str, Any] = {}
+
+    def every(trial: Trial) -> float:
+        params.update(suggest(trial, _space(problem), problem.conditions))
+        return 0.0
+
+    # The rules are those of an objective of `qhpo run`, the packages nobody needs here.
+    outside = replace(problem, make_objective=lambda seed: every, packages=())
+    objective = outside.objective(choices.seed, choices.max_params)
+    for _ in range(_ATTEMPTS):
+        trial = _begun(study)
+        try:
+            objective(trial)
+        except optuna.TrialPruned:  # it breaks a rule, which only some samplers know
+            study.tell(trial, state=TrialState.PRUNED)
+            continue
+        except BaseException as error:
+            # Nobody would ever tell what became of it.
+            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            if isinstance(error, QhpoError) or not isinstance(error, ValueError):
+                raise
+            raise QhpoError(
+                f"the study {study.study_name} does not take the parameters of {problem.name}: "
+                f"{error}; choose another name with --study"
+            ) from error
+        made_with = {SAMPLER: choices.sampler}
+        if choices.sampler == "qubo":
+            made_with[SOLVER] = choices.solver
+        trial.set_user_attr(ASKED, made_with)
+        found = {name: params[name] for name in _space(problem) if name in params}
+        return {"trial": trial.number, "params": found}
+    raise QhpoError(
+        f"a trial must keep the rules of {problem.name}; {_ATTEMPTS} suggestions of the sampler "
+        f"{choices.sampler} broke one; take --sampler qubo, which knows them"
+    )
+
+
+def _begun(study: optuna.Study) -> Trial:
     with warnings.catch_warnings():
         # Optuna expects a process to stay with its trials; these outlive this one.
         warnings.filterwarnings("ignore", message="Heartbeat of storage")
-        trial = study.ask()
-    try:
-        params = _suggest_active(trial, problem)
-    except BaseException as error:
-        # Nobody would ever tell what became of it.
-        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-        if isinstance(error, QhpoError) or not isinstance(error, ValueError):
-            raise
-        raise QhpoError(
-            f"the study {study.study_name} does not take the parameters of {problem.name}: "
-            f"{error}; choose another name with --study"
-        ) from error
-    made_with = {SAMPLER: choices.sampler}
-    if choices.sampler == "qubo":
-        made_with[SOLVER] = choices.solver
-    trial.set_user_attr(ASKED, made_with)
-    return {"trial": trial.number, "params": params}
-
-
-def _suggest_active(trial: Trial, problem: Problem) -> dict[str, Any]:
-    """Ask for every parameter that exists, a parent before those that it decides about."""
-    waiting = dict(_space(problem))
-    params: dict[str, Any] = {}
-    while waiting:
-        for name in waiting:
-            parents = problem.conditions.get(name, {})
-            if not parents.keys() & waiting.keys():
-                break
-        else:
-            raise QhpoError(
-                f"conditions must not go in a circle; those of {problem.name} do, among "
-                f"{', '.join(waiting)}; remove one"
-            )
-        distribution = waiting.pop(name)
-        if all(parent in params and params[parent] in values for parent, values in parents.items()):
-            params |= suggest(trial, {name: distribution})
-    return {name: params[name] for name in _space(problem) if name in params}
+        return study.ask()

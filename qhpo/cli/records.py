@@ -26,6 +26,7 @@ from qhpo.cli.studies import (
     metrics,
     status,
     suggesting_seconds,
+    traceback_of,
 )
 from qhpo.study import Recommendation
 
@@ -49,6 +50,7 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
         "sampler": trial.user_attrs.get(SAMPLER),
         "solver": trial.user_attrs.get(SOLVER),
         "error": trial.user_attrs.get(ERROR),
+        "traceback": traceback_of(trial) or None,
     }
 
 

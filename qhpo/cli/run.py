@@ -36,7 +36,7 @@ from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import CHECKPOINTS, Objective, Problem
 from qhpo.wrappers import TimedSampler
 
-__all__ = ["run"]
+__all__ = ["OF_QUBO", "run"]
 
 _MAX_SEED = 2**32 - 1
 """The largest that Optuna's own samplers take."""
@@ -44,7 +44,7 @@ _MAX_SEED = 2**32 - 1
 _TRIALS = 30
 """Where neither the command line nor the task says how many."""
 
-_OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
+OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
 """Arguments of `QUBOSampler`, of which the first three are options too."""
 
 
@@ -261,8 +261,8 @@ def _loaded(name: str, max_params: int | None) -> Problem:
 
 def _limits(task: Problem, given: dict[str, Any]) -> dict[str, Any]:
     """How qubo works: as the command line says, else as the task does."""
-    brought = {name: task.defaults[name] for name in _OF_QUBO if name in task.defaults}
-    said = {name: given[name] for name in _OF_QUBO if given.get(name) is not None}
+    brought = {name: task.defaults[name] for name in OF_QUBO if name in task.defaults}
+    said = {name: given[name] for name in OF_QUBO if given.get(name) is not None}
     return {"encoding": None, **brought, **said}
 
 

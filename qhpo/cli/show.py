@@ -49,6 +49,7 @@ from qhpo.cli.studies import (
     metrics,
     status,
     suggesting_seconds,
+    traceback_of,
 )
 from qhpo.errors import QhpoError
 from qhpo.problem import load_problem
@@ -226,7 +227,7 @@ def _print_trial(console: Console, study: optuna.Study, trial: FrozenTrial) -> N
         if group:
             console.print()
             print_group(console, title, group)
-    error = trial.user_attrs.get(ERROR)
+    error = traceback_of(trial) or trial.user_attrs.get(ERROR)
     if error:
         console.print()
         console.print(Text("error", style="bold"))

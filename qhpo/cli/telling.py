@@ -12,14 +12,14 @@ from typing import Any, TextIO
 
 import click
 import optuna
-from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qhpo.cli.completion import complete_study
 from qhpo.cli.options import WholeNumber, examples
+from qhpo.cli.pruners import make_pruner
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored, trial_of
-from qhpo.cli.studies import ERROR, metrics
+from qhpo.cli.studies import ERROR, PRUNER, metrics
 from qhpo.errors import QhpoError
 from qhpo.study import note_failure
 
@@ -140,7 +140,8 @@ def tell(
     options: "value" or "values", "failed": true, "pruned": true, "step",
     "constraints": {"memory": -2.5}.
 
-    A report (--step) is answered by a line {"trial": 7, "step": 3, "prune": false}.
+    A report (--step) is answered by a line {"trial": 7, "step": 3, "prune": false}, by the pruner
+    that `qhpo ask --pruner` has named.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     measured = dict(_measured(text) for text in constraints)
@@ -276,7 +277,8 @@ def _tell(study: optuna.Study, answer: _Answer) -> None:
     if answer.step is not None:
         trial.report(answer.values[0], answer.step)
         if not answer.pruned:
-            prune = MedianPruner().prune(study, trial_of(study, known.number))
+            pruner = make_pruner(study.user_attrs.get(PRUNER, "none"), len(study.directions))
+            prune = pruner.prune(study, trial_of(study, known.number))
             reply = {"trial": known.number, "step": answer.step, "prune": bool(prune)}
             click.echo(json.dumps(reply))
             return

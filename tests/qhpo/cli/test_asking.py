@@ -63,6 +63,24 @@ def test_a_trial_is_asked_for_and_told(capsys: pytest.CaptureFixture[str]) -> No
     assert "problem  sized, minimize, seed 0\n" in out
 
 
+@pytest.mark.parametrize("sampler", ["qubo", "random", "grid"])
+def test_the_rules_are_kept(sampler: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = asked(capsys, "ruled", "--sampler", sampler, "-n", "8")
+
+    assert len({line["trial"] for line in lines}) == 8
+    for line in lines:
+        assert line["params"]["a"] <= line["params"]["b"]
+        # A trial that breaks them is not given out.
+        assert loaded("ruled").trials[line["trial"]].state == TrialState.RUNNING
+
+
+def test_a_task_brings_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    asked(capsys, "sized", "--pruner", "median", "--seed", "3")
+
+    assert loaded("sized").user_attrs["qhpo:pruner"] == "median"
+    assert loaded("sized").user_attrs["qhpo:seed"] == 3
+
+
 def test_a_batch_has_no_repetition(capsys: pytest.CaptureFixture[str]) -> None:
     lines = asked(capsys, "sized", "--study", "batch", "-n", "4")
     lines += asked(capsys, "sized", "--study", "batch", "-n", "2")
@@ -155,18 +173,24 @@ def test_constraints_are_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_report_is_answered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked(capsys, "sized", "-n", "7")
+    asked(capsys, "sized", "-n", "7", "--sampler", "random", "--pruner", "median")
+    for number in range(5):
+        assert main(["tell", "sized", str(number), "--step", "1", "--value", str(number)]) == 0
+        assert main(["tell", "sized", str(number), "--value", str(number)]) == 0
     capsys.readouterr()
-    typed(monkeypatch, *({"trial": i, "step": 0, "value": float(i)} for i in range(7)))
+    typed(
+        monkeypatch,
+        {"trial": 5, "step": 1, "value": 5.0},
+        {"trial": 6, "step": 1, "value": -1.0},
+    )
 
     assert main(["tell", "sized"]) == 0
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["trial"], line["step"]) for line in lines] == [(i, 0) for i in range(7)]
-    assert {type(line["prune"]) for line in lines} == {bool}
-    assert [trial.intermediate_values for trial in loaded("sized").trials] == [
-        {0: float(i)} for i in range(7)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"trial": 5, "step": 1, "prune": True},
+        {"trial": 6, "step": 1, "prune": False},
     ]
+    assert loaded("sized").trials[5].intermediate_values == {1: 5.0}
 
 
 def test_lines_of_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,9 +258,8 @@ def test_a_study_that_does_not_fit(tiny: Path, capsys: pytest.CaptureFixture[str
     assert "differ in kind, x; give the TASK" in refused(capsys, "ask", "--study", "other")
     assert "a study keeps its direction" in refused(capsys, "ask", "sized", "--study", "other")
     error = refused(capsys, "ask", "tree", "--study", "other", "--sampler", "random")
-    assert "does not take the parameters of tree" in error
-    # What could not be asked for does not stay "running" for ever.
-    assert loaded("other").trials[-1].state == TrialState.FAIL
+    assert "a study keeps the kind and the choices of a parameter: kind was" in error
+    assert len(loaded("other").trials) == 2
     assert "did you mean other?" in refused(capsys, "ask", "--study", "othr")
 
 
