@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import optuna
@@ -14,7 +15,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, FrozenTrial
 
 from qhpo.constraints import Constraint, relation
 from qhpo.errors import MissingExtraError, QhpoError
@@ -31,6 +32,7 @@ __all__ = [
     "Objective",
     "Problem",
     "Size",
+    "Trainer",
     "load_problem",
     "suggest",
 ]
@@ -39,6 +41,10 @@ Direction = Literal["minimize", "maximize"]
 
 Objective = Callable[[optuna.Trial], float | Sequence[float]]
 """Takes a trial, returns its value, or its values if there are several objectives."""
+
+Trainer = Callable[[FrozenTrial, int, Path], Mapping[str, Any]]
+"""Takes a trial, the study's seed and a folder. Trains the configuration of the trial on all data,
+keeps the model in the folder and returns what is to be said of it, by name."""
 
 CHECKPOINTS = "qhpo:checkpoints"
 """User attribute of a study: the folder in which objectives keep what they have trained."""
@@ -111,6 +117,9 @@ class Problem:
         constraints: What every trial must keep; they need ``search_space``.
         conditions: Which parameters exist only under some values of others, as `QUBOSampler` takes
             them; they need ``search_space``.
+        train: What `qhpo train` calls to make a model of the chosen configuration. None if only the
+            objective can be run with it once more.
+        command: The command line of a configuration, where the task is a program.
         defaults: How `qhpo run` searches where its options do not say otherwise, by the names of
             `DEFAULTS`: those of the options, and the arguments of `QUBOSampler` that have none.
             ``pruner`` is a name or an Optuna pruner, ``trials`` the total of the study, ``timeout``
@@ -134,6 +143,8 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    train: Trainer | None = None
+    command: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         space = self.search_space or {}

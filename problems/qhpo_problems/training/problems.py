@@ -18,7 +18,7 @@ from optuna.distributions import (
 
 from qhpo.problem import Problem
 from qhpo_problems.training.cartpole.controller import ACTIVATIONS as CONTROLLER_ACTIVATIONS
-from qhpo_problems.training.cartpole.objective import make_objective
+from qhpo_problems.training.cartpole.objective import make_objective, train_controller
 from qhpo_problems.training.data.shapes import COEFFICIENTS, DIGITS, EXERCISES, SPEAKERS
 from qhpo_problems.training.data.systems import LORENZ, MACKEY_GLASS, System
 from qhpo_problems.training.fit.checks import check_seed
@@ -26,6 +26,8 @@ from qhpo_problems.training.fit.training import Conditions, Params, Training
 from qhpo_problems.training.networks import configs
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from qhpo_problems.training.fit.tuning import Task
 
 __all__ = [
@@ -232,16 +234,21 @@ def _forecaster(system: System, seed: int) -> Callable[[Params], Task]:
     from torch.nn.functional import mse_loss
 
     from qhpo_problems.training.data.chaos import Series
-    from qhpo_problems.training.fit.tuning import Task
+    from qhpo_problems.training.fit.tuning import Task, Whole
     from qhpo_problems.training.networks.chaos import Forecaster, MinusValidity
 
     series = Series(system, seed)
-    return lambda params: Task(
-        lambda: Forecaster(forecaster_config(params), system.variables),
-        series.split(params["window"]),
-        mse_loss,
-        MinusValidity(system.step),
-    )
+
+    def task(params: Params) -> Task:
+        def build() -> Forecaster:
+            return Forecaster(forecaster_config(params), system.variables)
+
+        window = params["window"]
+        whole = Whole(build, series.whole(window), mse_loss)
+        error = MinusValidity(system.step)
+        return Task(build, series.split(window), mse_loss, error, whole)
+
+    return task
 
 
 def _chaos(name: str, system: System) -> Problem:
@@ -296,7 +303,7 @@ def _stocks_size(params: Params) -> int:
 
 def _stocks_rnn(seed: int) -> Callable[[Params], Task]:
     from qhpo_problems.training.data.stocks import log_prices, walk_forward
-    from qhpo_problems.training.fit.tuning import Task
+    from qhpo_problems.training.fit.tuning import Task, Whole
     from qhpo_problems.training.networks.recurrent import RNN
     from qhpo_problems.training.networks.stocks import Forecasters, relative_rmse, squared_loss
 
@@ -311,11 +318,17 @@ def _stocks_rnn(seed: int) -> Callable[[Params], Task]:
             all_returns=params["inputs"] == "all",
         )
         config, features, sigma = stocks_config(params), _INPUTS[params["inputs"]], forecasts.sigma
+        everything, its_sigma = forecasts.whole()
+
+        def build(sigma: Tensor) -> Forecasters:
+            return Forecasters(lambda: RNN(config, features, 1), sigma)
+
         return Task(
-            lambda: Forecasters(lambda: RNN(config, features, 1), sigma),
+            lambda: build(sigma),
             forecasts.split,
             squared_loss(sigma),
             relative_rmse,
+            Whole(lambda: build(its_sigma), everything, squared_loss(its_sigma)),
         )
 
     return task
@@ -426,35 +439,35 @@ VQC_HYBRID = Training(
 # controller-cartpole: control, two objectives. A controller that has hidden layers has their units
 # and an activation; the rest after the interval is its training.
 
+_CONTROLLER_SPACE: Space = {
+    "layers": IntDistribution(0, 2),
+    "max_force": IntDistribution(4, 16, step=2),
+    "levels": CategoricalDistribution((2, 3, 5)),
+    "units_1": IntDistribution(4, 16, step=4),
+    "units_2": IntDistribution(4, 16, step=4),
+    "activation": CategoricalDistribution(tuple(CONTROLLER_ACTIVATIONS)),
+    # Steps of 20 ms between two decisions.
+    "interval": IntDistribution(1, 4),
+    "population": CategoricalDistribution((8, 16, 32, 64)),
+    "seconds": CategoricalDistribution((1.0, 2.0, 4.0)),
+    "deviation": FloatDistribution(0.05, 0.8, log=True),
+    "learning_rate": FloatDistribution(0.02, 0.5, log=True),
+    "push": FloatDistribution(0.0, 20.0, step=5.0),
+    "noise": FloatDistribution(0.0, 2.0, step=0.5),
+    "force_weight": FloatDistribution(0.01, 3.0, log=True),
+    "angle_weight": FloatDistribution(0.0, 2.0, step=0.5),
+    "position_weight": FloatDistribution(0.0, 2.0, step=0.5),
+}
+_IF_HIDDEN: Conditions = {
+    "units_1": {"layers": (1, 2)},
+    "units_2": {"layers": (2,)},
+    "activation": {"layers": (1, 2)},
+}
+
 CONTROLLER_CARTPOLE = Problem(
     name="controller-cartpole",
     summary="A neural controller that balances a pole with little force: up to 16 parameters.",
     direction={"balance": "maximize", "energy": "minimize"},
-    make_objective=partial(
-        make_objective,
-        {
-            "layers": IntDistribution(0, 2),
-            "max_force": IntDistribution(4, 16, step=2),
-            "levels": CategoricalDistribution((2, 3, 5)),
-            "units_1": IntDistribution(4, 16, step=4),
-            "units_2": IntDistribution(4, 16, step=4),
-            "activation": CategoricalDistribution(tuple(CONTROLLER_ACTIVATIONS)),
-            # Steps of 20 ms between two decisions.
-            "interval": IntDistribution(1, 4),
-            "population": CategoricalDistribution((8, 16, 32, 64)),
-            "seconds": CategoricalDistribution((1.0, 2.0, 4.0)),
-            "deviation": FloatDistribution(0.05, 0.8, log=True),
-            "learning_rate": FloatDistribution(0.02, 0.5, log=True),
-            "push": FloatDistribution(0.0, 20.0, step=5.0),
-            "noise": FloatDistribution(0.0, 2.0, step=0.5),
-            "force_weight": FloatDistribution(0.01, 3.0, log=True),
-            "angle_weight": FloatDistribution(0.0, 2.0, step=0.5),
-            "position_weight": FloatDistribution(0.0, 2.0, step=0.5),
-        },
-        {
-            "units_1": {"layers": (1, 2)},
-            "units_2": {"layers": (2,)},
-            "activation": {"layers": (1, 2)},
-        },
-    ),
+    make_objective=partial(make_objective, _CONTROLLER_SPACE, _IF_HIDDEN),
+    train=partial(train_controller, _CONTROLLER_SPACE, _IF_HIDDEN),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import FrozenTrial
 
 from qhpo import program
 from qhpo.constraints import relation
@@ -264,6 +266,33 @@ TREE = Problem(
     _unprepared,
     search_space=TREE_SPACE,
     conditions={"units_2": {"layers": (2,)}},
+)
+
+
+def _keep(trial: FrozenTrial, seed: int, folder: Path) -> dict[str, object]:
+    model = {"x": trial.params["x"], "seed": seed}
+    (folder / "model.json").write_text(json.dumps(model))
+    return {"epochs": 3}
+
+
+def _commanded(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        trial.set_user_attr("log_folder", "here")
+        if isinstance(trial, optuna.trial.FixedTrial):
+            Path("ran").write_text(repr(x))
+        return x
+
+    return objective
+
+
+KEPT = Problem("kept", "Keeps a model.", "minimize", _commanded, train=_keep)
+COMMANDED = Problem(
+    "commanded",
+    "A program.",
+    "minimize",
+    _commanded,
+    command=lambda params: ["python", "my train.py", f"--x={params['x']}"],
 )
 UNPREPARED = Problem("unprepared", "Has no data.", "minimize", _unprepared)
 HUNGRY = Problem(

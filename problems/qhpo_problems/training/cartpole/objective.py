@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 from qhpo.problem import Objective
 from qhpo_problems.training.cartpole.controller import ControllerConfig, count_weights
@@ -18,7 +22,15 @@ from qhpo_problems.training.fit.checkpoints import keep
 from qhpo_problems.training.fit.checks import check_seed
 from qhpo_problems.training.fit.training import Conditions, Params, suggest_active
 
-__all__ = ["EPISODES", "PUSH", "SECONDS", "controller_of", "make_objective", "training_of"]
+__all__ = [
+    "EPISODES",
+    "PUSH",
+    "SECONDS",
+    "controller_of",
+    "make_objective",
+    "train_controller",
+    "training_of",
+]
 
 EPISODES = 100
 """Episodes that a controller is judged by, none of them seen in training."""
@@ -93,3 +105,43 @@ def make_objective(
         return float(judged.balance[0]), float(judged.force[0])
 
     return objective
+
+
+def train_controller(
+    space: Mapping[str, BaseDistribution],
+    conditions: Conditions,
+    trial: FrozenTrial,
+    seed: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """The controller of a trial's configuration, which `qhpo train` keeps.
+
+    Controllers learn from episodes that are simulated, so that there is nothing more to learn from
+    than the trial did. Writes ``weights.npz`` with the array ``weights``, and ``model.json``.
+
+    Args:
+        space: What trials ask for.
+        conditions: Which of that only some trials have.
+        trial: The trial.
+        seed: Of the training.
+        folder: Where the model is kept.
+    """
+    params = suggest_active(trial, space, conditions)
+    controller = controller_of(params)
+    weights = train(controller, training_of(params), interval=params["interval"], seed=seed)
+    np.savez(folder / "weights.npz", weights=weights)
+    record = {
+        "problem": "controller-cartpole",
+        "study_trial": trial.number,
+        "seed": seed,
+        "params": dict(params),
+        "values": trial.values,
+        "load": [
+            "import json, numpy",
+            "from qhpo_problems.training.cartpole.objective import controller_of",
+            f"config = controller_of(json.load(open({str(folder / 'model.json')!r}))['params'])",
+            f"weights = numpy.load({str(folder / 'weights.npz')!r})['weights']",
+        ],
+    }
+    (folder / "model.json").write_text(json.dumps(record, indent=2) + "\n")
+    return {"weights": count_weights(controller), "load it by": "; ".join(record["load"])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from qhpo_problems.training.data.systems import System
 from qhpo_problems.training.fit.checks import check_seed
@@ -46,6 +47,7 @@ class Series:
         learn = states[:_TRAINING]
         scaled = (states - learn.mean(axis=(0, 1))) / learn.std(axis=(0, 1))
         pieces = torch.tensor(scaled, dtype=torch.float32)
+        self._pieces = pieces
         self._training = pieces[:_TRAINING]
         self._validation, self._test = (
             Part(judging[:, :_WARM_UP], judging[:, _WARM_UP:-1])
@@ -59,9 +61,20 @@ class Series:
             window: States of a training sequence, over which errors are carried back in time, 1 to
                 240. What is left at the end of a trajectory is not used.
         """
-        count = (self._training.shape[1] - 1) // window
-        inputs, targets = (
-            self._training[:, first : first + count * window].reshape(_TRAINING * count, window, -1)
-            for first in (0, 1)
+        return Split(_windows(self._training, window), self._validation, self._test)
+
+    def whole(self, window: int) -> Part:
+        """All trajectories cut into windows, those of the starts too; ``window`` as in `split`."""
+        return _windows(self._pieces, window)
+
+
+def _windows(trajectories: Tensor, window: int) -> Part:
+    """Pieces of trajectories of shape (n, T, d), with the states that follow each."""
+    count = (trajectories.shape[1] - 1) // window
+    inputs, targets = (
+        trajectories[:, first : first + count * window].reshape(
+            len(trajectories) * count, window, -1
         )
-        return Split(Part(inputs, targets), self._validation, self._test)
+        for first in (0, 1)
+    )
+    return Part(inputs, targets)

@@ -58,6 +58,15 @@ class WalkForward:
     split: Split
     sigma: Tensor
 
+    def whole(self) -> tuple[Part, Tensor]:
+        """All forecasts, for one forecaster that learns from each; its ``sigma``, shape (1,)."""
+        # The rows of the validation are among those to learn from.
+        parts = (self.split.train, self.split.test)
+        returns = torch.cat([part.targets[:, :1] for part in parts])
+        targets = torch.cat([returns, torch.ones_like(returns)], dim=1)
+        sigma = returns.square().mean(dim=0).sqrt()
+        return Part(torch.cat([part.inputs for part in parts]), targets), sigma
+
 
 def log_prices() -> NDArray[np.float64]:
     """Natural logarithms of share prices by month, January 2000 to March 2010.

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qhpo.errors import QhpoError
 from qhpo_problems.training.fit.settings import TrainingSettings
 from qhpo_problems.training.fit.split import Part, Split
 
-__all__ = ["Epoch", "Error", "Fitted", "Loss", "error_share", "fit", "training_device"]
+__all__ = ["Epoch", "Error", "Fitted", "Loss", "error_share", "fit", "fit_all", "training_device"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs of a model and targets, rows in the same order, to the number that training lowers."""
@@ -138,6 +139,36 @@ def fit(
         model.load_state_dict(weights)
         test_error = error(model, split.test)
         return Fitted(model.cpu(), tuple(history), test_error, time.perf_counter() - start)
+
+
+def fit_all(
+    build: Callable[[], nn.Module],
+    part: Part,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    loss: Loss = functional.cross_entropy,
+) -> nn.Module:
+    """Build a model and train it on everything there is, for as many epochs as the settings say.
+
+    Nothing is left to judge the epochs by. Otherwise as `fit`: the model is on the CPU, in
+    evaluation mode.
+
+    Raises:
+        QhpoError: If the training diverges.
+    """
+    device = training_device()
+    with _seeded(seed, device):
+        model, part = build().to(device), part.to(device)
+        optimizer = _optimizer(model, settings)
+        for number in range(1, settings.epochs + 1):
+            average = _train_epoch(model, optimizer, part, settings.batch_size, loss)
+            if not math.isfinite(average):
+                raise QhpoError(
+                    f"a training must not diverge; the loss of this one is {average} in epoch "
+                    f"{number}; choose another trial with --trial"
+                )
+        return model.cpu().eval()
 
 
 def _or_infinite(value: float) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["Part", "Split"]
 
@@ -37,6 +38,22 @@ class Split:
     train: Part
     validation: Part
     test: Part
+
+    def joined(self) -> Part:
+        """All examples in one part.
+
+        Sequences of shape (T, d) are filled with 0 up to the longest, as `sequences.padded` does.
+        """
+        parts = (self.train, self.validation, self.test)
+        if self.train.inputs.ndim == 3:
+            longest = max(part.inputs.shape[1] for part in parts)
+            inputs = [
+                functional.pad(part.inputs, (0, 0, 0, longest - part.inputs.shape[1]))
+                for part in parts
+            ]
+        else:
+            inputs = [part.inputs for part in parts]
+        return Part(torch.cat(inputs), torch.cat([part.targets for part in parts]))
 
     def to(self, device: torch.device) -> Split:
         """The same parts on a device."""

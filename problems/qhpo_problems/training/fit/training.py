@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, FrozenTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
 from qhpo_problems.training.fit.settings import SETTINGS_SPACE, suggest_settings
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from qhpo_problems.training.fit.tuning import Task
 
-__all__ = ["Conditions", "Params", "Training", "suggest_active"]
+__all__ = ["Conditions", "FinalTraining", "Params", "Training", "suggest_active"]
 
 Params = Mapping[str, Any]
 """Values that a trial has, by parameter name."""
@@ -67,6 +71,7 @@ class Training:
             extra=self.extra,
             search_space=None if self.conditions else {**self.space, **SETTINGS_SPACE},
             size=Size(self.sized_by, _Count(self)) if self.sized_by else None,
+            train=FinalTraining(self),
         )
 
     def make_objective(self, seed: int) -> Objective:
@@ -92,6 +97,64 @@ class Training:
             return validation_error(trial, make_task(params), settings, seed=seed)
 
         return objective
+
+
+@dataclass(frozen=True)
+class FinalTraining:
+    """Trains the configuration of a trial on all data of a problem, and keeps the model.
+
+    Attributes:
+        training: The problem.
+    """
+
+    training: Training
+
+    def __call__(self, trial: FrozenTrial, seed: int, folder: Path) -> dict[str, Any]:
+        """Writes ``weights.pt``, the model's ``state_dict``, and ``model.json``.
+
+        It is trained for as many epochs as the trial needed to reach its value, as far as its
+        reports say so.
+
+        Raises:
+            QhpoError: If the training diverges.
+        """
+        import torch
+
+        from qhpo_problems.training.fit.loop import fit_all
+
+        training = self.training
+        params = suggest_active(trial, training.space, training.conditions)
+        reports = trial.intermediate_values
+        best = min(reports, key=lambda step: (reports[step], step), default=training.epochs)
+        settings = suggest_settings(trial, best)
+        whole = training.prepare(seed)(params).whole
+        model = fit_all(whole.build, whole.part, settings, seed=seed, loss=whole.loss)
+        torch.save(model.state_dict(), folder / "weights.pt")
+        record = {
+            "problem": training.name,
+            "study_trial": trial.number,
+            "seed": seed,
+            "params": trial.params,
+            "epochs": settings.epochs,
+            "examples": len(whole.part),
+            "parameters": training.count(params),
+            "values": trial.values,
+            "load": [
+                "from qhpo_problems.training.fit.models import load_model",
+                f"model = load_model({str(folder)!r})",
+            ],
+        }
+        (folder / "model.json").write_text(json.dumps(record, indent=2) + "\n")
+        return {
+            "trained on": f"{len(whole.part)} examples",
+            "epochs": settings.epochs,
+            "parameters": record["parameters"],
+            "load it by": "; ".join(record["load"]),
+        }
+
+    def build(self, params: Params, seed: int) -> nn.Module:
+        """The untrained model of a configuration."""
+        return self.training.prepare(seed)(params).whole.build()
 
 
 def suggest_active(

@@ -12,9 +12,24 @@ from torch.nn import functional
 from qhpo_problems.training.fit.checkpoints import keep
 from qhpo_problems.training.fit.loop import Epoch, Error, Loss, error_share, fit
 from qhpo_problems.training.fit.settings import TrainingSettings
-from qhpo_problems.training.fit.split import Split
+from qhpo_problems.training.fit.split import Part, Split
 
-__all__ = ["Task", "validation_error"]
+__all__ = ["Task", "Whole", "validation_error"]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What the model that is kept is trained on: everything there is.
+
+    Attributes:
+        build: Makes the untrained model.
+        part: The data.
+        loss: What the training lowers, as in `loop.fit`.
+    """
+
+    build: Callable[[], nn.Module]
+    part: Part
+    loss: Loss = functional.cross_entropy
 
 
 @dataclass(frozen=True)
@@ -26,12 +41,19 @@ class Task:
         split: The data.
         loss: What the training lowers, as in `loop.fit`.
         error: What epochs are judged by, as in `loop.fit`.
+        all_data: What the model that is kept learns from; None where it is all parts of the split.
     """
 
     build: Callable[[], nn.Module]
     split: Split
     loss: Loss = functional.cross_entropy
     error: Error = error_share
+    all_data: Whole | None = None
+
+    @property
+    def whole(self) -> Whole:
+        """What the model that is kept learns from, and how."""
+        return self.all_data or Whole(self.build, self.split.joined(), self.loss)
 
 
 def validation_error(
