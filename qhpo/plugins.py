@@ -59,7 +59,8 @@ class Plugins(Generic[PluginT]):
             )
         try:
             plugin = point.load()
-        except Exception as error:  # the package's own code runs, and may raise anything
+        # The package's own code runs, and may raise anything, even ask for the program's end.
+        except (Exception, SystemExit) as error:
             cause = " ".join(f"{type(error).__name__}: {error}".split())
             raise self._error(
                 f"the {self._noun} {name} of the package {self.package(name)} cannot be loaded: "

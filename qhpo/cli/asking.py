@@ -15,7 +15,7 @@ from optuna.trial import Trial, TrialState
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
-from qhpo.cli.pruners import PRUNERS
+from qhpo.pruners import PRUNERS
 from qhpo.cli.run import OF_QUBO
 from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.storage import open_storage, readable_errors, storage_option

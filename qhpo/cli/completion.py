@@ -69,7 +69,13 @@ def complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) 
     from qhpo.cli.storage import DEFAULT_URL, open_storage
     from qhpo.cli.stored import study_names
 
-    url = ctx.params.get("storage") or ctx.find_root().params.get("storage") or DEFAULT_URL
+    url, place = DEFAULT_URL, ctx
+    while place.parent is not None:
+        # A subcommand of `qhpo studies` may have it before or behind.
+        if place.get_parameter_source("storage") is click.core.ParameterSource.COMMANDLINE:
+            url = place.params["storage"]
+            break
+        place = place.parent
     try:
         names = study_names(open_storage(str(url), must_exist=True))
     except Exception:  # whatever is wrong with it, a message in the middle of a line helps nobody

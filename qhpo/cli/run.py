@@ -18,7 +18,7 @@ from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
 from qhpo.cli.pool import Pool, end_with_parent, is_worker
 from qhpo.cli.progress import SearchProgress
-from qhpo.cli.pruners import PRUNERS
+from qhpo.pruners import PRUNERS
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
 from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search

@@ -33,6 +33,7 @@ hopeless = tiny_problems:HOPELESS
 commanded = tiny_problems:COMMANDED
 hungry = tiny_problems:HUNGRY
 kept = tiny_problems:KEPT
+leaving = leaving_problem:PROBLEM
 nan = tiny_problems:NAN
 pair = tiny_problems:PAIR
 parabola = tiny_problems:PARABOLA
@@ -81,6 +82,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(Path(__file__).with_name("tiny_problems.py"), folder)
+    (folder / "leaving_problem.py").write_text("raise SystemExit(3)\n")
     info = folder / "tiny-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")

@@ -12,13 +12,23 @@ from qhpo.cli.app import cli
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
-COMMANDS = ["run", "show", "ask", "tell", "studies", "problems", "solvers"]
+COMMANDS = [
+    "run",
+    "show",
+    "ask",
+    "tell",
+    "studies",
+    "train",
+    "problems",
+    "solvers",
+    "completion",
+]
 
 MISTAKES = {
     "unknown command": (["rnu"], "there is no command 'rnu'; did you mean run?"),
     "strange command": (
         ["xyzzy"],
-        "the commands are run, show, ask, tell, studies, problems, solvers",
+        f"the commands are {', '.join(COMMANDS)}",
     ),
     "unknown option": (
         ["run", "parabola", "--trails", "3"],

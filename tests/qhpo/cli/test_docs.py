@@ -15,6 +15,18 @@ README = Path(__file__).parents[3] / "README.md"
 # Entry points of qhpo's own distribution; the tiny package of these tests needs no documentation.
 ADDED = ("bench",)
 
+COMMANDS = (
+    "run",
+    "show",
+    "ask",
+    "tell",
+    "studies",
+    "train",
+    "problems",
+    "solvers",
+    "completion",
+)
+
 
 def commands() -> dict[str, click.Command]:
     with cli.make_context("qhpo", ["problems"]) as ctx:
@@ -54,7 +66,7 @@ def skeleton() -> str:
 
 
 def test_all_commands_are_looked_for() -> None:
-    assert set(commands()) == {"run", "show", "problems", "solvers", "init", "validate", *ADDED}
+    assert set(commands()) == {*COMMANDS, *ADDED}
 
 
 def test_what_is_missing_is_found() -> None:
@@ -66,9 +78,7 @@ def test_what_is_missing_is_found() -> None:
     assert undocumented(text.replace("qhpo solvers", "qhpo solver")) == ["solvers"]
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "show", "problems", "solvers", "init", "validate", *ADDED]
-)
+@pytest.mark.parametrize("command", [*COMMANDS, *ADDED])
 def test_the_readme_mentions_every_command_and_option(command: str) -> None:
     missing = [entry for entry in undocumented(README.read_text()) if entry.split()[0] == command]
 

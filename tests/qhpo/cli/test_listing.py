@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from pathlib import Path
 
@@ -31,6 +32,45 @@ def test_problems(capsys: pytest.CaptureFixture[str]) -> None:
     # A package that is broken hides none of the others.
     assert f"absent the problem absent of the package tiny {BROKEN}" in printed
     assert "must be a qhpo.problem.Problem; wrong of the package tiny is a str" in str(printed)
+
+
+def test_problems_for_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["problems", "--json"]) == 0
+
+    out, err = capsys.readouterr()
+    found = {record["problem"]: record for record in json.loads(out)}
+    assert err == ""
+    assert found["parabola"] == {
+        "problem": "parabola",
+        "summary": "Two parameters.",
+        "metrics": ["value"],
+        "directions": ["minimize"],
+        "missing": [],
+        "install": "",
+    }
+    assert found["pair"]["metrics"] == ["cost", "gain"]
+    assert found["hungry"]["missing"] == ["no_such_package"]
+    assert found["hungry"]["install"] == 'pip install "qhpo[torch]"'
+    assert found["absent"].keys() == {"problem", "error"}
+    assert BROKEN in found["absent"]["error"]
+    assert "sys.exit" in found["leaving"]["error"] or "SystemExit" in found["leaving"]["error"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("command", ["problems", "solvers"])
+def test_the_lists_fit(
+    command: str,
+    width: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    assert main([command]) == 0
+
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
 
 
 def test_solvers(capsys: pytest.CaptureFixture[str]) -> None:

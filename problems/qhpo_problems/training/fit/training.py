@@ -153,8 +153,14 @@ class FinalTraining:
         }
 
     def build(self, params: Params, seed: int) -> nn.Module:
-        """The untrained model of a configuration."""
-        return self.training.prepare(seed)(params).whole.build()
+        """The untrained model of a configuration.
+
+        Args:
+            params: All that a trial has, those of its training too.
+            seed: Of the data, which a model may be scaled by.
+        """
+        own = {name: params[name] for name in self.training.space if name in params}
+        return self.training.prepare(seed)(own).whole.build()
 
 
 def suggest_active(
