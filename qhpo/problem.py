@@ -117,6 +117,8 @@ class Problem:
         constraints: What every trial must keep; they need ``search_space``.
         conditions: Which parameters exist only under some values of others, as `QUBOSampler` takes
             them; they need ``search_space``.
+        ignored_unless: Parameters that every trial asks for, and that have an effect only where
+            others have one of these values; `qhpo show` leaves them out elsewhere.
         train: What `qhpo train` calls to make a model of the chosen configuration. None if only the
             objective can be run with it once more.
         command: The command line of a configuration, where the task is a program.
@@ -143,6 +145,7 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    ignored_unless: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     train: Trainer | None = None
     command: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
 

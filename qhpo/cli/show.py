@@ -235,14 +235,15 @@ def _print_trial(console: Console, study: optuna.Study, trial: FrozenTrial) -> N
 
 
 def _conditions(study: optuna.Study) -> Conditions:
-    """Those of the study's problem, as far as it is installed."""
+    """When parameters have an effect, as far as the study's problem is installed and says so."""
     name = study.user_attrs.get(PROBLEM)
     if name is None:
         return {}
     try:
-        return load_problem(str(name)).conditions
+        problem = load_problem(str(name))
     except QhpoError:
         return {}
+    return {**problem.conditions, **problem.ignored_unless}
 
 
 def _recommended(study: optuna.Study) -> Recommendation | None:

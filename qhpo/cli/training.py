@@ -94,7 +94,8 @@ def train(
     console = output()
     facts(console, [("configuration", why), ("folder", str(folder))])
     if dry_run:
-        print_group(console, "", active(chosen.params, problem.conditions))
+        effective = {**problem.conditions, **problem.ignored_unless}
+        print_group(console, "", active(chosen.params, effective))
         return
     _check_folder(folder)
     try:

@@ -69,6 +69,14 @@ CNN_SPACE: Space = {
 """What a trial of cnn-digits asks for, before its training."""
 
 
+def _if_blocks(most: int) -> Conditions:
+    """Channels have an effect where there is their block."""
+    return {
+        f"channels_{block}": {"blocks": tuple(range(block, most + 1))}
+        for block in range(1, most + 1)
+    }
+
+
 def cnn_config(params: Params) -> configs.CNNConfig:
     """The network that parameters of cnn-digits or cnn-physio describe."""
     return configs.CNNConfig(
@@ -101,6 +109,7 @@ CNN_DIGITS = Training(
     summary="A CNN on real 8x8 images of digits: architecture and training, 13 parameters.",
     space=CNN_SPACE,
     count=_digits_size,
+    ignored_unless=_if_blocks(3),
     sized_by=("blocks", "kernel_size", "batch_norm", "channels_1", "channels_2", "channels_3"),
     prepare=_digits_cnn,
     epochs=40,
@@ -142,6 +151,7 @@ CNN_PHYSIO = Training(
         "dropout": _DROPOUT,
     },
     count=_physio_size,
+    ignored_unless=_if_blocks(len(_PHYSIO_CHANNELS)),
     sized_by=("blocks", "kernel_size", "batch_norm", *_PHYSIO_CHANNELS),
     prepare=_physio_cnn,
     epochs=20,

@@ -34,6 +34,7 @@ commanded = tiny_problems:COMMANDED
 hungry = tiny_problems:HUNGRY
 kept = tiny_problems:KEPT
 leaving = leaving_problem:PROBLEM
+idle = tiny_problems:IDLE
 nan = tiny_problems:NAN
 pair = tiny_problems:PAIR
 parabola = tiny_problems:PARABOLA

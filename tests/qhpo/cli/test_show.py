@@ -420,6 +420,29 @@ def test_parameters_that_do_not_exist_are_left_out() -> None:
     assert active({"p": 1, "q": 1}, {"p": {"q": (1,)}, "q": {"p": (1,)}}) == {}
 
 
+def test_what_has_no_effect_is_left_out(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "idle", "--trials", "3", "--sampler", "random"]) == 0
+
+    best = shown(capsys).split("attributes")[0]
+    one = shown(capsys, "idle", "--trial", "0")
+
+    assert "  layers  " in best
+    assert "  width  " not in best
+    assert "without effect\n  width  " in one
+
+
+def test_the_traceback_of_a_trial_is_shown(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "flaky", "--trials", "2", "--sampler", "random"])
+
+    out = shown(capsys, "flaky", "--trial", "1")
+
+    assert "Traceback (most recent call last):\n" in out
+    assert "RuntimeError: number 1\nis odd\n" in out
+    record = json.loads(shown(capsys, "flaky", "--trial", "1", "--json"))
+    assert record["traceback"].endswith("is odd\n")
+    assert record["state"] == "failed"
+
+
 def test_watching_ends_with_the_study(
     tiny: Path, start: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

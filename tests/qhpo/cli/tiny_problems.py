@@ -203,6 +203,14 @@ PRUNING = Problem("pruning", "Prunes every trial.", "minimize", _pruning)
 REPORTING = Problem("reporting", "Gets worse, and says so.", "minimize", _reporting)
 REFUSING = Problem("refusing", "Refuses its input.", "minimize", _refusing)
 STOPPING = Problem("stopping", "Stops in trial 3.", "minimize", _stopping)
+IDLE = Problem(
+    "idle",
+    "A parameter that may have no effect.",
+    "minimize",
+    _sized,
+    search_space=SIZED_SPACE,
+    ignored_unless={"width": {"layers": (5,)}},
+)
 SIZED = Problem(
     "sized",
     "The larger, the better.",

@@ -45,6 +45,8 @@ class Training:
         packages: Import names that `prepare` needs.
         extra: The extra of the distribution that brings them.
         conditions: Which of `space` only some trials have.
+        ignored_unless: Which of `space` all trials have, and networks only where others have one of
+            these values.
         sized_by: The parameters that `count` depends on. Empty if trials differ in what they ask
             for: nothing is to be bounded then.
     """
@@ -58,6 +60,7 @@ class Training:
     packages: tuple[str, ...]
     extra: str
     conditions: Conditions = field(default_factory=dict)
+    ignored_unless: Conditions = field(default_factory=dict)
     sized_by: tuple[str, ...] = ()
 
     def problem(self) -> Problem:
@@ -71,6 +74,7 @@ class Training:
             extra=self.extra,
             search_space=None if self.conditions else {**self.space, **SETTINGS_SPACE},
             size=Size(self.sized_by, _Count(self)) if self.sized_by else None,
+            ignored_unless=self.ignored_unless,
             train=FinalTraining(self),
         )
 
