@@ -25,7 +25,10 @@ from qhpo.errors import QhpoError
 __all__ = ["studies"]
 
 _DATABASES = (".db", ".sqlite", ".sqlite3")
-"""Endings of files into which a study is copied as it is."""
+"""Endings of databases, into which a study is copied as it is."""
+
+_JOURNALS = (".journal", ".log")
+"""Endings of files that `open_storage` takes for a journal, the same."""
 
 
 @click.group(
@@ -163,8 +166,8 @@ def delete(ctx: click.Context, name: str, yes: bool, storage: str) -> None:
     "--output",
     "target",
     metavar="FILE",
-    help="A new .csv or .json file; or a storage to copy the study to, a .db file or the URL of a "
-    "database.  [default: NAME.csv]",
+    help="A new .csv or .json file; or a storage to copy the study to: a .db or .journal file, or "
+    "the URL of a database.  [default: NAME.csv]",
 )
 @storage_option
 @click.pass_context
@@ -176,21 +179,22 @@ def export(ctx: click.Context, name: str, target: str | None, storage: str) -> N
         opened = open_storage(storage, must_exist=True)
         study = load_stored(opened, name, storage)
         ending = Path(target).suffix.lower()
-        if "://" in target or ending in _DATABASES:
+        if ending in _DATABASES and "://" not in target:
+            _export_to_storage(opened, name, f"sqlite:///{target}")
+        elif ending in _JOURNALS or "://" in target:
             _export_to_storage(opened, name, target)
         elif ending in (".csv", ".json"):
             _write(Path(target), _text(study, ending))
         else:
             raise QhpoError(
-                "a study is exported to a file that ends in .csv, .json or .db, or to the URL of a "
-                f"database; got {target!r}; choose one of these endings"
+                "a study is exported to a file that ends in .csv, .json, .db or .journal, or to "
+                f"the URL of a database; got {target!r}; choose one of these endings"
             )
     shown = shown_url(target) if "://" in target else target
     click.echo(f"{name} is in {shown}: {plural(len(study.get_trials(deepcopy=False)), 'trial')}")
 
 
-def _export_to_storage(storage: BaseStorage, name: str, target: str) -> None:
-    url = target if "://" in target else f"sqlite:///{target}"
+def _export_to_storage(storage: BaseStorage, name: str, url: str) -> None:
     with readable_errors(url):
         there = open_storage(url)
         _check_free(there, name, url)

@@ -7,6 +7,8 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from qhpo.cli import main
 
@@ -136,8 +138,12 @@ def test_export(study: optuna.Study, tiny: Path, capsys: pytest.CaptureFixture[s
     printed(capsys, "export", "first", "-o", "out.db")
     copied = optuna.load_study(study_name="first", storage="sqlite:///out.db")
     assert [trial.values for trial in copied.trials] == [[1.0], [3.0], [2.0]]
+    printed(capsys, "export", "first", "-o", "out.journal")
+    storage = JournalStorage(JournalFileBackend("out.journal"))
+    copied = optuna.load_study(study_name="first", storage=storage)
+    assert [trial.values for trial in copied.trials] == [[1.0], [3.0], [2.0]]
     # Nothing that is there is written over.
-    for name in ("first.csv", "out.json", "out.db"):
+    for name in ("first.csv", "out.json", "out.db", "out.journal"):
         before = (tiny / name).read_bytes()
         error = refused(capsys, "export", "first", "-o", name)
         assert "choose another name" in error
@@ -164,7 +170,10 @@ MISTAKES = {
     "unknown study to export": (["export", "frist"], "did you mean first?"),
     "name taken": (["rename", "first", "first"], "a name belongs to one study"),
     "no name": (["rename", "first", ""], "a study must have a name"),
-    "unknown ending": (["export", "first", "-o", "out.xls"], "ends in .csv, .json or .db"),
+    "unknown ending": (
+        ["export", "first", "-o", "out.xls"],
+        "ends in .csv, .json, .db or .journal",
+    ),
     "no folder": (["export", "first", "-o", "no/out.csv"], "No such file or directory"),
     "no folder for a database": (["export", "first", "-o", "no/out.db"], "no directory no"),
     "no storage": (["list", "--storage", "sqlite:///zzz.db"], "does not exist"),
