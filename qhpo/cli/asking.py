@@ -15,7 +15,6 @@ from optuna.trial import Trial, TrialState
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
-from qhpo.pruners import PRUNERS
 from qhpo.cli.run import OF_QUBO
 from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
@@ -24,6 +23,7 @@ from qhpo.cli.studies import PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
 from qhpo.cli.task import load_task
 from qhpo.errors import QhpoError
 from qhpo.problem import Problem, suggest
+from qhpo.pruners import PRUNERS
 
 __all__ = ["ask"]
 

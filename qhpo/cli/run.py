@@ -18,7 +18,6 @@ from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
 from qhpo.cli.pool import Pool, end_with_parent, is_worker
 from qhpo.cli.progress import SearchProgress
-from qhpo.pruners import PRUNERS
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
 from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
@@ -34,6 +33,7 @@ from qhpo.cli.studies import Choices, enter_study, status
 from qhpo.cli.task import load_task
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import CHECKPOINTS, Objective, Problem
+from qhpo.pruners import PRUNERS
 from qhpo.wrappers import TimedSampler
 
 __all__ = ["OF_QUBO", "run"]

@@ -16,9 +16,9 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.pruners import make_pruner
 from qhpo.errors import QhpoError
 from qhpo.problem import OVER_BUDGET, RULED_OUT, Problem
+from qhpo.pruners import make_pruner
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [

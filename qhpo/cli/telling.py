@@ -16,11 +16,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qhpo.cli.completion import complete_study
 from qhpo.cli.options import WholeNumber, examples
-from qhpo.pruners import make_pruner
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored, trial_of
 from qhpo.cli.studies import ERROR, PRUNER, metrics
 from qhpo.errors import QhpoError
+from qhpo.pruners import make_pruner
 from qhpo.study import note_failure
 
 __all__ = ["tell"]

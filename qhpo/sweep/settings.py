@@ -15,6 +15,7 @@ from qhpo.encoding import ENCODINGS
 from qhpo.errors import QhpoError
 from qhpo.program import ProgramSpec
 from qhpo.program.spec import Answer
+from qhpo.pruners import PRUNERS
 from qhpo.solvers.registry import SOLVERS
 from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE
@@ -33,10 +34,7 @@ from qhpo.sweep.keys import (
     whole,
 )
 
-__all__ = ["PRUNERS", "ProgramSettings", "Settings", "read_settings"]
-
-PRUNERS = ("median", "hyperband", "halving", "percentile", "none")
-"""What `qhpo run --pruner` takes."""
+__all__ = ["ProgramSettings", "Settings", "read_settings"]
 
 _MAX_SEED = 2**32 - 1
 """The largest that Optuna's own samplers take."""
@@ -115,7 +113,7 @@ def _surrogate(value: object, where: str) -> str:
 
 
 def _pruner(value: object, where: str) -> str:
-    return among(value, where, PRUNERS)
+    return among(value, where, tuple(PRUNERS))
 
 
 def _seed(value: object, where: str) -> int:

@@ -169,6 +169,7 @@ class Sweep:
             constraints=self.constraints,
             conditions=self.conditions,
             defaults=self.defaults,
+            command=None if self.command is None else self.argv,
         )
 
 
