@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.results import Group, Reduce, Results, deviation, mean
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean, standard_error
 from qhpo_problems.benchmarks.suite import Metric, Suite
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def draw(suite: Suite, results: Results, path: Path) -> None:
     standard error over seeds to either side. A logarithmic axis ends at 1, the median of the
     tables: what the first random trials are worth says nothing about a sampler. Dots are means
     over seeds, in a panel for each group and a colour for each point; their bars are one standard
-    deviation to either side, of a share no further than 0 and 1.
+    error to either side, of a share no further than 0 and 1.
 
     Raises:
         QhpoError: If the suite has no picture, or the file does not end in .png.
@@ -179,6 +179,6 @@ def _bars(numbers: FloatArray, *, is_share: bool) -> FloatArray:
         numbers: Of every method with every seed, shape (methods, tables, seeds).
         is_share: Whether the numbers are shares, so that the bars end at 0 and 1.
     """
-    lengths = np.tile(deviation(numbers), (2, 1))
+    lengths = np.tile(standard_error(numbers), (2, 1))
     means = mean(numbers)
     return np.minimum(lengths, (means, 1 - means)) if is_share else lengths
