@@ -136,7 +136,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=("",),
     metrics=(
-        Metric("accuracy", "{:.4f}".format, max, error=standard_error, is_share=True),
+        Metric("accuracy", "{:.4f}".format, max, error=standard_error),
         Metric("learners", "{:.1f}".format, min),
         Metric("CPU s", "{:.2f}".format, min),
     ),

@@ -181,7 +181,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=tuple(f"k={k}" for k in _COUNTS),
     metrics=(
-        Metric("accuracy", "{:.4f}".format, max, error=standard_error, is_share=True),
+        Metric("accuracy", "{:.4f}".format, max, error=standard_error),
         Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_features,

@@ -132,7 +132,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=tuple(f"{sparsity:.0%}" for sparsity in _SPARSITIES),
     metrics=(
-        Metric("accuracy", "{:.4f}".format, max, error=standard_error, is_share=True),
+        Metric("accuracy", "{:.4f}".format, max, error=standard_error),
         Metric("change", "{:.3f}".format, min),
         Metric("tuned", "{:.4f}".format, max, error=standard_error),
     ),
