@@ -120,7 +120,8 @@ def test_sdist_makes_the_same_wheel(built: Built) -> None:
 
 
 def test_sdist_brings_what_its_readers_run(built: Built) -> None:
-    for name in ("Makefile", "constraints.txt", "CHANGELOG.md", "README.md", "LICENSE"):
+    names = ("Makefile", "constraints.txt", "CHANGELOG.md", "README.md", "LICENSE", "CITATION.cff")
+    for name in (*names, "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml", "docs/conf.py"):
         assert built.sdist[name] == (ROOT / name).read_bytes()
     assert "tests/house/test_wheel.py" in built.sdist
     assert not [name for name in built.sdist if name.endswith((".pyc", ".db"))]
