@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from docutils import nodes
-from docutils.utils.math import latex2mathml
+from docutils.utils.math import MathError, latex2mathml
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
 from sphinx.writers.html5 import HTML5Translator
 
 __all__ = ["setup"]
@@ -17,12 +18,19 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def _inline(self: HTML5Translator, node: nodes.math) -> None:
-    self.body.append(latex2mathml.tex2mathml(node.astext(), as_block=False))
+    self.body.append(_mathml(node.astext(), as_block=False))
     raise nodes.SkipNode
 
 
 def _display(self: HTML5Translator, node: nodes.math_block) -> None:
-    self.body.append('<div class="math">')
-    self.body.append(latex2mathml.tex2mathml(node.astext(), as_block=True))
-    self.body.append("</div>\n")
+    self.body.append(f'<div class="math">{_mathml(node.astext(), as_block=True)}</div>\n')
     raise nodes.SkipNode
+
+
+def _mathml(formula: str, *, as_block: bool) -> str:
+    try:
+        return latex2mathml.tex2mathml(formula, as_block=as_block)
+    except MathError as error:
+        raise SphinxError(
+            f"a formula must be one that docutils knows; {formula!r}: {error}"
+        ) from error
