@@ -23,7 +23,9 @@ def _inline(self: HTML5Translator, node: nodes.math) -> None:
 
 
 def _display(self: HTML5Translator, node: nodes.math_block) -> None:
-    self.body.append(f'<div class="math">{_mathml(node.astext(), as_block=True)}</div>\n')
+    # Not the class "math": the theme gives it a scroll bar.
+    formula = _mathml(node.astext(), as_block=True)
+    self.body.append(f'<div style="margin: 0.6em 0; overflow: auto hidden">{formula}</div>\n')
     raise nodes.SkipNode
 
 
