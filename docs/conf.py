@@ -31,6 +31,10 @@ myst_heading_anchors = 3
 default_role = "literal"
 autodoc_inherit_docstrings = False  # Optuna's hooks are documented by Optuna
 autodoc_member_order = "bysource"
+# scikit-learn makes these methods, with references into its own pages.
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_score_request, set_transform_request"
+}
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_use_ivar = True

@@ -2,11 +2,13 @@
 
 A page says where they stand: ``<!-- commands -->`` becomes the help of every command of `qhpo`,
 ``<!-- measured: tables.md -->`` the tables that `qhpo bench --out tables.md` wrote into the folder
-`measurements`, or a sentence that says that there are none.
+`measurements`, or a sentence that says that there are none, and ``<!-- integrations -->`` the
+reference of the packages of `qhpo_integrations`.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import click
 from sphinx.application import Sphinx
 
+import qhpo_integrations
 from qhpo.cli.app import cli
 
 __all__ = ["command_reference", "commands", "expanded", "setup"]
@@ -38,6 +41,8 @@ def expanded(text: str) -> str:
     """A page with what is made at build time in its place."""
     if "<!-- commands -->" in text:
         text = text.replace("<!-- commands -->", command_reference())
+    if "<!-- integrations -->" in text:
+        text = text.replace("<!-- integrations -->", _integrations())
     return re.sub(r"<!-- measured: ([\w-]+\.md) -->", _measured, text)
 
 
@@ -46,6 +51,12 @@ def _measured(match: re.Match[str]) -> str:
     if not path.exists():
         return "*Not measured for this version yet.*"
     return path.read_text(encoding="utf-8")
+
+
+def _integrations() -> str:
+    packages = [p.name for p in pkgutil.iter_modules(qhpo_integrations.__path__) if p.ispkg]
+    lines = [f".. automodule:: qhpo_integrations.{name}\n   :members:\n" for name in packages]
+    return "\n".join(["```{eval-rst}", *lines, "```"])
 
 
 def command_reference() -> str:
