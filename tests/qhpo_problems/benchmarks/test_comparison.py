@@ -86,6 +86,12 @@ def test_tables_show_means_and_mark_the_best(tmp_path: Path) -> None:
     assert "Scores. Means over seeds" in text
 
 
+def test_an_error_has_no_sign(tmp_path: Path) -> None:
+    signed = Metric("score", "{:+.2f}".format, max, error=standard_error)
+    text = to_markdown(replace(SUITE, metrics=(signed,)), Results.of(_run(tmp_path, [0, 1])))
+    assert "| new | **+0.55 ± 0.05** | -0.55 ± 0.05 |" in text
+
+
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     assert "| new | **0.50** |" in to_markdown(SUITE, Results.of(_run(tmp_path, [0])))
 
