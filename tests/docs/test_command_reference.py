@@ -45,6 +45,7 @@ def test_the_commands_of_all_parts_of_the_distribution_are_looked_for() -> None:
 def test_every_command_and_option_is_there(path: str, page: str) -> None:
     section = page.partition(f"## {path}\n")[2].partition("\n## ")[0]
     assert f"Usage: {path} " in section
-    options = [p.opts[0] for p in commands()[path].params if isinstance(p, click.Option)]
+    params = [p for p in commands()[path].params if isinstance(p, click.Option) and not p.hidden]
+    options = [param.opts[0] for param in params]
     missing = [o for o in options if not re.search(rf"(?<!\S){re.escape(o)}(?![\w-])", section)]
     assert not missing, f"the section {path} of the command reference lacks {missing}"
