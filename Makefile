@@ -1,7 +1,7 @@
 # make demo       tune a small CNN on real images, then show the study
 # make test       the tests, without the slow ones
 # make test-slow  the slow tests
-# make lint       formatting, lint, types, import contracts, contents of the wheel
+# make lint       formatting, lint, types, import contracts, contents of the wheel, the pages
 # make docs       the pages of docs/ as HTML in build/docs, every warning an error
 # make examples   every script of examples/ on a small budget
 # make smoke      the wheel without any extra, on each Python here that qhpo names
@@ -38,7 +38,7 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP)
+lint: $(STAMP) docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
