@@ -1,7 +1,8 @@
 # make demo       tune a small CNN on real images, then show the study
 # make test       the tests, without the slow ones
 # make test-slow  the slow tests
-# make lint       formatting, lint, types, import contracts, contents of the wheel
+# make lint       formatting, lint, types, import contracts, contents of the wheel, the pages
+# make docs       the pages of docs/ as HTML in build/docs, every warning an error
 # make examples   every script of examples/ on a small budget
 # make smoke      the wheel without any extra, on each Python here that qhpo names
 # make clean      remove what the targets above have built (never a study's database)
@@ -15,7 +16,7 @@ INSTALL := -m pip install -qq --disable-pip-version-check --only-binary=:all: -c
 # The models and tables here are small: a second thread per process costs more than it gives.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint examples smoke clean
+.PHONY: demo test test-slow lint docs examples smoke clean
 
 # One environment serves all targets: torch is nearly all of its size and both the demo and the
 # tests need it, so a lighter one for the demo would only be a second download.
@@ -37,12 +38,17 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP)
+lint: $(STAMP) docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q tests/house/test_wheel.py tests/house/test_lint_config.py
+
+# All anew (-E): the command reference and the tables change without a page that changes.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs build/docs
+	@echo "Open build/docs/index.html"
 
 # In a folder of their own, so that what the scripts write does not stay in the work tree.
 examples: $(STAMP)
@@ -58,4 +64,4 @@ smoke: $(STAMP)
 clean:
 	rm -rf .venv build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find qhpo problems integrations tests examples .ci -name __pycache__ -type d -prune -exec rm -rf {} +
+	find qhpo problems integrations tests examples docs .ci -name __pycache__ -type d -prune -exec rm -rf {} +

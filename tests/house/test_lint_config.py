@@ -23,7 +23,7 @@ def test_ruff_sees_every_file() -> None:
         check=True,
     )
     seen = {Path(line) for line in run.stdout.splitlines()}
-    for folder in ("qhpo", "problems", "integrations", "tests", "examples", ".ci"):
+    for folder in ("qhpo", "problems", "integrations", "tests", "examples", "docs", ".ci"):
         files = set((ROOT / folder).rglob("*.py"))
         assert files, f"{folder} has no Python file"
         assert files <= seen

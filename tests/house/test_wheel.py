@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import subprocess
 import sys
 import tarfile
@@ -120,7 +121,27 @@ def test_sdist_makes_the_same_wheel(built: Built) -> None:
 
 
 def test_sdist_brings_what_its_readers_run(built: Built) -> None:
-    for name in ("Makefile", "constraints.txt", "CHANGELOG.md", "README.md", "LICENSE"):
+    names = ("Makefile", "constraints.txt", "CHANGELOG.md", "README.md", "LICENSE", "CITATION.cff")
+    for name in (*names, "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml", "docs/conf.py"):
         assert built.sdist[name] == (ROOT / name).read_bytes()
     assert "tests/house/test_wheel.py" in built.sdist
     assert not [name for name in built.sdist if name.endswith((".pyc", ".db"))]
+
+
+@pytest.mark.slow
+def test_sdist_tests_itself(built: Built, tmp_path: Path) -> None:
+    for name, data in built.sdist.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    roots = [str(tmp_path / Path(package).parent) for package in PACKAGES]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    for chosen in (["--collect-only"], ["tests/house/test_lint_config.py", "tests/qhpo/space"]):
+        run = subprocess.run(
+            [*command, *chosen],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr

@@ -56,7 +56,7 @@ def comparison(
         metrics=metrics,
         groups=groups,
         plot="dots",
-        footnote=f"{footnote} Means over seeds, ± one standard deviation.",
+        footnote=f"{footnote} Means over seeds, ± one standard error.",
     )
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.results import Group, Reduce, Results, deviation, mean
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean, standard_error
 from qhpo_problems.benchmarks.suite import Metric, Suite
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def draw(suite: Suite, results: Results, path: Path) -> None:
     standard error over seeds to either side. A logarithmic axis ends at 1, the median of the
     tables: what the first random trials are worth says nothing about a sampler. Dots are means
     over seeds, in a panel for each group and a colour for each point; their bars are one standard
-    deviation to either side, of a share no further than 0 and 1.
+    error to either side.
 
     Raises:
         QhpoError: If the suite has no picture, or the file does not end in .png.
@@ -154,7 +154,7 @@ def _dots(suite: Suite, results: Results) -> Figure:
             axes.errorbar(
                 mean(numbers),
                 rows + 0.5 * (position + 0.5) / steps - 0.25,
-                xerr=_bars(numbers, is_share=metric.is_share) if len(results.seeds) > 1 else None,
+                xerr=standard_error(numbers) if len(results.seeds) > 1 else None,
                 color=_COLOURS[position % len(_COLOURS)],
                 marker=_MARKERS[position % len(_MARKERS)],
                 linestyle="",
@@ -170,15 +170,3 @@ def _dots(suite: Suite, results: Results) -> Figure:
     if len(groups[0].points) > 1:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
     return figure
-
-
-def _bars(numbers: FloatArray, *, is_share: bool) -> FloatArray:
-    """Lengths of the error bars below and above the mean, shape (2, methods).
-
-    Args:
-        numbers: Of every method with every seed, shape (methods, tables, seeds).
-        is_share: Whether the numbers are shares, so that the bars end at 0 and 1.
-    """
-    lengths = np.tile(deviation(numbers), (2, 1))
-    means = mean(numbers)
-    return np.minimum(lengths, (means, 1 - means)) if is_share else lengths

@@ -173,7 +173,7 @@ def _cells(metric: Metric, group: Group, at: int | None) -> list[Cell]:
         text = metric.show(value) if math.isfinite(value) else _NONE
         # Equal to the eye is equal: no bold face for a digit that is not shown.
         is_best = text == best
-        text += f" ± {metric.show(error)}" if math.isfinite(error) else ""
+        text += f" ± {metric.show(error).lstrip('+')}" if math.isfinite(error) else ""
         text += f" of {group.runs}" if metric.of_runs else ""
         cells.append(Cell(text, is_best, value, error))
     return cells

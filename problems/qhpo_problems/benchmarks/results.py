@@ -16,7 +16,6 @@ __all__ = [
     "Group",
     "Reduce",
     "Results",
-    "deviation",
     "each_method",
     "mean",
     "median",
@@ -150,8 +149,8 @@ def each_method(reduce: Callable[[FloatArray], object]) -> Reduce:
     return of_each
 
 
-def deviation(numbers: FloatArray) -> FloatArray:
-    """Standard deviation over seeds of the mean over tables; NaN with one seed.
+def standard_error(numbers: FloatArray) -> FloatArray:
+    """Standard error over seeds of the mean over tables; NaN with one seed.
 
     The tables are a fixed set, so only the seeds are a sample of something larger.
 
@@ -162,13 +161,8 @@ def deviation(numbers: FloatArray) -> FloatArray:
         Shape (methods, ...).
     """
     by_seed: FloatArray = numbers.mean(axis=1)
-    if by_seed.shape[1] < 2:
+    n_seeds = by_seed.shape[1]
+    if n_seeds < 2:
         return np.full(np.delete(by_seed.shape, 1), np.nan)
-    spread: FloatArray = by_seed.std(axis=1, ddof=1)
-    return spread
-
-
-def standard_error(numbers: FloatArray) -> FloatArray:
-    """Standard error of the mean over tables and seeds, as `deviation`."""
-    error: FloatArray = deviation(numbers) / np.sqrt(numbers.shape[2])
+    error: FloatArray = by_seed.std(axis=1, ddof=1) / np.sqrt(n_seeds)
     return error

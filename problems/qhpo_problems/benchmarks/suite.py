@@ -80,7 +80,6 @@ class Metric:
         each: Whether there is a column for each point of a group, made of its row alone.
         of_runs: Whether the number counts runs, and all of them are to be shown beside it.
         heading: Metrics with the same heading stand in one table, under it.
-        is_share: Whether the numbers lie between 0 and 1, and so must the bars of a plot.
         label: Of the axis of its curves; the name if empty.
         floor: Curves have a logarithmic axis, and smaller numbers are drawn as this much; None
             where they have a linear one.
@@ -95,7 +94,6 @@ class Metric:
     each: bool = True
     of_runs: bool = False
     heading: str = ""
-    is_share: bool = False
     label: str = ""
     floor: float | None = None
 

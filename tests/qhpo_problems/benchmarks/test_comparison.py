@@ -26,7 +26,7 @@ from qhpo_problems.benchmarks import (
 )
 from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.report import to_markdown
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 
 pytestmark = pytest.mark.usefixtures("made")
 
@@ -43,7 +43,7 @@ def _suite(settings: Sequence[str] = ("small", "large")) -> Suite:
         methods=("new", "old"),
         settings=settings,
         metrics=(
-            Metric("score", "{:.2f}".format, max, error=deviation),
+            Metric("score", "{:.2f}".format, max, error=standard_error),
             Metric("size", "{:.0f}".format, min),
         ),
         measure=measure,
@@ -80,10 +80,16 @@ def test_tables_show_means_and_mark_the_best(tmp_path: Path) -> None:
     lines = text.splitlines()
     assert lines[0] == "### one: a table; 2 seeds"
     assert lines[2] == "| method | score, small | score, large | size, small | size, large |"
-    assert lines[4] == "| new | **0.55 ± 0.07** | -0.55 ± 0.07 | **4** | **2** |"
-    assert lines[5] == "| old | 0.30 ± 0.07 | **-0.30 ± 0.07** | **4** | 3 |"
+    assert lines[4] == "| new | **0.55 ± 0.05** | -0.55 ± 0.05 | **4** | **2** |"
+    assert lines[5] == "| old | 0.30 ± 0.05 | **-0.30 ± 0.05** | **4** | 3 |"
     assert text.count("### ") == 2
     assert "Scores. Means over seeds" in text
+
+
+def test_an_error_has_no_sign(tmp_path: Path) -> None:
+    signed = Metric("score", "{:+.2f}".format, max, error=standard_error)
+    text = to_markdown(replace(SUITE, metrics=(signed,)), Results.of(_run(tmp_path, [0, 1])))
+    assert "| new | **+0.55 ± 0.05** | -0.55 ± 0.05 |" in text
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
@@ -104,30 +110,15 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
     return drawn
 
 
-def test_the_picture_shows_means_and_deviations(
+def test_the_picture_shows_means_and_standard_errors(
     tmp_path: Path, bars: list[tuple[Any, Any]]
 ) -> None:
     draw(SUITE, Results.of(_run(tmp_path, [0, 1])), tmp_path / "out.png")
     # Two tables with two settings each.
     assert len(bars) == 4
-    means, deviations = bars[1]
+    means, errors = bars[1]
     assert means == pytest.approx([-0.55, -0.3])
-    assert deviations == [pytest.approx([0.5**0.5 / 10] * 2)] * 2
-
-
-def test_bars_of_a_share_end_at_0_and_1(tmp_path: Path, bars: list[tuple[Any, Any]]) -> None:
-    shares = {("new", 0): 1.0, ("new", 1): 0.9, ("old", 0): 0.0, ("old", 1): 0.2}
-    records = [
-        replace(record, rows=({"right": shares[record.method, record.seed]},) * 2)
-        for record in _run(tmp_path, [0, 1])
-    ]
-    share = replace(SUITE, metrics=(Metric("right", "{:.2f}".format, max, is_share=True),))
-    draw(share, Results.of(records), tmp_path / "out.png")
-    means, (below, above) = bars[0]
-    assert means == pytest.approx([0.95, 0.1])
-    deviations = 0.1 / 2**0.5, 0.2 / 2**0.5
-    assert below == pytest.approx([deviations[0], 0.1])
-    assert above == pytest.approx([0.05, deviations[1]])
+    assert errors == pytest.approx([0.05, 0.05])
 
 
 def test_unknown_suite() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from qhpo.errors import QhpoError
 from qhpo_problems.benchmarks import Record, Results
-from qhpo_problems.benchmarks.results import deviation, mean, median, standard_error
+from qhpo_problems.benchmarks.results import mean, median, standard_error
 
 MakeRecord = Callable[..., Record]
 
@@ -77,7 +77,7 @@ def test_no_number_is_left_out_of_means() -> None:
 def test_spread_is_over_seeds_of_the_mean_over_tables() -> None:
     numbers = np.random.default_rng(0).normal(size=(3, 4, 5, 6))
     by_seed = numbers.mean(axis=1)
-    np.testing.assert_allclose(deviation(numbers), np.std(by_seed, axis=1, ddof=1))
-    np.testing.assert_allclose(standard_error(numbers), deviation(numbers) / math.sqrt(5))
-    assert np.isnan(deviation(numbers[:, :, :1])).all()
-    assert deviation(numbers[:, :, :1]).shape == (3, 6)
+    expected = np.std(by_seed, axis=1, ddof=1) / math.sqrt(5)
+    np.testing.assert_allclose(standard_error(numbers), expected)
+    assert np.isnan(standard_error(numbers[:, :, :1])).all()
+    assert standard_error(numbers[:, :, :1]).shape == (3, 6)

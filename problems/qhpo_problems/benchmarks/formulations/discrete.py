@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import data
 from qhpo_problems.benchmarks.formulations import digits as network
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.discrete import (
     DiscreteWeights,
@@ -238,7 +238,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=tuple(_WEIGHTS),
     metrics=(
-        Metric("score", "{:.4f}".format, max, error=deviation),
+        Metric("score", "{:.4f}".format, max, error=standard_error),
         Metric("loss", "{:.4f}".format, min),
         Metric("CPU s", "{:.2f}".format, min),
     ),

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import data
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.qboost import QBoostClassifier
 
@@ -136,7 +136,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=("",),
     metrics=(
-        Metric("accuracy", "{:.4f}".format, max, error=deviation, is_share=True),
+        Metric("accuracy", "{:.4f}".format, max, error=standard_error),
         Metric("learners", "{:.1f}".format, min),
         Metric("CPU s", "{:.2f}".format, min),
     ),

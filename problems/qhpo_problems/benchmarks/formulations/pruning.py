@@ -14,7 +14,7 @@ from torch.nn.utils import prune as torch_prune
 
 from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import digits
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import weight_layers
 from qhpo_problems.formulations.pruning import choose, diagonal, outputs, prune_with
@@ -132,9 +132,9 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=tuple(f"{sparsity:.0%}" for sparsity in _SPARSITIES),
     metrics=(
-        Metric("accuracy", "{:.4f}".format, max, error=deviation, is_share=True),
+        Metric("accuracy", "{:.4f}".format, max, error=standard_error),
         Metric("change", "{:.3f}".format, min),
-        Metric("tuned", "{:.4f}".format, max, error=deviation),
+        Metric("tuned", "{:.4f}".format, max, error=standard_error),
     ),
     measure=measure_pruning,
     footnote=(

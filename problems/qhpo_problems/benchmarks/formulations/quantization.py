@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.formulations import digits
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 from qhpo_problems.benchmarks.suite import Metric
 from qhpo_problems.formulations.layers import input_gram, weight_layers, weights
 from qhpo_problems.formulations.quantization import (
@@ -90,7 +90,7 @@ SUITE = comparison(
         *(Metric(f"layer {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
         *(Metric(f"test {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
         Metric("accuracy", "{:.4f}".format, max),
-        Metric("points", "{:+.2f}".format, max, error=deviation),
+        Metric("points", "{:+.2f}".format, max, error=standard_error),
         Metric("CPU s", "{:.2f}".format, min),
     ),
     measure=measure_quantization,

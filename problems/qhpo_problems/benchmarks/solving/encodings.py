@@ -11,7 +11,7 @@ import numpy as np
 
 from qhpo.encoding import ENCODINGS, DenseDQM, encode
 from qhpo_problems.benchmarks.comparison import comparison
-from qhpo_problems.benchmarks.results import deviation
+from qhpo_problems.benchmarks.results import standard_error
 from qhpo_problems.benchmarks.suite import Metric
 
 __all__ = ["SUITE", "dense_tables", "measure_encodings"]
@@ -80,7 +80,7 @@ SUITE = comparison(
     metrics=(
         Metric("bits", "{:,.0f}".format, min),
         Metric("couplers", "{:,.0f}".format, min),
-        Metric("CPU ms", "{:.2f}".format, min, error=deviation),
+        Metric("CPU ms", "{:.2f}".format, min, error=standard_error),
     ),
     measure=measure_encodings,
     footnote=(
