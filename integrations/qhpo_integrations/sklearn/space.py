@@ -1,0 +1,238 @@
+"""What RandomizedSearchCV takes as `param_distributions`, as Optuna distributions.
+
+Glossary
+--------
+label
+    What stands for a choice in the study, and names it in conditions and constraints: the choice
+    itself if it is a string, a number, a bool or None; of an estimator the name of its class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from qhpo.errors import QhpoError
+
+__all__ = ["CandidateSpace"]
+
+_WHICH = "param_distributions"
+"""The parameter that says which of several mappings a candidate is from."""
+
+_FEWEST_IN_ORDER = 3
+"""Numbers at even distances that are taken for a range; of two the order tells nothing."""
+
+
+@dataclass(frozen=True)
+class CandidateSpace:
+    """The space of a search.
+
+    Attributes:
+        search_space: Optuna distributions by parameter name.
+        conditions: Which parameters exist only under some values of others.
+        names: What the estimator calls each parameter; nothing for one that it does not have.
+        choices: What the estimator gets for each label, by parameter name.
+    """
+
+    search_space: dict[str, BaseDistribution]
+    conditions: dict[str, dict[str, Any]]
+    names: dict[str, str]
+    choices: dict[str, dict[Any, Any]]
+
+    @classmethod
+    def made_of(cls, distributions: Any, conditions: Any, has_rules: bool) -> CandidateSpace:
+        """From what a user has written.
+
+        Args:
+            distributions: Mapping of parameter name to distribution or list, or several of them.
+            conditions: As `QUBOSampler` takes them, or None.
+            has_rules: Whether there are constraints.
+
+        Raises:
+            QhpoError: If a distribution is none that can be searched.
+        """
+        space = cls({}, {}, {}, {})
+        if isinstance(distributions, Mapping):
+            space._add(distributions, "")
+            space.conditions.update(space._labelled(conditions or {}))
+            return space
+        if conditions or has_rules:
+            raise QhpoError(
+                "conditions and constraints need param_distributions to be one mapping; got "
+                f"{len(distributions)} of them; put all parameters into one, and say by conditions "
+                "which exist when"
+            )
+        if not distributions:
+            raise QhpoError("param_distributions must hold a mapping or more; got an empty list")
+        space.search_space[_WHICH] = CategoricalDistribution(range(len(distributions)))
+        for number, each in enumerate(distributions):
+            if not isinstance(each, Mapping):
+                raise QhpoError(
+                    "param_distributions must be a mapping of parameter names to distributions, or "
+                    f"a list of such mappings; got {each!r} in the list"
+                )
+            for name in space._add(each, f"{number}:"):
+                space.conditions[name] = {_WHICH: number}
+        return space
+
+    def candidate(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What the estimator gets, from the values of all active parameters."""
+        return {
+            self.names[name]: self.choices[name][value] if name in self.choices else value
+            for name, value in params.items()
+            if name in self.names
+        }
+
+    def _add(self, distributions: Mapping[Any, Any], prefix: str) -> list[str]:
+        added = []
+        for name, written in distributions.items():
+            if not isinstance(name, str):
+                raise QhpoError(f"the names of parameters must be strings; got {name!r}")
+            own = prefix + name
+            self.search_space[own], choices = _distribution(name, written)
+            self.names[own] = name
+            if choices is not None:
+                self.choices[own] = choices
+            added.append(own)
+        return added
+
+    def _labelled(self, conditions: Any) -> dict[str, Any]:
+        """Conditions with labels in the place of estimators."""
+        if not isinstance(conditions, Mapping):
+            raise QhpoError(
+                'conditions must be a mapping such as {"pca__n_components": {"pca": "PCA"}}; got '
+                f"{conditions!r}"
+            )
+        return {
+            child: {parent: self._labels(parent, values) for parent, values in parents.items()}
+            if isinstance(parents, Mapping)
+            else parents
+            for child, parents in conditions.items()
+        }
+
+    def _labels(self, parent: str, values: Any) -> Any:
+        if isinstance(values, (list, tuple, set, frozenset, range)):
+            return [self._label(parent, value) for value in values]
+        return self._label(parent, values)
+
+    def _label(self, parent: str, value: Any) -> Any:
+        """The label of a choice; estimators are found again after a clone, as they are written."""
+        for label, choice in self.choices.get(parent, {}).items():
+            if choice is value or (not _is_plain(value) and _written(choice) == _written(value)):
+                return label
+        return value
+
+
+def _distribution(name: str, written: Any) -> tuple[BaseDistribution, dict[Any, Any] | None]:
+    """The distribution of a parameter, with what the estimator gets for each of its values."""
+    if isinstance(written, CategoricalDistribution):
+        return _choices(written.choices)
+    if isinstance(written, BaseDistribution):
+        return written, None
+    if hasattr(written, "rvs"):
+        return _frozen(name, written), None
+    if isinstance(written, str) or not isinstance(written, Iterable):
+        raise QhpoError(
+            "a parameter must have a list of values, one of scipy.stats' uniform, loguniform and "
+            f"randint, or an Optuna distribution; got {written!r} for {name!r}"
+        )
+    values = list(written)
+    if not values:
+        raise QhpoError(f"a parameter must have at least one value; got an empty list for {name!r}")
+    return _evenly_spaced(values) or _choices(values)
+
+
+def _frozen(name: str, frozen: Any) -> BaseDistribution:
+    """The range of a frozen distribution of SciPy."""
+    kind = getattr(getattr(frozen, "dist", None), "name", type(frozen).__name__)
+    try:
+        shape, loc, scale = frozen.dist._parse_args(*frozen.args, **frozen.kwds)
+        if kind == "uniform":
+            return FloatDistribution(float(loc), float(loc + scale))
+        if kind == "randint":
+            return IntDistribution(int(shape[0] + loc), int(shape[1] + loc) - 1)
+        if kind in ("loguniform", "reciprocal") and loc == 0:
+            return FloatDistribution(float(shape[0] * scale), float(shape[1] * scale), log=True)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise QhpoError(
+            f"the range of the parameter {name!r} cannot be searched: {error}; give it two ends, "
+            "the lower one first"
+        ) from error
+    raise QhpoError(
+        "of scipy.stats' distributions uniform, randint and loguniform (its loc 0) can be "
+        f"searched; got {kind} for {name!r}; give the range that values may come from, such as "
+        "optuna.distributions.FloatDistribution(low, high), or a list"
+    )
+
+
+def _evenly_spaced(values: list[Any]) -> tuple[BaseDistribution, dict[Any, Any]] | None:
+    """A range, if the values are increasing whole numbers at even distances."""
+    is_whole = all(isinstance(v, Integral) and not isinstance(v, (bool, np.bool_)) for v in values)
+    if not is_whole or len(values) < _FEWEST_IN_ORDER:
+        return None
+    numbers = [int(value) for value in values]
+    step = numbers[1] - numbers[0]
+    if step <= 0 or numbers != list(range(numbers[0], numbers[-1] + 1, step)):
+        return None
+    choices = dict(zip(numbers, values, strict=True))
+    return IntDistribution(numbers[0], numbers[-1], step=step), choices
+
+
+def _choices(values: Sequence[Any]) -> tuple[BaseDistribution, dict[Any, Any]]:
+    """Choices by label; equal ones of one type are one."""
+    short = [_short(value) for value in values]
+    choices: dict[Any, Any] = {}
+    for place, value in enumerate(values):
+        label = short[place]
+        if not _is_plain(value) and short.count(label) > 1:
+            label = _written(value)
+        if label in choices:
+            if _is_same(choices[label], value):
+                continue
+            # 1 may mean a single one, and 1.0 all of them.
+            label = _written(value)
+        choices[f"{label} {place}" if label in choices else label] = value
+    return CategoricalDistribution(tuple(choices)), choices
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two choices with one label make the same candidate."""
+    if _is_plain(one) and _is_plain(other):
+        return type(_short(one)) is type(_short(other))
+    return one is other or (repr(one) == repr(other) and " at 0x" not in repr(one))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a storage keeps the value as it is."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (bool, int, str))
+
+
+def _short(value: Any) -> Any:
+    if _is_plain(value):
+        return value.item() if isinstance(value, np.generic) else value
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value).__name__
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    """As text that is the same in another process, where addresses are others."""
+    if hasattr(value, "__qualname__"):
+        return str(value.__qualname__)
+    text = " ".join(repr(value).split())
+    return type(value).__name__ if " at 0x" in text else text
