@@ -9,7 +9,6 @@ label
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -24,6 +23,7 @@ from optuna.distributions import (
 )
 
 from qhpo.errors import QhpoError
+from qhpo_integrations.choices import is_plain, labelled, written
 
 __all__ = ["CandidateSpace"]
 
@@ -96,11 +96,11 @@ class CandidateSpace:
 
     def _add(self, distributions: Mapping[Any, Any], prefix: str) -> list[str]:
         added = []
-        for name, written in distributions.items():
+        for name, given in distributions.items():
             if not isinstance(name, str):
                 raise QhpoError(f"the names of parameters must be strings; got {name!r}")
             own = prefix + name
-            self.search_space[own], choices = _distribution(name, written)
+            self.search_space[own], choices = _distribution(name, given)
             self.names[own] = name
             if choices is not None:
                 self.choices[own] = choices
@@ -129,28 +129,33 @@ class CandidateSpace:
     def _label(self, parent: str, value: Any) -> Any:
         """The label of a choice; estimators are found again after a clone, as they are written."""
         for label, choice in self.choices.get(parent, {}).items():
-            if choice is value or (not _is_plain(value) and _written(choice) == _written(value)):
+            if choice is value or (not is_plain(value) and written(choice) == written(value)):
                 return label
         return value
 
 
-def _distribution(name: str, written: Any) -> tuple[BaseDistribution, dict[Any, Any] | None]:
+def _distribution(name: str, given: Any) -> tuple[BaseDistribution, dict[Any, Any] | None]:
     """The distribution of a parameter, with what the estimator gets for each of its values."""
-    if isinstance(written, CategoricalDistribution):
-        return _choices(written.choices)
-    if isinstance(written, BaseDistribution):
-        return written, None
-    if hasattr(written, "rvs"):
-        return _frozen(name, written), None
-    if isinstance(written, str) or not isinstance(written, Iterable):
+    if isinstance(given, CategoricalDistribution):
+        return _labelled(given.choices)
+    if isinstance(given, BaseDistribution):
+        return given, None
+    if hasattr(given, "rvs"):
+        return _frozen(name, given), None
+    if isinstance(given, str) or not isinstance(given, Iterable):
         raise QhpoError(
             "a parameter must have a list of values, one of scipy.stats' uniform, loguniform and "
-            f"randint, or an Optuna distribution; got {written!r} for {name!r}"
+            f"randint, or an Optuna distribution; got {given!r} for {name!r}"
         )
-    values = list(written)
+    values = list(given)
     if not values:
         raise QhpoError(f"a parameter must have at least one value; got an empty list for {name!r}")
-    return _evenly_spaced(values) or _choices(values)
+    return _evenly_spaced(values) or _labelled(values)
+
+
+def _labelled(values: Sequence[Any]) -> tuple[BaseDistribution, dict[Any, Any]]:
+    choices = labelled(values)
+    return CategoricalDistribution(tuple(choices)), choices
 
 
 def _frozen(name: str, frozen: Any) -> BaseDistribution:
@@ -187,52 +192,3 @@ def _evenly_spaced(values: list[Any]) -> tuple[BaseDistribution, dict[Any, Any]]
         return None
     choices = dict(zip(numbers, values, strict=True))
     return IntDistribution(numbers[0], numbers[-1], step=step), choices
-
-
-def _choices(values: Sequence[Any]) -> tuple[BaseDistribution, dict[Any, Any]]:
-    """Choices by label; equal ones of one type are one."""
-    short = [_short(value) for value in values]
-    choices: dict[Any, Any] = {}
-    for place, value in enumerate(values):
-        label = short[place]
-        if not _is_plain(value) and short.count(label) > 1:
-            label = _written(value)
-        if label in choices:
-            if _is_same(choices[label], value):
-                continue
-            # 1 may mean a single one, and 1.0 all of them.
-            label = _written(value)
-        choices[f"{label} {place}" if label in choices else label] = value
-    return CategoricalDistribution(tuple(choices)), choices
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two choices with one label make the same candidate."""
-    if _is_plain(one) and _is_plain(other):
-        return type(_short(one)) is type(_short(other))
-    return one is other or (repr(one) == repr(other) and " at 0x" not in repr(one))
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a storage keeps the value as it is."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, (bool, int, str))
-
-
-def _short(value: Any) -> Any:
-    if _is_plain(value):
-        return value.item() if isinstance(value, np.generic) else value
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        return type(value).__name__
-    return _written(value)
-
-
-def _written(value: Any) -> str:
-    """As text that is the same in another process, where addresses are others."""
-    if hasattr(value, "__qualname__"):
-        return str(value.__qualname__)
-    text = " ".join(repr(value).split())
-    return type(value).__name__ if " at 0x" in text else text

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from optuna.trial import TrialState
@@ -180,7 +181,8 @@ def test_a_space_is_evaluated_once_and_no_more(batch_size: int) -> None:
 def test_one_seed_makes_one_search() -> None:
     fitted = _tree(batch_size=2).fit(X, Y)
     candidates = fitted.cv_results_["params"]
-    assert clone(fitted).set_params(n_jobs=2).fit(X, Y).cv_results_["params"] == candidates
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert clone(fitted).set_params(n_jobs=2).fit(X, Y).cv_results_["params"] == candidates
     again = pickle.loads(pickle.dumps(fitted))
     assert again.fit(X, Y).cv_results_["params"] == candidates
     state = np.random.RandomState(0)
