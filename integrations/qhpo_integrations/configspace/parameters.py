@@ -95,17 +95,21 @@ class Parameter:
         return float(np.round(value, ROUND_PLACES)) if isinstance(value, float) else value
 
     def read(self, value: Any) -> Any:
-        """The value in the study of ConfigSpace's value."""
+        """The value in the study of ConfigSpace's value.
+
+        Raises:
+            QhpoError: If the hyperparameter does not have it.
+        """
+        if not self.hyperparameter.legal_value(value):
+            raise QhpoError(f"a value must be one of {self.hyperparameter}; got {value!r}")
         if not self.labels:
             is_int = isinstance(self.distribution, IntDistribution)
             return int(value) if is_int else float(value)
         place = self.hyperparameter.to_vector(value)
-        for label, known in self.labels.items():
-            if self.hyperparameter.to_vector(known) == place:
-                return label
-        raise QhpoError(
-            f"{self.hyperparameter.name!r} must be one of {list(self.labels.values())!r}; "
-            f"got {value!r}"
+        return next(
+            label
+            for label, known in self.labels.items()
+            if self.hyperparameter.to_vector(known) == place
         )
 
     def vector(self, value: Any) -> float:
