@@ -272,5 +272,5 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     space = from_configspace(_rich_space())
     with pytest.raises(QhpoError, match="must be legal in its ConfigurationSpace; got"):
         space.to_configuration({"layers": 2})
-    with pytest.raises(QhpoError, match="must be one of width, Type: Ordinal.* got 'tiny'"):
+    with pytest.raises(QhpoError, match=r"must be one of width, Type: Ordinal.* got 'tiny'"):
         space.to_params({"width": "tiny"})
