@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_plain", "labelled", "written"]
+__all__ = ["is_plain", "is_same", "labelled", "written"]
 
 
 def labelled(values: Sequence[Any]) -> dict[Any, Any]:
@@ -24,7 +24,7 @@ def labelled(values: Sequence[Any]) -> dict[Any, Any]:
         if not is_plain(value) and short.count(label) > 1:
             label = written(value)
         if label in choices:
-            if _is_same(choices[label], value):
+            if is_same(choices[label], value):
                 continue
             # 1 may mean a single one, and 1.0 all of them.
             label = written(value)
@@ -32,7 +32,7 @@ def labelled(values: Sequence[Any]) -> dict[Any, Any]:
     return choices
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Whether two choices with one label make the same candidate."""
     if is_plain(one) and is_plain(other):
         return type(_short(one)) is type(_short(other))

@@ -43,12 +43,14 @@ class QHPOSweeperConf:
     """
 
     _target_: str = "hydra_plugins.qhpo_sweeper.QHPOSweeper"
+    # Nodes below are made where lists and mappings are Python's.
+    _recursive_: bool = False
     direction: Any = "minimize"
     n_trials: int = 20
     n_jobs: int = 1
     max_failure_rate: float = 0.0
-    params: dict[str, Any] | None = None
-    conditions: dict[str, Any] | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
     constraints: list[Any] = field(default_factory=list)
     pruner: Any = None
     storage: str | None = None

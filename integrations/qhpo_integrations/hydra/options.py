@@ -69,7 +69,7 @@ class Options:
             QhpoError: If an option is not of its form.
         """
         plain = {name: _plain(value) for name, value in written.items()}
-        params = plain["params"] or {}
+        params = plain["params"]
         lines = [f"{name}={_line(value)}" for name, value in params.items()]
         overrides = Overrides.read([*lines, *arguments], config_loader)
         if not overrides.search_space:
@@ -82,7 +82,7 @@ class Options:
                 raise QhpoError(
                     f"hydra.sweeper.{name} must be a whole number, 1 or more; got {plain[name]!r}"
                 )
-        conditions = plain["conditions"] or {}
+        conditions = plain["conditions"]
         sampler = QUBOSampler(
             overrides.search_space,
             constraints=_constraints(written["constraints"]),

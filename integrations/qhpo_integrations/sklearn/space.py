@@ -23,7 +23,7 @@ from optuna.distributions import (
 )
 
 from qhpo.errors import QhpoError
-from qhpo_integrations.choices import is_plain, labelled, written
+from qhpo_integrations.choices import is_plain, is_same, labelled, written
 
 __all__ = ["CandidateSpace"]
 
@@ -32,6 +32,10 @@ _WHICH = "param_distributions"
 
 _FEWEST_IN_ORDER = 3
 """Numbers at even distances that are taken for a range; of two the order tells nothing."""
+
+
+_Choices = dict[Any, Any] | None
+"""What the estimator gets for each label; None where it gets the value in the study."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,10 @@ class CandidateSpace:
         Raises:
             QhpoError: If a distribution is none that can be searched.
         """
-        space = cls({}, {}, {}, {})
         if isinstance(distributions, Mapping):
-            space._add(distributions, "")
+            space = cls({}, {}, {}, {})
+            for name, given in distributions.items():
+                space._add(_checked_name(name), name, *_distribution(name, given))
             space.conditions.update(space._labelled(conditions or {}))
             return space
         if conditions or has_rules:
@@ -73,17 +78,36 @@ class CandidateSpace:
                 f"{len(distributions)} of them; put all parameters into one, and say by conditions "
                 "which exist when"
             )
-        if not distributions:
+        return cls._of_several(distributions)
+
+    @classmethod
+    def _of_several(cls, mappings: Sequence[Any]) -> CandidateSpace:
+        """The space of alternatives; those that have the same parameter share what is learnt."""
+        if not mappings:
             raise QhpoError("param_distributions must hold a mapping or more; got an empty list")
-        space.search_space[_WHICH] = CategoricalDistribution(range(len(distributions)))
-        for number, each in enumerate(distributions):
+        forms: dict[str, list[tuple[BaseDistribution, _Choices, list[int]]]] = {}
+        for number, each in enumerate(mappings):
             if not isinstance(each, Mapping):
                 raise QhpoError(
                     "param_distributions must be a mapping of parameter names to distributions, or "
                     f"a list of such mappings; got {each!r} in the list"
                 )
-            for name in space._add(each, f"{number}:"):
-                space.conditions[name] = {_WHICH: number}
+            for name, given in each.items():
+                dist, choices = _distribution(_checked_name(name), given)
+                known = forms.setdefault(name, [])
+                for other, of_other, numbers in known:
+                    if other == dist and _are_same(of_other, choices):
+                        numbers.append(number)
+                        break
+                else:
+                    known.append((dist, choices, [number]))
+        space = cls({_WHICH: CategoricalDistribution(range(len(mappings)))}, {}, {}, {})
+        for name, known in forms.items():
+            for dist, choices, numbers in known:
+                own = name if len(known) == 1 else f"{numbers[0]}:{name}"
+                space._add(own, name, dist, choices)
+                if len(numbers) < len(mappings):
+                    space.conditions[own] = {_WHICH: numbers}
         return space
 
     def candidate(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,18 +118,11 @@ class CandidateSpace:
             if name in self.names
         }
 
-    def _add(self, distributions: Mapping[Any, Any], prefix: str) -> list[str]:
-        added = []
-        for name, given in distributions.items():
-            if not isinstance(name, str):
-                raise QhpoError(f"the names of parameters must be strings; got {name!r}")
-            own = prefix + name
-            self.search_space[own], choices = _distribution(name, given)
-            self.names[own] = name
-            if choices is not None:
-                self.choices[own] = choices
-            added.append(own)
-        return added
+    def _add(self, own: str, name: str, distribution: BaseDistribution, choices: _Choices) -> None:
+        self.search_space[own] = distribution
+        self.names[own] = name
+        if choices is not None:
+            self.choices[own] = choices
 
     def _labelled(self, conditions: Any) -> dict[str, Any]:
         """Conditions with labels in the place of estimators."""
@@ -134,7 +151,20 @@ class CandidateSpace:
         return value
 
 
-def _distribution(name: str, given: Any) -> tuple[BaseDistribution, dict[Any, Any] | None]:
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise QhpoError(f"the names of parameters must be strings; got {name!r}")
+    return name
+
+
+def _are_same(one: _Choices, other: _Choices) -> bool:
+    """Whether the choices of equal distributions make the same candidates."""
+    if one is None or other is None:
+        return one is other
+    return all(is_same(one[label], other[label]) for label in one)
+
+
+def _distribution(name: str, given: Any) -> tuple[BaseDistribution, _Choices]:
     """The distribution of a parameter, with what the estimator gets for each of its values."""
     if isinstance(given, CategoricalDistribution):
         return _labelled(given.choices)

@@ -111,3 +111,28 @@ def test_wrong_spaces_are_named(
 ) -> None:
     with pytest.raises(QhpoError, match=message):
         CandidateSpace.made_of(spaces, conditions, has_rules)
+
+
+def test_alternatives_share_the_parameters_that_they_have_in_common() -> None:
+    spaces = [
+        {"scale": [PCA(), None], "model": [SVC(kernel="linear")], "C": stats.loguniform(1, 9)},
+        {"scale": [PCA(), None], "model": [SVC(kernel="rbf")], "C": stats.loguniform(1, 9)},
+        {"scale": [PCA(), None], "model": [SVC(kernel="rbf")], "C": [1.0, 2.0]},
+    ]
+    space = CandidateSpace.made_of(spaces, None, False)
+    assert space.search_space == {
+        "param_distributions": CategoricalDistribution((0, 1, 2)),
+        "scale": CategoricalDistribution(("PCA", None)),
+        "0:model": CategoricalDistribution(("SVC",)),
+        "1:model": CategoricalDistribution(("SVC",)),
+        "0:C": FloatDistribution(1, 9, log=True),
+        "2:C": CategoricalDistribution((1.0, 2.0)),
+    }
+    assert space.conditions == {
+        "0:model": {"param_distributions": [0]},
+        "1:model": {"param_distributions": [1, 2]},
+        "0:C": {"param_distributions": [0, 1]},
+        "2:C": {"param_distributions": [2]},
+    }
+    chosen = space.candidate({"param_distributions": 2, "scale": None, "1:model": "SVC", "2:C": 2})
+    assert (chosen["model"].kernel, chosen["scale"], chosen["C"]) == ("rbf", None, 2.0)
