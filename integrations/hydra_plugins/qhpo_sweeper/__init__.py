@@ -50,7 +50,8 @@ class QHPOSweeperConf:
     n_jobs: int = 1
     max_failure_rate: float = 0.0
     params: dict[str, Any] = field(default_factory=dict)
-    conditions: dict[str, Any] = field(default_factory=dict)
+    # Not typed as a mapping, to which the command line could not add.
+    conditions: Any = None
     constraints: list[Any] = field(default_factory=list)
     pruner: Any = None
     storage: str | None = None

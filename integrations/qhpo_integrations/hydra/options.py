@@ -82,7 +82,7 @@ class Options:
                 raise QhpoError(
                     f"hydra.sweeper.{name} must be a whole number, 1 or more; got {plain[name]!r}"
                 )
-        conditions = plain["conditions"]
+        conditions = plain["conditions"] or {}
         sampler = QUBOSampler(
             overrides.search_space,
             constraints=_constraints(written["constraints"]),

@@ -55,7 +55,7 @@ def test_a_sweep_searches_and_writes_what_it_found(run: Run, tmp_path: Path) -> 
 def test_conditions_and_constraints_of_a_configuration_are_kept(run: Run, tmp_path: Path) -> None:
     done = run(
         *SPACE,
-        "+momentum=interval(0,0.9)",
+        "++momentum=interval(0,0.9)",
         SEED,
         "hydra.sweeper.n_trials=8",
         "hydra.sweeper.conditions={momentum:{model.kind:b}}",
@@ -73,7 +73,7 @@ def test_conditions_and_constraints_of_a_configuration_are_kept(run: Run, tmp_pa
         assert not (is_b and params["model.width"] >= 56)
         assert 10 * params["x"] + params["model.width"] <= 70
         named = [line.partition("=")[0] for line in _task_overrides(tmp_path, trial.number)]
-        assert ("+momentum" in named) == is_b
+        assert ("++momentum" in named) == is_b
     assert {trial.params["model.kind"] for trial in trials} == {"a", "b"}
 
 
