@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.study import Study
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.history import Outcomes
@@ -37,8 +38,18 @@ def measure(
 
 
 def measured(trial: FrozenTrial) -> dict[str, float]:
-    """Constraints that a trial has measured, by name."""
-    return {name: v for name, v in trial.constraints.items() if not math.isnan(v)}
+    """Constraints that a trial has measured, by name.
+
+    They are read where Optuna keeps them: ``FrozenTrial.constraints`` came with Optuna 5.
+    """
+    attributes = trial.system_attrs
+    # A list comes from a ``constraints_func``, single ones from `Trial.set_constraint`.
+    found = {str(i): v for i, v in enumerate(attributes.get(_CONSTRAINTS_KEY) or ())}
+    prefix = f"{_CONSTRAINTS_KEY}:"
+    found.update(
+        (k.removeprefix(prefix), attributes[k]) for k in attributes if k.startswith(prefix)
+    )
+    return {name: float(value) for name, value in found.items() if not math.isnan(value)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("qhpo", "problems/qhpo_problems", "integrations/qhpo_integrations")
+PLUGIN = "integrations/hydra_plugins/qhpo_sweeper"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 INFO = f"{PROJECT['name']}-{PROJECT['version']}.dist-info"
 
@@ -36,11 +37,12 @@ class Built:
 
 
 def _read_tree() -> Iterator[tuple[str, bytes]]:
-    for package in PACKAGES:
+    for package in (*PACKAGES, PLUGIN):
         folder = ROOT / package
+        tree = folder.parents[1] if package == PLUGIN else folder.parent
         for path in folder.rglob("*"):
             if path.suffix == ".py" or path.name in ("py.typed", "schema.json"):
-                yield path.relative_to(folder.parent).as_posix(), path.read_bytes()
+                yield path.relative_to(tree).as_posix(), path.read_bytes()
 
 
 def _read_wheel(folder: Path) -> dict[str, bytes]:
@@ -88,7 +90,11 @@ def test_wheel_holds_the_code_of_the_tree_and_nothing_else(built: Built) -> None
 
 def test_nothing_generic_lands_in_site_packages(built: Built) -> None:
     top_level = {name.partition("/")[0] for name in built.wheel}
-    assert top_level == {Path(package).name for package in PACKAGES} | {INFO}
+    # Hydra's namespace is shared by all of its plugins; ours is the only thing that we put there.
+    assert top_level == {Path(package).name for package in PACKAGES} | {"hydra_plugins", INFO}
+    shared = {name for name in built.wheel if name.startswith("hydra_plugins/")}
+    assert shared
+    assert all(name.startswith("hydra_plugins/qhpo_sweeper/") for name in shared)
 
 
 def test_every_package_is_typed(built: Built) -> None:
