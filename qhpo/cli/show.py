@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 import click
 import optuna
 from optuna.storages import BaseStorage
@@ -23,7 +21,13 @@ from qhpo.cli.report import (
     time_spent,
     trial_counts,
 )
-from qhpo.cli.storage import open_storage, readable_errors, shown_url, storage_option
+from qhpo.cli.storage import (
+    known_study,
+    open_storage,
+    readable_errors,
+    shown_url,
+    storage_option,
+)
 from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SAMPLER, SEED, SOLVER, best_trials, metrics
 from qhpo.errors import QhpoError
 
@@ -57,18 +61,8 @@ def show(study: str | None, storage: str, last: int) -> None:
         if study is None and len(names) != 1:
             _list(output(), opened, names, storage)
             return
-        name = names[0] if study is None else _known(study, names, storage)
+        name = names[0] if study is None else known_study(study, names, storage)
         _print(output(), optuna.load_study(study_name=name, storage=opened), storage, last)
-
-
-def _known(name: str, names: list[str], url: str) -> str:
-    if name in names:
-        return name
-    if not names:
-        raise QhpoError(f"{shown_url(url)} holds no study; start one with `qhpo run PROBLEM`")
-    near = get_close_matches(name, names, n=1)
-    guess = f"did you mean {near[0]}?" if near else "see `qhpo show`"
-    raise QhpoError(f"there is no study {name!r} in {shown_url(url)}; {guess}")
 
 
 def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:

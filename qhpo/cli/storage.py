@@ -5,20 +5,30 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.study import get_all_study_names
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from qhpo.errors import QhpoError
 
-__all__ = ["DEFAULT_URL", "open_storage", "readable_errors", "shown_url", "storage_option"]
+__all__ = [
+    "DEFAULT_URL",
+    "find_studies",
+    "known_study",
+    "open_storage",
+    "readable_errors",
+    "shown_url",
+    "storage_option",
+]
 
 DEFAULT_URL = "sqlite:///qhpo.db"
 """A file in the working directory."""
@@ -36,6 +46,9 @@ _SQLITE_LOCK_SECONDS = 60
 
 _OPEN_ATTEMPTS = 5
 """Processes that make one database at the same time fail, and succeed when it is there."""
+
+_LISTED = 8
+"""Studies that an error names."""
 
 _PASSWORD = re.compile(r":[^:/@]*@")
 
@@ -93,6 +106,39 @@ def readable_errors(url: str) -> Iterator[None]:
             f"the storage {shown_url(url)} cannot be used: {detail}; check the URL, or take "
             "another one with --storage"
         ) from cause
+
+
+def known_study(name: str, names: list[str], url: str) -> str:
+    """The name of a study, if it is one of those in a storage.
+
+    Raises:
+        QhpoError: If it is not; names the nearest one.
+    """
+    if name in names:
+        return name
+    if not names:
+        raise QhpoError(f"{shown_url(url)} holds no study; start one with `qhpo run PROBLEM`")
+    near = get_close_matches(name, names, n=1)
+    guess = f"did you mean {near[0]}?" if near else "see `qhpo show`"
+    raise QhpoError(f"there is no study {name!r} in {shown_url(url)}; {guess}")
+
+
+def find_studies(storage: BaseStorage, asked: Sequence[str], url: str) -> list[str]:
+    """Names of the studies that were asked for, each once; of none, that of the only one there is.
+
+    Raises:
+        QhpoError: If one is not there, or none was asked for and there is not exactly one.
+    """
+    names = sorted(get_all_study_names(storage))
+    if asked or not names:
+        wanted = list(dict.fromkeys(asked)) or [""]
+        return [known_study(name, names, url) for name in wanted]
+    if len(names) > 1:
+        raise QhpoError(
+            f"{shown_url(url)} holds {len(names)} studies, so name one; got none; they are: "
+            f"{', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}"
+        )
+    return names
 
 
 def shown_url(url: str) -> str:

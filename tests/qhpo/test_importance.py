@@ -228,6 +228,18 @@ def test_many_levels_are_told_without_draws() -> None:
     assert all(math.isfinite(share.deviation) for share in found.pair.values())
 
 
+def test_random_trials_are_taken_to_bring_what_they_bring() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=40)
+    values = [trial.value for trial in study.trials]
+    random = interactions(study).random
+    assert min(values) <= random[0] <= random[-1] <= max(values)
+    assert (np.diff(random) >= 0.0).all()
+    for share in (0.1, 0.5):
+        # Of the sum of two even numbers, a share s is below the root of 2 s.
+        assert np.quantile(random, share) == pytest.approx(math.sqrt(2 * share), abs=0.08)
+
+
 def test_the_same_study_says_the_same() -> None:
     study, _ = _listed(lambda a, b: a + a * b, (4, 5), 0.0, 1.0)
     assert interactions(study).pair == interactions(study).pair
