@@ -27,6 +27,10 @@ _LONGEST = 24
 """Characters of a name in a figure: two of them fit beside each other on a phone."""
 
 
+_LEAST = 5
+"""Trials below which nothing is said of parameters."""
+
+
 def text(value: Any, longest: int | None = None) -> str:
     """A user's value as text of a page: escaped, and cut where a length is given."""
     plain = " ".join((number(value, 5) if isinstance(value, float) else str(value)).split())
@@ -126,7 +130,7 @@ class StudyFacts:
     @property
     def is_learnt(self) -> bool:
         """Whether there is anything to say of parameters."""
-        return any(effects.curves for effects in self.effects)
+        return any(e.curves and e.n_trials >= _LEAST for e in self.effects)
 
     def strongest(self, most: int) -> list[str]:
         """Names of parameters with an effect, the strongest of all objectives first."""
@@ -146,7 +150,11 @@ class StudyFacts:
     def reasons(self) -> list[tuple[str, int]]:
         """Why trials failed, the most frequent reason first."""
         found = Counter(
-            str(trial.user_attrs.get(ERROR) or trial.system_attrs.get("fail_reason") or "not known")
+            str(
+                trial.user_attrs.get(ERROR)
+                or trial.system_attrs.get("fail_reason")
+                or "not recorded"
+            )
             for trial in self.trials
             if status(trial) in (Status.FAILED, Status.INTERRUPTED)
         )
@@ -161,7 +169,8 @@ class StudyFacts:
         """
         sign = -1.0 if self.is_maximized else 1.0
         best = sorted(trials, key=lambda t: sign * t.values[0])[: most // 2]
-        others = [t for t in trials if t not in best]
+        chosen_already = {t.number for t in best}
+        others = [t for t in trials if t.number not in chosen_already]
         chosen = sorted([*best, *thinned(others, most - len(best))], key=lambda t: t.number)
         study = optuna.create_study(
             directions=self.study.directions, storage=optuna.storages.InMemoryStorage()

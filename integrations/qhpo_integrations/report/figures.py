@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +47,9 @@ _MOST_AXES = 4
 
 _MOST_MAPPED = 12
 """Parameters of the interaction map: more names than these cannot be read on a phone."""
+
+_WEAK = 5.0
+"""Share of the differences, in per cent, that has the strongest colour where no pair has more."""
 
 _KEPT = {"Feasible": "kept all constraints", "Infeasible": "broke one"}
 """Optuna's words, in plain ones."""
@@ -126,7 +130,7 @@ def best_so_far(facts: StudyFacts) -> go.Figure:
         name="best so far",
     )
     random = facts.effects[0].random
-    if len(random) and facts.effects[0].curves:
+    if facts.is_learnt:
         asked = sorted({round(k) for k in np.geomspace(1, max(counts[-1], 1), 80).tolist()})
         figure.add_scatter(
             x=asked,
@@ -188,8 +192,8 @@ def parallel(facts: StudyFacts) -> go.Figure:
 
 
 def _cut(shown: str) -> str:
-    """An escaped name in a narrow place; one with escapes in it is left whole."""
-    return shown if len(shown) <= 14 or "&" in shown else f"{shown[:13]}…"
+    """An escaped text for a narrow place."""
+    return text(html.unescape(shown), 14)
 
 
 def importances(facts: StudyFacts, effects: Interactions) -> go.Figure:
@@ -232,6 +236,7 @@ def importances(facts: StudyFacts, effects: Interactions) -> go.Figure:
         showlegend=False,
     )
     figure.update_xaxes(title="share of the differences, %", rangemode="tozero")
+    figure.update_yaxes(ticksuffix=" ")
     return figure
 
 
@@ -248,7 +253,7 @@ def curve(facts: StudyFacts, name: str, found: Curve, ends: tuple[float, float])
     figure = _figure(220, showlegend=False)
     if isinstance(distribution, CategoricalDistribution):
         figure.add_scatter(
-            x=[_cut(text(value, 14)) or "(empty)" for value in found.values],
+            x=[text(value, 14) or "(empty)" for value in found.values],
             y=found.expected,
             error_y={
                 "type": "data",
@@ -312,6 +317,8 @@ def interaction_map(facts: StudyFacts, effects: Interactions) -> go.Figure:
         texttemplate="%{text}",
         colorscale=[[0.0, "#F2F7FB"], [1.0, BLUE]],
         zmin=0.0,
+        # So that pairs that are all weak look weak.
+        zmax=max(_WEAK, float(np.nanmax(strengths, initial=0.0))),
         xgap=2,
         ygap=2,
         hovertemplate="%{y} with %{x}: %{z:.1f} %<extra></extra>",

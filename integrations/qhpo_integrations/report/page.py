@@ -154,7 +154,7 @@ def _against_random(facts: StudyFacts) -> list[tuple[str, str]]:
     """How many random trials would be needed for the same value."""
     random = facts.effects[0].random
     counts, best = figures.running_best(facts)
-    if len(facts.complete) < 5 or not facts.effects[0].curves:
+    if not facts.is_learnt or not facts.effects[0].curves:
         return []
     (by_chance,) = figures.expected_best(random, counts[-1:], is_maximized=facts.is_maximized)
     return [
@@ -312,6 +312,8 @@ def _trust(effects: Interactions) -> str:
 
 
 def _together(facts: StudyFacts) -> str:
+    if not facts.is_learnt:
+        return ""
     body = []
     for name, effects in zip(facts.metrics, facts.effects, strict=True):
         if not effects.pair or not effects.curves:

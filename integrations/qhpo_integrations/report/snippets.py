@@ -15,7 +15,7 @@ def as_python(params: Mapping[str, Any]) -> str:
     """The configuration as a dict, and how to try it again in a study."""
     rows = [f"    {name!r}: {_literal(value)}," for name, value in params.items()]
     listed = "\n".join(["params = {", *rows, "}"]) if rows else "params = {}"
-    return f"{listed}\nstudy.enqueue_trial(params)  # to try it again in a study of your own"
+    return f"{listed}\n# To try it again in a study:\nstudy.enqueue_trial(params)"
 
 
 def as_arguments(params: Mapping[str, Any]) -> str:

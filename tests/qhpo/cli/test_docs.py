@@ -54,7 +54,7 @@ def skeleton() -> str:
 
 
 def test_all_commands_are_looked_for() -> None:
-    assert set(commands()) == {"run", "show", "problems", "solvers", *ADDED}
+    assert set(commands()) == {"run", "show", "problems", "solvers", "qubo", "report", *ADDED}
 
 
 def test_what_is_missing_is_found() -> None:
