@@ -40,8 +40,9 @@ addEventListener("load", () => setTimeout(() => {
   seen.window = innerWidth;
   seen.wide = wide.map(node => node.outerHTML.slice(0, 80));
   seen.figures = document.querySelectorAll(".figure").length;
+  const labels = ".main-svg .xaxislayer-above text, .main-svg text.xtitle";
   seen.drawn = [...document.querySelectorAll(".figure")]
-    .filter(place => place.querySelector(".main-svg .xaxislayer-above text, .main-svg text.xtitle")).length;
+    .filter(place => place.querySelector(labels)).length;
   seen.requests.push(...performance.getEntriesByType("resource").map(entry => entry.name)
     .filter(name => !/^(data|blob):/.test(name)));
   parent.postMessage(JSON.stringify(seen), "*");
