@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,9 @@ _STYLES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Panels side by side: more would be too narrow to read on a page.
 _COLUMNS = 3
+
+# Characters of a line above a panel.
+_TITLE = 54
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -132,7 +136,8 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
     axes.set_xlabel("trials")
     axes.set_ylabel(metric.label or metric.name)
     # A line of its own: titles of panels side by side would run into each other.
-    axes.set_title(group.title + ("\nband: one standard error" if has_band else ""), fontsize=11)
+    title = fill(group.title, _TITLE)
+    axes.set_title(title + ("\nband: one standard error" if has_band else ""), fontsize=11)
     axes.grid(visible=True, which="major", alpha=0.35)
     axes.grid(visible=True, which="minor", alpha=0.12)
     axes.legend(
