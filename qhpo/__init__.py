@@ -16,12 +16,15 @@ from qhpo.errors import MissingExtraError, QhpoError, SolverError
 if TYPE_CHECKING:
     from qhpo import constraints
     from qhpo.constraints.structures import Permutation, Subset
+    from qhpo.importance import AnovaImportanceEvaluator, Interactions, interactions
     from qhpo.sampler import QUBOSampler
     from qhpo.study import Recommendation
 
     __version__: str
 
 __all__ = [
+    "AnovaImportanceEvaluator",
+    "Interactions",
     "MissingExtraError",
     "Permutation",
     "QUBOSampler",
@@ -31,10 +34,14 @@ __all__ = [
     "Subset",
     "__version__",
     "constraints",
+    "interactions",
 ]
 
 # The command line shows its help without paying for the sampler's imports.
 _LAZY = {
+    "AnovaImportanceEvaluator": "qhpo.importance",
+    "Interactions": "qhpo.importance",
+    "interactions": "qhpo.importance",
     "QUBOSampler": "qhpo.sampler",
     "Permutation": "qhpo.constraints.structures",
     "Recommendation": "qhpo.study",

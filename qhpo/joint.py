@@ -32,7 +32,7 @@ from qhpo.study import (
     random_weights,
     union,
 )
-from qhpo.suggest import SuggestionPolicy, design_coordinate
+from qhpo.suggest import QuadraticModel, SuggestionPolicy, design_coordinate
 
 __all__ = ["Suggestions"]
 
@@ -218,7 +218,7 @@ class Suggestions:
         if trial.number < self._n_startup and self._has_design:
             return self._designed(axis, trial.number)
         space = Space({axis.name: axis.distribution})
-        history = HistoryReader(space).history(trials, trial, self._weights(study, trial))
+        history = HistoryReader(space).history(trials, trial, self._weights(study, trial.number))
         if history.n_tried < max(self._n_startup, 1):
             return axis.value(axis.draw(self.chance(trial, axis.name)))
         # What else differs between trials makes the same value worth another.
@@ -255,6 +255,22 @@ class Suggestions:
         luckiest = min(same, key=lambda trial: trials.signs[0] * trial.values[0])
         return Recommendation(luckiest, trials.signs[0] * best.value, best.deviation)
 
+    def model(self, study: Study, trials: Trials) -> QuadraticModel:
+        """What the next suggestion is annealed from.
+
+        Raises:
+            QhpoError: If the study has no trial with a value and a parameter to choose.
+        """
+        domain = self._updated(study, trials)
+        weights = self._weights(study, len(trials.all))
+        history = domain.reader.history(trials, None, weights, domain.is_always)
+        if not len(history.values) or not len(domain.feasible.space):
+            raise QhpoError(
+                "a model needs a trial with a value, and a parameter of more than one; got a study "
+                f"with none among {len(trials.all)} trials; run some first"
+            )
+        return self._policy.model(domain.feasible, history)
+
     def chance(self, trial: FrozenTrial, name: str) -> np.random.Generator:
         """Random numbers for one parameter of a trial."""
         return np.random.default_rng([self._seed, trial.number, zlib.crc32(name.encode())])
@@ -286,7 +302,7 @@ class Suggestions:
         """
         space = feasible.space
         rng = np.random.default_rng([self._seed, trial.number])
-        weights = self._weights(study, trial)
+        weights = self._weights(study, trial.number)
         claim = _Claim({}, is_new=False, is_proof=False)
         for _ in range(_MAX_RIVALS):
             history = domain.reader.history(trials, trial, weights, domain.is_always)
@@ -321,12 +337,12 @@ class Suggestions:
             trials = later
         return claim
 
-    def _weights(self, study: Study, trial: FrozenTrial) -> FloatArray | None:
-        """Of several objectives, what this trial makes of them."""
+    def _weights(self, study: Study, number: int) -> FloatArray | None:
+        """Of several objectives, what the trial of that number makes of them."""
         n = len(study.directions)
         if n == 1:
             return None
-        return random_weights(n, np.random.default_rng([self._seed, trial.number, n, 0]))
+        return random_weights(n, np.random.default_rng([self._seed, number, n, 0]))
 
     def _updated(self, study: Study, trials: Trials) -> StudyDomain:
         """The domain of the study's suggestions, as far as its trials tell."""

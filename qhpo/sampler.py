@@ -39,7 +39,7 @@ from qhpo.study import (
     published_params,
     restore_fixed,
 )
-from qhpo.suggest import Settings, SuggestionPolicy
+from qhpo.suggest import QuadraticModel, Settings, SuggestionPolicy
 from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
@@ -249,6 +249,18 @@ class QUBOSampler(BaseSampler):
             )
         with self._lock, single_threaded():
             return self._suggestions.recommended(study, Trials(study))
+
+    def quadratic_model(self, study: Study) -> QuadraticModel:
+        """The model that the next suggestion is annealed from, for a solver of your own.
+
+        It has main effects and pairs exactly, and penalties for constraints and conditions. What a
+        solver finds there is a candidate: `constraints` are to be checked once more.
+
+        Raises:
+            QhpoError: If the study has no trial with a value and a parameter to choose.
+        """
+        with self._lock, single_threaded():
+            return self._suggestions.model(study, Trials(study))
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 import optuna
@@ -13,11 +14,15 @@ from qhpo.cli.report import plural
 from qhpo.cli.storage import shown_url
 from qhpo.errors import QhpoError
 
-__all__ = ["ASKED", "load_stored", "study_names", "trial_of"]
+__all__ = ["ASKED", "find_studies", "load_stored", "study_names", "trial_of"]
 
 ASKED = "qhpo:asked"
 """User attribute of a trial of `qhpo ask`: the attributes that `qhpo tell` gives it. A running
 trial that has them is one of `qhpo run`, whose process gives a sign of life."""
+
+
+_LISTED = 8
+"""Studies that an error names."""
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -44,6 +49,22 @@ def load_stored(storage: BaseStorage, name: str, url: str) -> optuna.Study:
     near = get_close_matches(name, names, n=1)
     guess = f"did you mean {near[0]}?" if near else "see `qhpo show`"
     raise QhpoError(f"there is no study {name!r} in {shown_url(url)}; {guess}")
+
+
+def find_studies(storage: BaseStorage, asked: Sequence[str], url: str) -> list[optuna.Study]:
+    """The studies that were asked for, each once; of none, the only one there is.
+
+    Raises:
+        QhpoError: If one is not there, or none was asked for and there is not exactly one.
+    """
+    names = study_names(storage)
+    if not asked and len(names) > 1:
+        raise QhpoError(
+            f"{shown_url(url)} holds {len(names)} studies, so name one; got none; they are: "
+            f"{', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}"
+        )
+    wanted = list(dict.fromkeys(asked)) or names or [""]
+    return [load_stored(storage, name, url) for name in wanted]
 
 
 def trial_of(study: optuna.Study, number: int) -> FrozenTrial:

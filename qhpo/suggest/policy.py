@@ -16,6 +16,7 @@ from qhpo.history import History
 from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.suggest.design import design_row
+from qhpo.suggest.model import QuadraticModel, quadratic_model
 from qhpo.suggest.optimize import ranked
 from qhpo.suggest.recommend import Expected, best_expected
 from qhpo.suggest.settings import Settings
@@ -113,6 +114,15 @@ class SuggestionPolicy:
         fitter = self._settings.recommending_fitter()
         found = best_expected(feasible.space, history, candidates[kept], fitter)
         return found._replace(chosen=int(kept[found.chosen]))
+
+    def model(self, feasible: FeasibleSet, history: History) -> QuadraticModel:
+        """What is annealed for candidates, without a trust region.
+
+        Args:
+            feasible: The search space, with its constraints and conditions.
+            history: At least one configuration with a value.
+        """
+        return quadratic_model(feasible, history, self._fitters[history.is_scalarized])
 
     def _wanted(
         self,

@@ -24,6 +24,7 @@ from qhpo.encoding import DenseDQM
 from qhpo.space import Space
 from qhpo.surrogate.base import Moments, Part, QuadraticKind
 from qhpo.surrogate.covariance import CrossCovariance, Rows
+from qhpo.surrogate.effects import Effects, effects, nugget_orders
 from qhpo.surrogate.hyperparameters import Hyperparameters
 from qhpo.surrogate.quadratic import ChosenAxes, PriorFeatures
 
@@ -141,6 +142,26 @@ class AnovaGP:
         """
         predicted: FloatArray = self._y - self._alpha / np.einsum("mii->mi", self._inverse)
         return predicted
+
+    def explained(self) -> float:
+        """Share of the variance of the observations that the others predict, at most 1.
+
+        Below 0 where their mean predicts them better.
+        """
+        error = float(((self._y - self.left_out()) ** 2).sum())
+        spread = float(((self._y - self._y.mean(axis=1, keepdims=True)) ** 2).sum())
+        return 1.0 - error / spread if spread > 0.0 else 0.0
+
+    def effects(self) -> list[Effects]:
+        """What axes and pairs of axes do to the mean of every member, M of them."""
+        return [effects(self._cross, m, self._alpha[m]) for m in range(self.n_members)]
+
+    def nugget_orders(self, member: int) -> DenseDQM:
+        """What the correlated nugget adds to main effects and pairs of a member's mean.
+
+        `quadratic` leaves it out: there it would be searched as if it were smooth.
+        """
+        return nugget_orders(self._cross, member, self._alpha[member])
 
     def _condition(self, cross: FloatArray, prior: FloatArray) -> Moments:
         """Posterior moments from prior covariances.

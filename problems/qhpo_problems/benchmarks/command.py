@@ -124,8 +124,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--plot",
     type=_FILE,
-    help="Draw curves over trials (tables, functions, graph, noisy), or the comparison of a "
-    "formulation (.png).",
+    help="Draw curves over trials, or the numbers of the methods beside each other (.png or .svg).",
 )
 def bench(
     suite: str,
@@ -156,11 +155,6 @@ def bench(
             )
         chosen = chosen.with_noise
     if plot is not None:
-        if chosen.plot is None:
-            raise click.UsageError(
-                "--plot draws comparisons of formulations, and curves over trials of the suites "
-                f"tables, functions, graph and noisy; got --suite {suite}"
-            )
         check_plot_path(plot)
     if trials is not None and chosen.trials is None:
         raise click.UsageError(f"--trials is of suites with trials; got --suite {suite}")

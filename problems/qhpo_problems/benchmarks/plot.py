@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean, standard_error
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, standard_error
 from qhpo_problems.benchmarks.suite import Metric, Suite
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Panels side by side: more would be too narrow to read on a page.
 _COLUMNS = 3
 
+# Characters of a line above a panel.
+_TITLE = 54
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -35,31 +40,30 @@ def check_plot_path(path: Path) -> None:
     """Tell before hours of work whether `draw` will be able to draw.
 
     Raises:
-        QhpoError: If the file does not end in .png.
+        QhpoError: If the file ends in neither .png nor .svg.
         MissingExtraError: If matplotlib is not installed.
     """
-    if path.suffix.lower() != ".png":
-        raise QhpoError(f"a plot must be a file ending in .png; got {path}")
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise QhpoError(f"a plot must be a file ending in .png or .svg; got {path}")
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError("a plot", "matplotlib", "report")
 
 
 def draw(suite: Suite, results: Results, path: Path) -> None:
-    """Draw the first metric of a suite.
+    """Draw the metric of a suite that stands for it.
 
     Curves have a panel for each group: the metric over all tables and seeds, with a band of one
-    standard error over seeds to either side. A logarithmic axis ends at 1, the median of the
-    tables: what the first random trials are worth says nothing about a sampler. Dots are means
-    over seeds, in a panel for each group and a colour for each point; their bars are one standard
-    error to either side.
+    standard error over seeds to either side. What is known after each trial is drawn as steps, what
+    is asked for after some of them as points with lines between. A logarithmic axis ends at 1, the
+    median of the tables: what the first random trials are worth says nothing about a sampler. Dots
+    are means over seeds, in a panel for each group and a colour for each point; their bars are one
+    standard error to either side.
 
     Raises:
-        QhpoError: If the suite has no picture, or the file does not end in .png.
+        QhpoError: If the file ends in neither .png nor .svg.
         MissingExtraError: If matplotlib is not installed.
     """
     check_plot_path(path)
-    if suite.plot is None:
-        raise QhpoError(f"a plot needs a suite that has one; got the suite {suite.name}")
     figure = _curves(suite, results) if suite.plot == "curves" else _dots(suite, results)
     for axes in figure.axes:
         for side in ("top", "right"):
@@ -78,13 +82,15 @@ def _curves(suite: Suite, results: Results) -> Figure:
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, group in zip(places, groups, strict=False):
-        _curves_of(axes, suite.metrics[0], group, results)
+        _curves_of(axes, suite.drawn, group, results)
     for axes in places[len(groups) :]:
         axes.remove()
     return figure
 
 
 def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     numbers = group.data[metric.field or metric.name]
     trials = group.trials or range(1, numbers.shape[-1] + 1)
     means = _each_trial(metric.value, numbers)
@@ -92,8 +98,9 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
     errors = _each_trial(metric.error, numbers) if metric.error is not None else means
 
     def drawn(curve: FloatArray) -> FloatArray:
-        # Zero would leave a logarithmic axis.
-        return curve if metric.floor is None else np.maximum(curve, metric.floor)
+        # Zero would leave a logarithmic axis, and infinity any.
+        finite = np.where(np.isfinite(curve), curve, np.nan)
+        return finite if metric.floor is None else np.maximum(finite, metric.floor)
 
     for position, (method, curve, error) in enumerate(
         zip(results.methods, means, errors, strict=True)
@@ -106,6 +113,7 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
             linestyle=_STYLES[turn % len(_STYLES)],
             linewidth=1.8,
             marker="o" if group.trials else "",  # where a run was judged
+            drawstyle="default" if group.trials else "steps-post",
             markersize=4,
             label=f"{method}  {metric.show(curve[-1])}",
         )
@@ -117,16 +125,19 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
                 color=line.get_color(),
                 alpha=0.15,
                 linewidth=0,
+                step=None if group.trials else "post",
             )
     if metric.floor is not None:
         axes.set_yscale("log")
         axes.set_ylim(np.clip(means[:, -1].min(), metric.floor, 1.0) / 2, 1.0)
         axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlim(trials[0], max(trials[-1], trials[0] + 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trials")
     axes.set_ylabel(metric.label or metric.name)
     # A line of its own: titles of panels side by side would run into each other.
-    axes.set_title(group.title + ("\nband: one standard error" if has_band else ""), fontsize=11)
+    title = fill(group.title, _TITLE)
+    axes.set_title(title + ("\nband: one standard error" if has_band else ""), fontsize=11)
     axes.grid(visible=True, which="major", alpha=0.35)
     axes.grid(visible=True, which="minor", alpha=0.12)
     axes.legend(
@@ -142,19 +153,23 @@ def _each_trial(reduce: Reduce, numbers: FloatArray) -> FloatArray:
 def _dots(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
 
-    metric, groups = suite.metrics[0], suite.groups(results)
-    width, height = 1.5 + 3.5 * len(groups), 1.5 + 0.4 * len(results.methods)
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-    rows = np.arange(len(results.methods), dtype=float)
-    for axes, group, table in zip(panels, groups, results.tables, strict=True):
+    metric, groups = suite.drawn, suite.groups(results)
+    columns = min(len(groups), _COLUMNS)
+    rows_of_panels = -(-len(groups) // columns)
+    n_methods = len(results.methods)
+    size = 1.5 + 3.5 * columns, rows_of_panels * (1.5 + 0.4 * n_methods)
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    panels = figure.subplots(rows_of_panels, columns, sharey=True, squeeze=False).ravel()
+    rows = np.arange(n_methods, dtype=float)
+    for axes, group in zip(panels, groups, strict=False):
         steps = len(group.points)
         for position, (end, at) in enumerate(group.points.items()):
-            numbers = group.data[metric.field or metric.name][..., at]
+            known = group.data[metric.field or metric.name]
+            numbers = known[..., at] if metric.each else known
             axes.errorbar(
-                mean(numbers),
+                metric.value(numbers),
                 rows + 0.5 * (position + 0.5) / steps - 0.25,
-                xerr=standard_error(numbers) if len(results.seeds) > 1 else None,
+                xerr=_bars(metric, numbers),
                 color=_COLOURS[position % len(_COLOURS)],
                 marker=_MARKERS[position % len(_MARKERS)],
                 linestyle="",
@@ -162,11 +177,27 @@ def _dots(suite: Suite, results: Results) -> Figure:
                 capsize=2,
                 label=end.removeprefix(", "),
             )
-        axes.set_title(table, fontsize=11)
-        axes.set_xlabel(metric.name)
+        # What follows the first comma or colon is for those who read the report.
+        axes.set_title(re.split("[:,;]", group.title)[0], fontsize=11)
+        axes.set_xlabel(metric.label or metric.name)
         axes.grid(visible=True, axis="x", alpha=0.35)
+    for axes in panels[len(groups) :]:
+        axes.remove()
     panels[0].set_yticks(rows, results.methods)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(n_methods - 0.5, -0.5)
     if len(groups[0].points) > 1:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
     return figure
+
+
+def _bars(metric: Metric, numbers: FloatArray) -> FloatArray | None:
+    """Lengths of the error bars on either side of the value, shape (methods,); None without.
+
+    Args:
+        metric: What is drawn.
+        numbers: Of every method with every seed, shape (methods, tables, seeds); a group of models
+            has no seeds.
+    """
+    if numbers.ndim < 3 or numbers.shape[2] < 2:
+        return None
+    return (metric.error or standard_error)(numbers)

@@ -24,6 +24,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "constrained": "qhpo_problems.benchmarks.sampling.constrained",
         "functions": "qhpo_problems.benchmarks.sampling.functions",
         "graph": "qhpo_problems.benchmarks.sampling.graph",
+        "importance": "qhpo_problems.benchmarks.sampling.importances",
         "noisy": "qhpo_problems.benchmarks.sampling.noisy",
         "scale": "qhpo_problems.benchmarks.sampling.scale",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
@@ -147,7 +148,8 @@ class Suite:
             is better reported before the first run than from a worker.
         warm_up: Called in every worker with the same methods, so that all code is imported before a
             clock runs; picklable.
-        plot: What its picture is, if it has one: curves over trials, or dots with bars.
+        plot: What its picture is: curves over trials, or dots with bars.
+        drawn_as: Name of the metric that is drawn; the first one if empty.
         with_noise: The suite that has noisy answers on the same tables, if there is one.
     """
 
@@ -172,8 +174,14 @@ class Suite:
     by: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     check: Callable[[Any], object] | None = None
     warm_up: Callable[[Sequence[Any]], None] | None = None
-    plot: Literal["curves", "dots"] | None = None
+    plot: Literal["curves", "dots"] = "dots"
+    drawn_as: str = ""
     with_noise: Suite | None = None
+
+    @property
+    def drawn(self) -> Metric:
+        """The metric of its picture."""
+        return next(m for m in self.metrics if m.name == (self.drawn_as or self.metrics[0].name))
 
     def part(self, name: str) -> tuple[str, ...]:
         """The tables of one of `PARTS`.

@@ -163,7 +163,7 @@ def test_features_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--samplers", "qubo"], "--samplers must be among annealing, .*got 'qubo'"),
         (["--tables", "car"], "--tables must be among breast-cancer, .*got 'car'"),
         (["--trials", "3"], "--trials is of suites with trials; got --suite features"),
-        (["--plot", "bench.pdf"], r"ending in \.png; got bench\.pdf"),
+        (["--plot", "bench.pdf"], r"ending in \.png or \.svg; got bench\.pdf"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from qhpo.errors import MissingExtraError, QhpoError
-from qhpo_problems.benchmarks import Record, Results, draw, load_suite
+from qhpo_problems.benchmarks import Record, Results, draw, load_suite, suite_names
 from qhpo_problems.benchmarks.plot import check_plot_path
 from qhpo_problems.benchmarks.results import LOG_FLOOR
 from qhpo_problems.benchmarks.sampling.tables import SUITE
@@ -114,14 +114,56 @@ def test_file_is_a_picture(make_record: MakeRecord, tmp_path: Path) -> None:
 
 
 def test_other_suffix_is_refused(make_record: MakeRecord, tmp_path: Path) -> None:
-    with pytest.raises(QhpoError, match=r"ending in \.png; got .*plot\.jpg"):
+    with pytest.raises(QhpoError, match=r"ending in \.png or \.svg; got .*plot\.jpg"):
         draw(SUITE, Results.of([make_record([0.5])]), tmp_path / "plot.jpg")
 
 
-def test_suite_without_a_picture_is_refused(make_record: MakeRecord, tmp_path: Path) -> None:
-    results = Results.of([make_record([0.5], table="layers")])
-    with pytest.raises(QhpoError, match="got the suite constrained"):
-        draw(load_suite("constrained"), results, tmp_path / "plot.png")
+def test_every_suite_has_a_metric_to_draw() -> None:
+    for name in suite_names():
+        suite = load_suite(name)
+        assert suite.drawn in suite.metrics
+
+
+def test_what_is_known_after_each_trial_is_drawn_as_steps_between_whole_trials(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    draw(SUITE, Results.of([make_record([0.5, 0.3, 0.1])]), tmp_path / "plot.svg")
+    axes = drawn[0].axes[0]
+    assert axes.get_lines()[0].get_drawstyle() == "steps-post"
+    assert [tick for tick in axes.get_xticks() if tick != round(tick)] == []
+
+
+def test_dots_have_a_panel_for_each_group_in_rows_of_three(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    suite = load_suite("scale")
+    names = list(suite.tables)[:4]
+    row = {"CPU s": 0.5, "first s": 1.0, "MB": 100.0}
+    records = [
+        Record(method, name, 0, {}, "f00d", ({**row, "CPU s": seconds},))
+        for name in names
+        for method, seconds in (("qubo", 0.5), ("tpe", 0.25))
+    ]
+    draw(suite, Results.of(records), tmp_path / "plot.png")
+    panels = drawn[0].axes
+    assert [axes.get_title() for axes in panels] == names
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["qubo", "tpe"]
+    assert np.asarray(panels[3].get_lines()[0].get_xdata()).tolist() == [0.5, 0.25]
+
+
+def test_a_curve_begins_with_the_first_feasible_trial(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    records = [make_record([np.inf, 0.5, 0.25], table="layers")]
+    draw(load_suite("constrained"), Results.of(records), tmp_path / "plot.png")
+    known = np.asarray(drawn[0].axes[0].get_lines()[0].get_ydata())
+    assert np.isnan(known[0])
+    assert known[1:].tolist() == [0.5, 0.25]
+
+
+def test_a_vector_file_is_one(make_record: MakeRecord, tmp_path: Path) -> None:
+    draw(SUITE, Results.of([make_record([0.5, 0.1])]), tmp_path / "plot.svg")
+    assert "<svg" in (tmp_path / "plot.svg").read_text("utf-8")
 
 
 def test_missing_matplotlib_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,11 +80,13 @@ SUITE = Suite(
     metrics=(
         Metric("feasible", "{:.1%}".format, max, value=_median_share, each=False),
         Metric("repeats", "{:.1%}".format, min, "repeated", _median_share, each=False),
-        Metric("gap", show_gap, min, value=median),
+        Metric("gap", show_gap, min, value=median, label="median gap (0 = optimum)"),
         Metric("optimum", "{:.0f}".format, max, "gap", hits, each=False, of_runs=True),
         Metric("CPU s", "{:.4f}".format, min, "cpu_seconds", median, each=False),
     ),
     groups=_groups,
+    plot="curves",
+    drawn_as="gap",
     # GPSampler lacks what it needs already when it is made.
     check=lambda method: method.sampler(0, CardinalityBenchmark(4, 2)),
     # Of conditional parameters GPSampler would tell with every trial that it leaves them to chance.
