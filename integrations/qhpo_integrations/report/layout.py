@@ -29,7 +29,7 @@ th { color: #555; font-weight: 600; }
 .wide { overflow-x: auto; overflow-wrap: normal; }
 .facts th { white-space: nowrap; }
 pre { background: #f5f5f5; padding: 10px; overflow-x: auto; font-size: .85rem; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr));
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr));
   gap: 4px 18px; }
 .grid > div, .figure { min-width: 0; }
 """
