@@ -30,6 +30,7 @@ __all__ = [
     "ProgramError",
     "objective",
     "variable_of",
+    "variables_of",
 ]
 
 EXIT_CODE = "exit_code"
@@ -109,6 +110,11 @@ def variable_of(name: str) -> str:
     return _PREFIX + re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
+def variables_of(given: Mapping[str, Any]) -> dict[str, str]:
+    """The environment variables that tell a program its parameters, and their values."""
+    return {variable: _text(given[name]) for name, variable in _variables(given).items()}
+
+
 class _Attempt:
     """One run of the program."""
 
@@ -142,7 +148,7 @@ class _Attempt:
             "QHPO_PARAMS_FILE": str(file),
             "QHPO_TRIAL": str(trial.number),
             "QHPO_FOLDER": str(self._folder),
-            **{variable: _text(given[name]) for name, variable in _variables(given).items()},
+            **variables_of(given),
         }
 
     def value(self) -> float:

@@ -110,6 +110,11 @@ class Command:
     elements: tuple[str, ...]
     folder: Path
 
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the command line tells parameters; a program can read its environment instead."""
+        return any(element.startswith("${args") for element in self.elements)
+
     def argv(self, values: Mapping[str, Any]) -> list[str]:
         """The command line for values by name; writes nothing.
 

@@ -224,10 +224,10 @@ def _program(
             f"without a command {program} is started by python; write command: [{program}, "
             '"${args}"] if it is another language'
         )
-    if not any(element.startswith("${args") for element in command.elements):
+    if not command.has_parameters:
         notes.append(
             "the command has none of the macros ${args}, ${args_json} and their like: the program "
-            "gets no parameters by its command line"
+            "gets its parameters as variables only, QHPO_PARAMS (JSON) and one each"
         )
     return program, command
 

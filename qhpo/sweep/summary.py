@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from qhpo.encoding import ENCODINGS, DenseDQM, count_bits, encode
 from qhpo.errors import QhpoError
 from qhpo.feasible import FeasibleSet, PenaltyWeights, penalized
+from qhpo.program.execution import variables_of
 from qhpo.space import Activity, Space, declared_conditions
 from qhpo.sweep.sweep import Sweep
 
@@ -277,6 +278,10 @@ def _examples(sweep: Sweep, feasible: FeasibleSet, nothing: FloatArray) -> tuple
 
 def _shown(sweep: Sweep, params: dict[str, Any]) -> str:
     if sweep.command is not None:
-        return shlex.join(sweep.argv(params))
+        line = shlex.join(sweep.argv(params))
+        if sweep.command.has_parameters:
+            return line
+        variables = variables_of(sweep.handed(params))
+        return " ".join([*(f"{n}={shlex.quote(v)}" for n, v in variables.items()), line])
     handed: Sequence[str] = [f"{name}={value!r}" for name, value in sweep.handed(params).items()]
     return f"{sweep.program}({', '.join(handed)})"

@@ -155,3 +155,12 @@ def test_large_spaces_are_summarized_too(load: Load) -> None:
     assert summary.models[0].bits == 3200
     assert summary.models[0].couplers == 3200 * 3199 // 2
     assert len(summary.examples) == 10
+
+
+def test_a_command_without_macros_is_shown_with_its_variables(load: Load) -> None:
+    summary = summarize(load(program=None, command=["./train.sh"], parameters=PAIR))
+    assert {line.split()[-1] for line in summary.examples} == {"./train.sh"}
+    for line in summary.examples:
+        first, second, _ = line.split()
+        assert first.startswith("QHPO_PARAM_a=")
+        assert second.startswith("QHPO_PARAM_b=")
