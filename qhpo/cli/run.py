@@ -30,7 +30,7 @@ from qhpo.cli.storage import (
     storage_option,
 )
 from qhpo.cli.studies import Choices, enter_study, status
-from qhpo.cli.task import load_task
+from qhpo.cli.task import load_task, sweep_path
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import CHECKPOINTS, Objective, Problem
 from qhpo.pruners import PRUNERS
@@ -151,6 +151,9 @@ OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", 
     show_default=True,
     help="Trials at the same time, each in a process of its own.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Say what a sweep file asks for, as qhpo validate; run nothing."
+)
 @click.option("--verbose", is_flag=True, help="Say what each trial has tried, and its time.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
 @click.pass_context
@@ -163,6 +166,7 @@ def run(
     solver: str | None,
     checkpoints: Path | None,
     jobs: int,
+    dry_run: bool,
     verbose: bool,
     quiet: bool,
     **others: Any,
@@ -185,6 +189,9 @@ def run(
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other; leave one out")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if dry_run:
+        _print_summary(problem)
+        return
     worker = is_worker()
     interrupts = Interrupts()
     errors = Console(stderr=True, highlight=False)
@@ -248,6 +255,18 @@ def run(
         _mourn(opened, search, storage)
         if search.gave_up or (search.failures and not search.succeeded):
             ctx.exit(1)
+
+
+def _print_summary(task: str) -> None:
+    from qhpo.cli.validate import print_summary
+    from qhpo.sweep import load_sweep
+
+    path = sweep_path(task)
+    if path is None:
+        raise click.UsageError(
+            f"--dry-run says what a sweep file asks for; {task} is a problem; leave it out"
+        )
+    print_summary(load_sweep(path))
 
 
 def _loaded(name: str, max_params: int | None) -> Problem:

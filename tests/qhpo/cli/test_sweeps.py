@@ -117,3 +117,21 @@ def test_mistakes_of_a_file_are_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["run", "sweep.yaml"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("qhpo: sweep.yaml: constraints[0], column 5: every name must be")
+
+
+def test_a_dry_run_says_what_validate_says_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.yaml").write_text(SWEEP)
+    Path("square.sh").write_text(SHELL)
+    assert main(["validate", "sweep.yaml"]) == 0
+    validated = capsys.readouterr().out
+    assert main(["run", "sweep.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().out == validated
+    assert not Path("qhpo.db").exists()
+
+
+def test_a_problem_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "cnn-digits", "--dry-run"]) == 2
+    assert "sweep file" in capsys.readouterr().err
