@@ -178,10 +178,20 @@ class Axis:
             return round(min(max(number, dist.low), dist.high))
         if dist.step is None:
             # Else its coordinate, read back from a storage, may stand for the float beside it.
-            scale = number if dist.log else max(abs(dist.low), abs(dist.high))
-            digits = _LOG_DIGITS if dist.log else _DIGITS
-            number = round(number, digits - math.ceil(math.log10(scale)))
+            number = round(number, self._decimals(number))
         return float(min(max(number, dist.low), dist.high))
+
+    def _decimals(self, number: float) -> int:
+        """Decimals that values of a continuous parameter have near a number."""
+        dist = self.distribution
+        assert isinstance(dist, FloatDistribution)
+        scale = number if dist.log else max(abs(dist.low), abs(dist.high))
+        digits = _LOG_DIGITS if dist.log else _DIGITS
+        return digits - math.ceil(math.log10(scale))
+
+    def unit(self, number: float) -> float:
+        """What lies between two values of a continuous parameter near a number of its range."""
+        return 0.0 if self.distribution.single() else 10.0 ** -self._decimals(number)
 
     def draw(self, rng: np.random.Generator) -> float:
         """A random coordinate of the whole range; of finitely many values each is as likely."""

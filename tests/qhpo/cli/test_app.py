@@ -21,6 +21,8 @@ COMMANDS = [
     "train",
     "problems",
     "solvers",
+    "init",
+    "validate",
     "completion",
 ]
 

@@ -16,12 +16,10 @@ from optuna.trial import TrialState
 
 import qhpo.sweep.sweep
 from qhpo import QUBOSampler
-from qhpo.cli import pruners
 from qhpo.errors import QhpoError
 from qhpo.program import Bound, ProgramSpec
 from qhpo.sweep import Sweep, load_sweep
 from qhpo.sweep.bands import BandPruner
-from qhpo.sweep.settings import PRUNERS
 
 Load = Callable[..., Sweep]
 
@@ -359,10 +357,6 @@ def test_a_grid_has_as_many_trials_as_configurations(load: Load) -> None:
     assert load(method="grid", parameters=pair).trials == 15
     assert load(method="grid", parameters=pair, run_cap=4).trials == 4
     assert load(method="grid", parameters={"a": {"min": 1, "max": 10**9}}).trials == 10_000
-
-
-def test_pruners_are_those_of_run() -> None:
-    assert list(PRUNERS) == list(pruners.PRUNERS)
 
 
 def test_settings(load: Load) -> None:
