@@ -1,6 +1,6 @@
 """Hydra: searches over the overrides of a program, by `hydra/sweeper=qhpo`.
 
-A program needs nothing of this package. Where it is to be pruned, it reports to `current_trial`:
+A program needs nothing of this package. Where it is to be pruned, it reports to `current_trial`::
 
     trial = current_trial()
     trial.report(loss, epoch)
