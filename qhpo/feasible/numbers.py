@@ -362,10 +362,8 @@ def _around(axis: Axis, number: float) -> list[float]:
     assert isinstance(dist, (FloatDistribution, IntDistribution))
     number = min(max(number, dist.low), dist.high)
     if dist.step is None:
-        beside = axis.unit(number)
-        near = (number + k * beside for k in (-1, 0, 1))
-        return [axis.coordinate(min(max(t, dist.low), dist.high)) for t in near]
+        return [axis.coordinate(number)]
     steps, last = (number - dist.low) / dist.step, int(axis.n_values) - 1
     # A number that is a legal value, but for a rounding error, has none beside it.
-    whole = {math.floor(steps + CLOSE), math.ceil(steps - CLOSE)}
-    return [axis.coordinate(_stepped(axis, min(max(k, 0), last))) for k in sorted(whole)]
+    near = {math.floor(steps + CLOSE), math.ceil(steps - CLOSE)}
+    return [axis.coordinate(_stepped(axis, min(max(k, 0), last))) for k in sorted(near)]

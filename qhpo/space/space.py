@@ -44,12 +44,9 @@ values, evenly spaced on its scale."""
 _MAX_KEYS = 50_000
 """Most keys that are remembered: far more than a study has trials, and a few tens of megabytes."""
 
-_DIGITS = 14
-"""Digits of a float, counted from the larger end of its range: a little fewer than are exact."""
-
-_LOG_DIGITS = 12
-"""Significant digits of a float on a logarithmic scale. Its coordinate loses up to 13 bits where
-the range spans all floats, and less than half a unit of the last digit may be lost."""
+_KEY_DIGITS = 10
+"""Significant digits that tell values on a logarithmic scale apart: what is read back from a storage
+lies some rounding errors beside what was suggested."""
 
 FloatArray = NDArray[np.float64]
 
@@ -165,33 +162,16 @@ class Axis:
         if isinstance(dist, CategoricalDistribution):
             return dist.choices[round(coordinate)]
         assert isinstance(dist, (FloatDistribution, IntDistribution))
-        if dist.single() or not 0.0 < coordinate < 1.0:
-            # Exactly, where the scale would round.
-            return dist.high if coordinate >= 1.0 else dist.low
-        if dist.log:
+        if coordinate >= 1.0:
+            number: float = dist.high  # exactly, where the scale would round
+        elif dist.log:
             number = dist.low * math.exp(coordinate * math.log(dist.high / dist.low))
-        elif dist.step is not None:
+        elif dist.step is not None and not dist.single():
             number = dist.low + round(coordinate * (self.n_values - 1)) * dist.step
         else:
             number = dist.low + coordinate * (dist.high - dist.low)
-        if isinstance(dist, IntDistribution):
-            return round(min(max(number, dist.low), dist.high))
-        if dist.step is None:
-            # Else its coordinate, read back from a storage, may stand for the float beside it.
-            number = round(number, self._decimals(number))
-        return float(min(max(number, dist.low), dist.high))
-
-    def _decimals(self, number: float) -> int:
-        """Decimals that values of a continuous parameter have near a number."""
-        dist = self.distribution
-        assert isinstance(dist, FloatDistribution)
-        scale = number if dist.log else max(abs(dist.low), abs(dist.high))
-        digits = _LOG_DIGITS if dist.log else _DIGITS
-        return digits - math.ceil(math.log10(scale))
-
-    def unit(self, number: float) -> float:
-        """What lies between two values of a continuous parameter near a number of its range."""
-        return 0.0 if self.distribution.single() else 10.0 ** -self._decimals(number)
+        number = min(max(number, dist.low), dist.high)
+        return round(number) if isinstance(dist, IntDistribution) else float(number)
 
     def draw(self, rng: np.random.Generator) -> float:
         """A random coordinate of the whole range; of finitely many values each is as likely."""
@@ -227,6 +207,13 @@ class Axis:
             return np.clip(coordinates, 0.0, 1.0)
         flat = [self.coordinate(self.value(c)) for c in coordinates.ravel().tolist()]
         return np.array(flat).reshape(coordinates.shape)
+
+
+def _key_of(value: float, distribution: BaseDistribution) -> float:
+    """What tells a number from others."""
+    if isinstance(distribution, FloatDistribution) and distribution.log:
+        return round(value, _KEY_DIGITS - math.ceil(math.log10(value)))
+    return value
 
 
 def _distinct_choices(distribution: CategoricalDistribution) -> FloatArray:
@@ -327,7 +314,7 @@ class Space:
                 if math.isnan(coordinate)
                 else round(coordinate)
                 if axis.is_category
-                else axis.value(coordinate)
+                else _key_of(axis.value(coordinate), axis.distribution)
                 for axis, coordinate in zip(self.axes, coordinates.tolist(), strict=True)
             )
         return self._keys[known]

