@@ -45,8 +45,8 @@ _MAX_KEYS = 50_000
 """Most keys that are remembered: far more than a study has trials, and a few tens of megabytes."""
 
 _KEY_DIGITS = 10
-"""Significant digits that tell values on a logarithmic scale apart: what is read back from a storage
-lies some rounding errors beside what was suggested."""
+"""Significant digits that tell values on a logarithmic scale apart: what is read back from a
+storage lies some rounding errors beside what was suggested."""
 
 FloatArray = NDArray[np.float64]
 
