@@ -206,8 +206,16 @@ _OPPOSITE: Mapping[str, str] = MappingProxyType(
 )
 
 
+class _Truth(Node):
+    """What is true or false."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return TRUTH
+
+
 @dataclass(frozen=True)
-class Comparison(Node):
+class Comparison(_Truth):
     """Two values compared; numbers are equal up to rounding."""
 
     comparison: str
@@ -218,10 +226,6 @@ class Comparison(Node):
     def parts(self) -> tuple[Node, ...]:
         return (self.left, self.right)
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
-
     def value(self, params: Params) -> Any:
         try:
             left, right = self.left.value(params), self.right.value(params)
@@ -231,7 +235,7 @@ class Comparison(Node):
 
 
 @dataclass(frozen=True)
-class Among(Node):
+class Among(_Truth):
     """Whether a value is one of several, or none of them."""
 
     item: Node
@@ -241,10 +245,6 @@ class Among(Node):
     @property
     def parts(self) -> tuple[Node, ...]:
         return (self.item, *self.choices)
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
 
     def value(self, params: Params) -> Any:
         try:
@@ -256,7 +256,7 @@ class Among(Node):
 
 
 @dataclass(frozen=True)
-class Not(Node):
+class Not(_Truth):
     """The opposite of a truth value that is no comparison."""
 
     part: Node
@@ -265,16 +265,12 @@ class Not(Node):
     def parts(self) -> tuple[Node, ...]:
         return (self.part,)
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
-
     def value(self, params: Params) -> Any:
         return not self.part.value(params)
 
 
 @dataclass(frozen=True)
-class All(Node):
+class All(_Truth):
     """Several truth values that must all hold."""
 
     parts_of: tuple[Node, ...]
@@ -283,16 +279,12 @@ class All(Node):
     def parts(self) -> tuple[Node, ...]:
         return self.parts_of
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
-
     def value(self, params: Params) -> Any:
         return all(part.value(params) for part in self.parts_of)
 
 
 @dataclass(frozen=True)
-class Some(Node):
+class Some(_Truth):
     """Several truth values of which one must hold."""
 
     parts_of: tuple[Node, ...]
@@ -301,16 +293,12 @@ class Some(Node):
     def parts(self) -> tuple[Node, ...]:
         return self.parts_of
 
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
-
     def value(self, params: Params) -> Any:
         return any(part.value(params) for part in self.parts_of)
 
 
 @dataclass(frozen=True)
-class Counted(Node):
+class Counted(_Truth):
     """How many of several truth values hold."""
 
     how: Literal["exactly", "at_most", "at_least"]
@@ -320,10 +308,6 @@ class Counted(Node):
     @property
     def parts(self) -> tuple[Node, ...]:
         return self.counted
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
 
     def value(self, params: Params) -> Any:
         """Also where parameters are inactive: what names one does not count."""
@@ -335,7 +319,7 @@ class Counted(Node):
 
 
 @dataclass(frozen=True)
-class Different(Node):
+class Different(_Truth):
     """Whether no two values are equal."""
 
     values: tuple[Node, ...]
@@ -343,10 +327,6 @@ class Different(Node):
     @property
     def parts(self) -> tuple[Node, ...]:
         return self.values
-
-    @property
-    def kinds(self) -> frozenset[Kind]:
-        return TRUTH
 
     def value(self, params: Params) -> Any:
         """Also where parameters are inactive: these are left out."""

@@ -14,11 +14,11 @@ import torch
 from optuna.trial import FrozenTrial
 
 from qhpo.errors import QhpoError
-from qhpo.problem import load_problem
+from qhpo.problem import load_problem, suggest
 from qhpo_problems.training.fit.models import load_model
 from qhpo_problems.training.fit.settings import suggest_settings
 from qhpo_problems.training.fit.split import Part, Split
-from qhpo_problems.training.fit.training import FinalTraining, suggest_active
+from qhpo_problems.training.fit.training import FinalTraining
 
 # Examples of all parts of the data; windows of chaos are of all trajectories: 30 + 48.
 EXAMPLES = {
@@ -42,7 +42,7 @@ def finished(name: str) -> FrozenTrial:
     if name in WINDOW:
         study.enqueue_trial({"window": WINDOW[name]})
     trial = study.ask()
-    suggest_active(trial, trainer.training.space, trainer.training.conditions)
+    suggest(trial, trainer.training.space, trainer.training.conditions)
     suggest_settings(trial, 1)
     for epoch, error in enumerate((0.5, 0.25, 0.25, 0.75), 1):
         trial.report(error, epoch)

@@ -14,13 +14,13 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from qhpo.problem import Objective
+from qhpo.problem import Objective, suggest
 from qhpo_problems.training.cartpole.controller import ControllerConfig, count_weights
 from qhpo_problems.training.cartpole.episodes import draw_episodes, run_episodes
 from qhpo_problems.training.cartpole.training import TrainingConfig, train
 from qhpo_problems.training.fit.checkpoints import keep
 from qhpo_problems.training.fit.checks import check_seed
-from qhpo_problems.training.fit.training import Conditions, Params, suggest_active
+from qhpo_problems.training.fit.training import Conditions, Params
 
 __all__ = [
     "EPISODES",
@@ -87,7 +87,7 @@ def make_objective(
     )
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
-        params = suggest_active(trial, space, conditions)
+        params = suggest(trial, space, conditions)
         controller, interval = controller_of(params), params["interval"]
         training = training_of(params)
         start = time.perf_counter()
@@ -126,7 +126,7 @@ def train_controller(
         seed: Of the training.
         folder: Where the model is kept.
     """
-    params = suggest_active(trial, space, conditions)
+    params = suggest(trial, space, conditions)
     controller = controller_of(params)
     weights = train(controller, training_of(params), interval=params["interval"], seed=seed)
     np.savez(folder / "weights.npz", weights=weights)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import BaseTrial, FrozenTrial
+from optuna.trial import FrozenTrial
 
 from qhpo.problem import Objective, Problem, Size, suggest
 from qhpo_problems.training.fit.settings import SETTINGS_SPACE, suggest_settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qhpo_problems.training.fit.tuning import Task
 
-__all__ = ["Conditions", "FinalTraining", "Params", "Training", "suggest_active"]
+__all__ = ["Conditions", "FinalTraining", "Params", "Training"]
 
 Params = Mapping[str, Any]
 """Values that a trial has, by parameter name."""
@@ -95,7 +95,7 @@ class Training:
         make_task = self.prepare(seed)
 
         def objective(trial: optuna.Trial) -> float:
-            params = suggest_active(trial, self.space, self.conditions)
+            params = suggest(trial, self.space, self.conditions)
             settings = suggest_settings(trial, self.epochs)
             trial.set_user_attr("parameters", self.count(params))
             return validation_error(trial, make_task(params), settings, seed=seed)
@@ -127,7 +127,7 @@ class FinalTraining:
         from qhpo_problems.training.fit.loop import fit_all
 
         training = self.training
-        params = suggest_active(trial, training.space, training.conditions)
+        params = suggest(trial, training.space, training.conditions)
         reports = trial.intermediate_values
         best = min(reports, key=lambda step: (reports[step], step), default=training.epochs)
         settings = suggest_settings(trial, best)
@@ -165,24 +165,6 @@ class FinalTraining:
         """
         own = {name: params[name] for name in self.training.space if name in params}
         return self.training.prepare(seed)(own).whole.build()
-
-
-def suggest_active(
-    trial: BaseTrial, space: Mapping[str, BaseDistribution], conditions: Conditions
-) -> Params:
-    """Ask a trial for the parameters of a space that it has, in their order.
-
-    Args:
-        trial: Who is asked.
-        space: Parents come before the parameters that they decide about.
-        conditions: Which of them only some trials have.
-    """
-    params: dict[str, Any] = {}
-    for name, distribution in space.items():
-        parents = conditions.get(name, {})
-        if all(params.get(parent) in values for parent, values in parents.items()):
-            params |= suggest(trial, {name: distribution})
-    return params
 
 
 class _Count:

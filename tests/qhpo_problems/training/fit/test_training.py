@@ -3,8 +3,9 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import nn
 
+from qhpo.problem import suggest
 from qhpo_problems.training.fit.settings import SETTINGS_SPACE
-from qhpo_problems.training.fit.training import Training, suggest_active
+from qhpo_problems.training.fit.training import Training
 from qhpo_problems.training.fit.tuning import Task
 
 SPACE = {
@@ -30,7 +31,7 @@ def test_a_trial_has_what_its_conditions_say(params: dict[str, int], active: lis
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(params)
     trial = study.ask()
-    suggested = suggest_active(trial, SPACE, CONDITIONS)
+    suggested = suggest(trial, SPACE, CONDITIONS)
     assert list(suggested) == list(trial.params) == ["layers", *active, "kind", "rate"]
     assert suggested == trial.params
     assert trial.distributions == {name: SPACE[name] for name in suggested}
