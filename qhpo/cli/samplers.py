@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
@@ -18,7 +18,10 @@ from qhpo.problem import Problem
 from qhpo.study import restore_fixed
 from qhpo.wrappers import DelegatingSampler
 
-__all__ = ["SAMPLERS", "WorkerSampler", "build_sampler", "check_sampler"]
+if TYPE_CHECKING:
+    from qhpo import QUBOSampler
+
+__all__ = ["SAMPLERS", "WorkerSampler", "build_qubo", "build_sampler", "check_sampler"]
 
 SAMPLERS = ("qubo", "tpe", "gp", "random", "grid")
 
@@ -70,22 +73,7 @@ def build_sampler(
     if choices.sampler == "grid":
         return GridSampler(problem, seed)
     if choices.sampler == "qubo":
-        from qhpo import QUBOSampler
-
-        rules = list(problem.constraints)
-        if choices.max_params is not None:
-            rules.append(problem.at_most(choices.max_params))
-        is_declared = bool(rules or problem.conditions or problem.defaults)
-        return QUBOSampler(
-            # Of a built-in problem without rules the space is learnt, as it always was: old studies
-            # go on the same.
-            problem.search_space if is_declared else None,
-            constraints=rules,
-            conditions=problem.conditions or None,
-            seed=seed,
-            solver=choices.solver,
-            **(limits or {}),
-        )
+        return build_qubo(problem, choices, limits)
     if first_number > 0:
         seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
     if choices.sampler == "tpe":
@@ -93,6 +81,37 @@ def build_sampler(
     if choices.sampler == "gp":
         return GPSampler(seed=seed)
     return RandomSampler(seed=seed)
+
+
+def build_qubo(
+    problem: Problem, choices: Choices, limits: Mapping[str, Any] | None = None
+) -> QUBOSampler:
+    """The sampler qubo with what a problem declares.
+
+    Args:
+        problem: It suggests nothing that breaks its constraints.
+        choices: Its solver, its seed and the size budget.
+        limits: See `build_sampler`.
+
+    Raises:
+        QhpoError: As `build_sampler`.
+    """
+    from qhpo import QUBOSampler
+
+    rules = list(problem.constraints)
+    if choices.max_params is not None:
+        rules.append(problem.at_most(choices.max_params))
+    is_declared = bool(rules or problem.conditions or problem.defaults)
+    return QUBOSampler(
+        # Of a built-in problem without rules the space is learnt, as it always was: old studies go
+        # on the same.
+        problem.search_space if is_declared else None,
+        constraints=rules,
+        conditions=problem.conditions or None,
+        seed=choices.seed,
+        solver=choices.solver,
+        **(limits or {}),
+    )
 
 
 class WorkerSampler(DelegatingSampler):

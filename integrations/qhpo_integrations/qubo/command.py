@@ -11,9 +11,10 @@ from qhpo import QUBOSampler
 from qhpo.cli.files import written
 from qhpo.cli.options import examples
 from qhpo.cli.report import plural
+from qhpo.cli.samplers import build_qubo
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import find_studies
-from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SEED
+from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SEED, Choices
 from qhpo.problem import PROBLEMS
 from qhpo_integrations.qubo.files import check_model_path, write_model
 
@@ -64,10 +65,6 @@ def _sampler(study: optuna.Study) -> QUBOSampler:
     seed = int(known.get(SEED, 0))
     if known.get(PROBLEM) not in PROBLEMS.names():
         return QUBOSampler(seed=seed)
-    problem = PROBLEMS.load(known[PROBLEM])
-    rules = list(problem.constraints)
-    if known.get(MAX_PARAMS) is not None:
-        rules.append(problem.at_most(int(known[MAX_PARAMS])))
-    # As `qhpo run`: without rules the space is learnt.
-    space = problem.search_space if rules or problem.conditions else None
-    return QUBOSampler(space, constraints=rules, conditions=problem.conditions, seed=seed)
+    budget = known.get(MAX_PARAMS)
+    choices = Choices("qubo", "neal", seed, None if budget is None else int(budget))
+    return build_qubo(PROBLEMS.load(known[PROBLEM]), choices)
