@@ -44,14 +44,15 @@ then is repaired."""
 
 
 def annealed(
-    search: Search, solver: Solver, settings: Settings, rng: np.random.Generator
+    search: Search, solver: Solver, settings: Settings, n_reads: int, rng: np.random.Generator
 ) -> IntArray:
     """Places of annealed configurations, shape (q, d).
 
     Args:
         search: Its surrogate is annealed in its region.
         solver: Samples the quadratic models.
-        settings: Which models are annealed, and how many reads of each are used.
+        settings: Which models are annealed.
+        n_reads: Best reads of each that are used.
         rng: Decides what is left to chance.
     """
     feasible, region = search.feasible, search.region
@@ -69,7 +70,7 @@ def annealed(
             moves, chosen = _plain_moves(space, axes), axes
         around, stay = centre[chosen], fixed[chosen]
         tolled = with_toll(model, around, stay, region.radius)
-        levels = low_energies(tolled, solver, moves, around, stay, weights, settings.reads, rng)
+        levels = low_energies(tolled, solver, moves, around, stay, weights, n_reads, rng)
         # Under constraints a change that is taken back may break one.
         if feasible.is_plain:
             levels = pulled_back(model, levels, around, region.radius)

@@ -8,6 +8,7 @@ configuration did, that probability alone is the score.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from qhpo.suggest.plateau import explores
 from qhpo.suggest.search import Guide
 from qhpo.surrogate.base import Part, QuadraticKind, Surrogate, SurrogateFitter
 
-__all__ = ["Belief", "Penalized", "believed"]
+__all__ = ["Belief", "Beliefs", "Penalized"]
 
 FloatArray = NDArray[np.float64]
 
@@ -77,16 +78,8 @@ class Belief(NamedTuple):
     guide: Guide
 
 
-def believed(
-    feasible: FeasibleSet,
-    history: History,
-    *,
-    fitter: SurrogateFitter,
-    outcome_fitter: SurrogateFitter,
-    may_repeat: bool,
-    rng: np.random.Generator,
-) -> Belief:
-    """What is made of a history with a value or a failure.
+class Beliefs:
+    """What a history with a value or a failure tells: fitted once, whatever is pending then.
 
     Args:
         feasible: The search space, with its constraints and conditions.
@@ -96,28 +89,62 @@ def believed(
         may_repeat: Whether a configuration may be evaluated again.
         rng: Draws a configuration, where none that was tried is whole.
     """
-    space = feasible.space
-    incumbents = _incumbents(history)
-    conditions = _conditions(feasible, history, outcome_fitter)
-    if conditions is not None and not len(incumbents):
-        tried = np.concatenate([history.coordinates, *(s.observed for s in conditions.surrogates)])
-        acquisition = LogProduct([LogNovelty(space, tried), conditions])
-        acquisition.set_pending(history.pending)
-        whole = [x for x in tried if feasible.is_whole(x)]
+
+    def __init__(
+        self,
+        feasible: FeasibleSet,
+        history: History,
+        *,
+        fitter: SurrogateFitter,
+        outcome_fitter: SurrogateFitter,
+        may_repeat: bool,
+        rng: np.random.Generator,
+    ) -> None:
+        self._space = feasible.space
+        self._history = history
+        self._may_repeat = may_repeat
+        self._incumbents = _incumbents(history)
+        self._conditions = _conditions(feasible, history, outcome_fitter)
+        self._objective: Surrogate | None = None
+        if self._conditions is None or len(self._incumbents):
+            self._objective = fitter.fit(self._space, history.coordinates, history.values)
+            return
+        observed = [surrogate.observed for surrogate in self._conditions.surrogates]
+        self._tried = np.concatenate([history.coordinates, *observed])
+        whole = [x for x in self._tried if feasible.is_whole(x)]
         if not whole:
-            whole = [feasible.any_configuration(np.full(len(space), np.nan), rng)]
-        observed = np.concatenate([whole, history.pending])
-        return Belief(acquisition, Penalized(None, conditions, observed))
-    objective = fitter.fit(space, history.coordinates, history.values)
-    is_any = conditions is None and history.is_feasible is None
-    worth = _worth(objective, history, None if is_any else incumbents, may_repeat)
-    factors = [worth] if conditions is None else [worth, conditions]
-    for factor in factors:
-        factor.set_pending(history.pending)
-    (objective,) = worth.surrogates
-    if conditions is None:
-        return Belief(worth, objective)
-    return Belief(LogProduct(factors), Penalized(objective, conditions, objective.observed))
+            whole = [feasible.any_configuration(np.full(len(self._space), np.nan), rng)]
+        self._whole = np.array(whole)
+
+    def given(self, pending: FloatArray) -> Belief:
+        """What is made of it while configurations, shape (p, d), are being evaluated.
+
+        Those of an earlier call no longer count.
+        """
+        if self._conditions is not None:
+            self._conditions.set_pending(pending)
+        if self._objective is None:
+            return self._of_conditions_alone(pending)
+        history = replace(self._history, pending=pending)
+        is_any = self._conditions is None and history.is_feasible is None
+        incumbents = None if is_any else self._incumbents
+        worth = _worth(self._objective, history, incumbents, self._may_repeat)
+        worth.set_pending(pending)
+        (objective,) = worth.surrogates
+        if self._conditions is None:
+            return Belief(worth, objective)
+        guide = Penalized(objective, self._conditions, objective.observed)
+        return Belief(LogProduct([worth, self._conditions]), guide)
+
+    def _of_conditions_alone(self, pending: FloatArray) -> Belief:
+        """While no configuration kept everything."""
+        conditions = self._conditions
+        if conditions is None:
+            raise AssertionError("without conditions there is an objective")
+        novelty = LogNovelty(self._space, self._tried)
+        novelty.set_pending(pending)
+        observed = np.concatenate([self._whole, pending])
+        return Belief(LogProduct([novelty, conditions]), Penalized(None, conditions, observed))
 
 
 def _worth(

@@ -6,7 +6,7 @@ What was begun and cut off comes before both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from qhpo.solvers import Solver
 from qhpo.space import Space
 from qhpo.suggest.design import design_row
 from qhpo.suggest.model import QuadraticModel, quadratic_model
-from qhpo.suggest.optimize import ranked
+from qhpo.suggest.optimize import Candidates
 from qhpo.suggest.recommend import Expected, best_expected
 from qhpo.suggest.settings import Settings
 
@@ -86,9 +86,70 @@ class SuggestionPolicy:
         Raises:
             QhpoError: If no configuration keeps the constraints; names those in conflict.
         """
+        return self.suggest_batch(feasible, history, fixed, number, 1, rng)[0]
+
+    def suggest_batch(
+        self,
+        feasible: FeasibleSet,
+        history: History,
+        fixed: FloatArray,
+        number: int,
+        n: int,
+        rng: np.random.Generator,
+    ) -> list[Suggestion]:
+        """The next configuration, and those to follow it, from one fit and one anneal.
+
+        Each is chosen as if those before it were being evaluated. The first is what `suggest` gives
+        where n is 1. There is one alone in the first design, where one was begun and cut off, and
+        where nothing new is left.
+
+        Args:
+            feasible: See `suggest`.
+            history: See `suggest`.
+            fixed: See `suggest`.
+            number: Number of the trial of the first.
+            n: Most configurations, at least 1.
+            rng: Decides what is left to chance.
+
+        Raises:
+            QhpoError: If no configuration keeps the constraints; names those in conflict.
+        """
+        search = Candidates(
+            feasible,
+            history,
+            fixed,
+            fitter=self._fitters[history.is_scalarized],
+            outcome_fitter=self._outcome_fitter,
+            solver=self._solver,
+            settings=self._settings,
+            n_startup=self._n_startup,
+            rng=rng,
+            n_wanted=n,
+        )
+        found: list[Suggestion] = []
+        while len(found) < n and (not found or (search.is_begun and found[-1].is_new)):
+            found.append(self._next(feasible, history, fixed, number, search, rng))
+            x = found[-1].coordinates[None, :]
+            history = replace(
+                history,
+                pending=np.concatenate([history.pending, x]),
+                avoid=np.concatenate([history.avoid, x]),
+            )
+        # The last may be no new one: those before it are a batch all the same.
+        return found if len(found) == 1 or found[-1].is_new else found[:-1]
+
+    def _next(
+        self,
+        feasible: FeasibleSet,
+        history: History,
+        fixed: FloatArray,
+        number: int,
+        search: Candidates,
+        rng: np.random.Generator,
+    ) -> Suggestion:
         space = feasible.space
         avoid = {space.key(configuration) for configuration in history.avoid}
-        for configuration in self._wanted(feasible, history, fixed, number, rng):
+        for configuration in self._wanted(feasible, history, fixed, number, search, rng):
             is_new = space.key(configuration) not in avoid
             is_true = not history.answers.contradict(configuration)
             if is_new and is_true and feasible.satisfied(configuration):
@@ -130,6 +191,7 @@ class SuggestionPolicy:
         history: History,
         fixed: FloatArray,
         number: int,
+        search: Candidates,
         rng: np.random.Generator,
     ) -> Iterator[FloatArray]:
         """Configurations in the order in which they are wanted."""
@@ -143,17 +205,7 @@ class SuggestionPolicy:
             if nearest is not None:
                 yield nearest
         else:
-            yield from ranked(
-                feasible,
-                history,
-                fixed,
-                fitter=self._fitters[history.is_scalarized],
-                outcome_fitter=self._outcome_fitter,
-                solver=self._solver,
-                settings=self._settings,
-                n_startup=self._n_startup,
-                rng=rng,
-            )
+            yield from search.ranked(history)
         if not feasible.is_plain:
             yield from feasible.draws(_RANDOM_DRAWS, fixed, rng, history.coordinates)
 

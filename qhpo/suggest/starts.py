@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qhpo.solvers import Solver
-from qhpo.suggest.anneal import annealed
 from qhpo.suggest.search import Search
 from qhpo.suggest.settings import Settings
 
@@ -27,20 +25,24 @@ configurations, each of which is repaired, are fewer by this factor too."""
 
 
 def starts(
-    search: Search, solver: Solver, extra: FloatArray, settings: Settings, rng: np.random.Generator
+    search: Search,
+    annealed: IntArray,
+    extra: FloatArray,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> IntArray:
     """Imputed configurations to climb from, distinct, shape (S, d); there may be none.
 
     Args:
         search: What is maximized, and where.
-        solver: Samples the quadratic models.
+        annealed: Places of annealed configurations, shape (a, d).
         extra: Further configurations to start from, if they are among the best, shape (e, d).
         settings: How many there are of each origin.
         rng: Decides what is left to chance.
     """
     found = np.concatenate(
         [
-            annealed(search, solver, settings, rng),
+            annealed,
             search.best(drawn(search, settings.random_candidates, rng), settings.random_starts),
             search.best(search.occurring.places(extra), settings.random_starts),
             _incumbents(search, settings.incumbents),

@@ -256,7 +256,7 @@ class TestAnnealed:
         members = [random_tables(space, rng) for _ in range(2)]
         search = make_search(feasible, where, centre[None, :], members)
         with mock.patch("qhpo.suggest.anneal._MOST_LEVELS", most_levels):
-            found = annealed(search, _Solver(solver == "exact"), Settings(), rng)
+            found = annealed(search, _Solver(solver == "exact"), Settings(), 2, rng)
         # Of two means and two draws, two reads each.
         assert len(found) <= 8
         x = search.occurring.coordinates(found)
@@ -287,7 +287,7 @@ class TestAnnealed:
             linear[1], linear[-2] = cost, -0.5
             tables = DenseDQM(space.starts, linear, np.zeros((len(linear), len(linear))), 0.0)
             search = make_search(FeasibleSet(space, (), conditions), where, centre[None, :], tables)
-            found = annealed(search, EXACT, Settings(reads=1), np.random.default_rng(0))
+            found = annealed(search, EXACT, Settings(), 1, np.random.default_rng(0))
             np.testing.assert_array_equal(
                 search.occurring.coordinates(found), np.tile(expected, (len(found), 1))
             )
@@ -320,7 +320,7 @@ class TestAnnealed:
         feasible = FeasibleSet(space, constraints)
         search = make_search(feasible, everywhere(space, x[0]), x, members)
         solver = _Solver(is_exact=False, is_costly=is_costly)
-        annealed(search, solver, Settings(anneal_means=anneal_means), rng)
+        annealed(search, solver, Settings(anneal_means=anneal_means), 2, rng)
         assert isinstance(search.surrogate, KnownValues)
         asked = [kind for kind, _ in search.surrogate.asked]
         assert asked == ["mean"] * n_means + ["draw"] * n_draws

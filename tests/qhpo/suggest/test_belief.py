@@ -13,7 +13,7 @@ from qhpo.acquisition import LogEI
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History, Outcomes
 from qhpo.space import Space
-from qhpo.suggest.belief import Belief, Penalized, _of_both_kinds, believed
+from qhpo.suggest.belief import Belief, Beliefs, Penalized, _of_both_kinds
 from qhpo.surrogate.base import QuadraticKind
 from tests.qhpo.promises.cases import LIGHT
 
@@ -38,14 +38,14 @@ def _history(limit: float = 9.0) -> History:
 
 
 def _believed(history: History, feasible: FeasibleSet | None = None) -> Belief:
-    return believed(
+    return Beliefs(
         feasible or FeasibleSet(SPACE),
         history,
         fitter=LIGHT.fitter(is_scalarized=False),
         outcome_fitter=LIGHT.outcome_fitter(),
         may_repeat=False,
         rng=np.random.default_rng(0),
-    )
+    ).given(history.pending)
 
 
 def _best(belief: Belief) -> FloatArray:

@@ -21,7 +21,7 @@ from qhpo.feasible import FeasibleSet
 from qhpo.history import History
 from qhpo.solvers import make_solver
 from qhpo.space import Space
-from qhpo.suggest.optimize import ranked
+from qhpo.suggest.optimize import Candidates
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.trust_region import trust_radius
 from qhpo.surrogate.base import Surrogate
@@ -65,7 +65,7 @@ def _ranked(
     feasible: FeasibleSet | None = None,
     fitter: Any = None,
 ) -> FloatArray:
-    return ranked(
+    return Candidates(
         feasible or FeasibleSet(space),
         history,
         np.full(len(space), np.nan) if fixed is None else fixed,
@@ -75,7 +75,7 @@ def _ranked(
         settings=LIGHT,
         n_startup=4,
         rng=np.random.default_rng(seed),
-    )
+    ).ranked(history)
 
 
 @pytest.mark.parametrize(("n", "n_pending"), [(1, 0), (2, 1), (12, 0), (12, 3)])

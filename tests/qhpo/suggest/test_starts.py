@@ -11,6 +11,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from qhpo.feasible import FeasibleSet
 from qhpo.solvers import make_solver
 from qhpo.space import Space
+from qhpo.suggest.anneal import annealed
 from qhpo.suggest.settings import Settings
 from qhpo.suggest.starts import drawn, starts
 from tests.qhpo.known import random_tables
@@ -26,6 +27,7 @@ from tests.qhpo.suggest.searches import (
 
 seeds = st.integers(0, 2**32 - 1)
 SOLVER = make_solver("exact")
+NOTHING = np.empty((0, 8), dtype=np.intp)
 NUMBERS = Space({name: IntDistribution(0, 4) for name in "abcdefgh"})
 
 
@@ -46,7 +48,8 @@ def test_keep_all_constraints_and_what_is_fixed(problem: Problem, seed: int) -> 
     extra[:, where.fixed] = where.centre[where.fixed]
     search = make_search(problem.feasible(), where, observed, tables, score, extra)
     random_ones = search.impute(drawn(search, 40, rng), rng)
-    found = starts(search, SOLVER, extra, Settings(), rng)
+    places = annealed(search, SOLVER, Settings(), 2, rng)
+    found = starts(search, places, extra, Settings(), rng)
     assert len(np.unique(found, axis=0)) == len(found)
     for imputed in (random_ones, found):
         assert (imputed >= 0).all()
@@ -81,8 +84,9 @@ def test_are_of_every_origin() -> None:
     problem = Problem(NUMBERS, [], ())
     observed, extra = (random_configurations(problem, n, rng) for n in (10, 6))
     search = make_search(FeasibleSet(NUMBERS), everywhere(NUMBERS, observed[0]), observed, tables)
-    of_each = Settings(random_starts=2, incumbents=3, reads=1, draws=0)
-    found = search.occurring.coordinates(starts(search, SOLVER, extra, of_each, rng)).tolist()
+    of_each = Settings(random_starts=2, incumbents=3, draws=0)
+    places = annealed(search, SOLVER, of_each, 1, rng)
+    found = search.occurring.coordinates(starts(search, places, extra, of_each, rng)).tolist()
     energies = tables.energies(np.array([NUMBERS.nearest_levels(x) for x in observed]))
     for best in observed[np.argsort(energies)[:3]].tolist():
         assert best in found
@@ -99,8 +103,8 @@ def test_incumbents_outside_of_the_region_are_none() -> None:
     observed = random_configurations(Problem(NUMBERS, [], ()), 20, rng)
     where = Where(observed[0], observed, np.zeros(8, dtype=bool), 3)
     search = make_search(FeasibleSet(NUMBERS), where, observed, random_tables(NUMBERS, rng))
-    only = Settings(random_candidates=0, draws=0, anneal_means=False, incumbents=20)
-    found = search.occurring.coordinates(starts(search, SOLVER, observed[:0], only, rng))
+    only = Settings(random_candidates=0, incumbents=20)
+    found = search.occurring.coordinates(starts(search, NOTHING, observed[:0], only, rng))
     assert where.distance(observed).max() > 3
     inside = observed[where.distance(observed) <= 3]
     assert sorted(found.tolist()) == sorted(inside.tolist())
@@ -113,7 +117,8 @@ def test_are_few_where_a_step_of_a_climb_takes_long(n: int, many: bool) -> None:
     tables = random_tables(space, rng)
     observed = np.repeat(random_configurations(Problem(space, [], ()), 20, rng), n // 20, axis=0)
     search = make_search(FeasibleSet(space), everywhere(space, observed[0]), observed, tables)
-    found = starts(search, make_solver("neal"), observed[:0], Settings(), rng)
+    places = annealed(search, make_solver("neal"), Settings(), 2, rng)
+    found = starts(search, places, observed[:0], Settings(), rng)
     assert (len(found) > 3) is many
     # The best of them are kept.
     if not many:
