@@ -15,10 +15,12 @@ from optuna.trial import FrozenTrial
 from qhpo.answers import Answers
 from qhpo.errors import QhpoError
 from qhpo.feasible import FeasibleSet
+from qhpo.history import History
 from qhpo.space import Axis, Space, is_rewritten
 from qhpo.study import (
     Declaration,
     HistoryReader,
+    Left,
     News,
     Recommendation,
     StudyDomain,
@@ -26,13 +28,16 @@ from qhpo.study import (
     TrialReads,
     Trials,
     fixed_coordinates,
+    leave,
+    left,
     publish,
     published_params,
     published_values,
     random_weights,
+    take,
     union,
 )
-from qhpo.suggest import QuadraticModel, SuggestionPolicy, design_coordinate
+from qhpo.suggest import QuadraticModel, Suggestion, SuggestionPolicy, design_coordinate
 
 __all__ = ["Suggestions"]
 
@@ -68,6 +73,7 @@ class Suggestions:
         n_startup: Trials of the first design.
         avoid_repeats: Whether finished and running trials are not repeated.
         has_design: Whether the first design is a balanced one.
+        batch_size: Configurations that come from one fit and one anneal, at least 1.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Suggestions:
         n_startup: int,
         avoid_repeats: bool,
         has_design: bool,
+        batch_size: int = 1,
     ) -> None:
         self._declaration = declaration
         self._policy = policy
@@ -86,6 +93,7 @@ class Suggestions:
         self._n_startup = n_startup
         self._avoid_repeats = avoid_repeats
         self._has_design = has_design
+        self._batch_size = batch_size
         self.reads = TrialReads()
         self.news = News(declaration, n_startup)
         self._study: StudyIdentity | None = None
@@ -304,13 +312,20 @@ class Suggestions:
         rng = np.random.default_rng([self._seed, trial.number])
         weights = self._weights(study, trial.number)
         claim = _Claim({}, is_new=False, is_proof=False)
+        n = self._batch_size if is_expected and np.isnan(coordinates).all() else 1
         for _ in range(_MAX_RIVALS):
             history = domain.reader.history(trials, trial, weights, domain.is_always)
             if not self._avoid_repeats:
                 history = replace(history, avoid=history.avoid[:0])
             if not self._avoid_repeats or not is_expected:
                 history = replace(history, answers=Answers(space))
-            chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
+            taken = self._left(trials, trial, domain, feasible, history) if n > 1 else None
+            if taken is not None:
+                chosen, rest = taken[1], []
+            else:
+                chosen, *rest = self._policy.suggest_batch(
+                    feasible, history, coordinates, trial.number, n, rng
+                )
             is_new = chosen.is_new
             if not is_new and len(space) < len(domain.search_space):
                 # Trials with the same joint parameters still differ if another parameter, suggested
@@ -324,8 +339,11 @@ class Suggestions:
                 chosen = self._policy.suggest(feasible, history, coordinates, trial.number, rng)
             params = space.decode(chosen.coordinates)
             claim = _Claim(params, chosen.is_new, is_proof)
-            internal = {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}
-            publish(study, trial, internal)
+            publish(study, trial, _internal(space, chosen.coordinates))
+            if taken is not None:
+                take(study, trial, taken[0])
+            if rest:
+                leave(study, trial, [_internal(space, one.coordinates) for one in rest])
             # Another process may have chosen the same at the same time, and may even be done with
             # it. Whoever publishes last sees the other's choice here and chooses again.
             later = self.reads.since(study, trial)
@@ -336,6 +354,27 @@ class Suggestions:
                 break
             trials = later
         return claim
+
+    def _left(
+        self,
+        trials: Trials,
+        trial: FrozenTrial,
+        domain: StudyDomain,
+        feasible: FeasibleSet,
+        history: History,
+    ) -> tuple[Left, Suggestion] | None:
+        """What is left of a batch and is still worth a trial, as far as is known by now."""
+        if history.begun:
+            return None  # that comes first
+        space = feasible.space
+        avoid = {space.key(x) for x in history.avoid}
+        for one in left(trials, trial.number, self._batch_size):
+            x = domain.reader.configuration(one.params)
+            if x is None or space.key(x) in avoid or history.answers.contradict(x):
+                continue
+            if feasible.is_whole(x) and feasible.satisfied(x):
+                return one, Suggestion(x, is_new=True)
+        return None
 
     def _weights(self, study: Study, number: int) -> FloatArray | None:
         """Of several objectives, what the trial of that number makes of them."""
@@ -357,3 +396,9 @@ class Suggestions:
             self._domain = self._domain.with_space(space)
         self._domain.update(trials)
         return self._domain
+
+
+def _internal(space: Space, coordinates: FloatArray) -> dict[str, float]:
+    """Optuna's internal representation of a configuration."""
+    params = space.decode(coordinates)
+    return {k: space.search_space[k].to_internal_repr(v) for k, v in params.items()}

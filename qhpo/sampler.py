@@ -91,6 +91,9 @@ class QUBOSampler(BaseSampler):
         max_calls: Calls of the solver that the study may spend. Where a budget is spent, or the
             solver fails, neal takes over, and the log says so once.
         n_startup_trials: Trials of the first, balanced design, before the model is used.
+        batch_size: Configurations that come from one fit and one anneal, each chosen as if those
+            before it were running. The trials that follow get them, in this process and in others,
+            without what ended in between: for as many workers, or where an anneal is dear.
         avoid_repeats: Whether finished and running trials are not repeated. Turn it off where the
             same configuration has another value the next time.
         noisy: Whether the same configuration has another value the next time. None: learnt from the
@@ -118,12 +121,14 @@ class QUBOSampler(BaseSampler):
         qpu_seconds: float | None = None,
         max_calls: int | None = None,
         n_startup_trials: int = 10,
+        batch_size: int = 1,
         avoid_repeats: bool = True,
         noisy: bool | None = None,
         constraints_func: ConstraintsFunc | None = None,
         _settings: Settings | None = None,
     ) -> None:
         _check_whole("n_startup_trials", n_startup_trials)
+        _check_whole("batch_size", batch_size, least=1)
         if seed is not None:
             _check_whole("seed", seed)
         if noisy not in (None, True, False):
@@ -135,6 +140,7 @@ class QUBOSampler(BaseSampler):
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
+        self._batch_size = batch_size
         self._avoid_repeats = avoid_repeats and noisy is not True
         self._constraints_func = constraints_func
         self._settings = replace(_settings or Settings(), surrogate=surrogate, noisy=noisy)
@@ -166,6 +172,7 @@ class QUBOSampler(BaseSampler):
             n_startup=self._n_startup,
             avoid_repeats=self._avoid_repeats,
             has_design=self._settings.balanced_design,
+            batch_size=self._batch_size,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -308,6 +315,6 @@ class QUBOSampler(BaseSampler):
                 yield trials
 
 
-def _check_whole(name: str, value: object) -> None:
-    if not isinstance(value, (int, np.integer)) or value < 0:
-        raise QhpoError(f"{name} must be a whole number, 0 or more; got {value!r}")
+def _check_whole(name: str, value: object, least: int = 0) -> None:
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise QhpoError(f"{name} must be a whole number, {least} or more; got {value!r}")

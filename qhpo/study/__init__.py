@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qhpo.study.batches import Left, leave, left, take
 from qhpo.study.claims import (
     begin,
     ends_by_interrupt,
@@ -28,6 +29,7 @@ __all__ = [
     "ConstraintsFunc",
     "Declaration",
     "HistoryReader",
+    "Left",
     "News",
     "Recommendation",
     "StudyDomain",
@@ -39,6 +41,8 @@ __all__ = [
     "fail",
     "fixed_coordinates",
     "fixed_params",
+    "leave",
+    "left",
     "measure",
     "metered",
     "note_failure",
@@ -48,5 +52,6 @@ __all__ = [
     "random_weights",
     "restore_fixed",
     "spent",
+    "take",
     "union",
 ]

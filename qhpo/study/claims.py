@@ -6,9 +6,8 @@ reason of a failure: what is used of its private API for this stands in this mod
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -18,6 +17,7 @@ from optuna.study._optimize import _run_trial
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.space import restored
+from qhpo.study.attributes import has_text, read_text, write_text
 
 __all__ = [
     "begin",
@@ -36,10 +36,6 @@ __all__ = [
 
 _PARAMS = "qhpo:params"
 """System attributes of a trial, this and a number: its configuration in chunks."""
-
-_CHUNK = 1000
-"""RDB storages of older schemas hold 2,048 characters of an attribute after it is written as JSON.
-The text is ASCII, of which JSON writes every quote and backslash as two characters."""
 
 _BEGUN = "qhpo:begun"
 """System attribute of every trial that a sampler of this package was asked for."""
@@ -98,30 +94,17 @@ def publish(study: Study, trial: FrozenTrial, params: Mapping[str, float]) -> No
         params: Optuna's internal representation of the parameters that the sampler chose, numbers
             even where the choices are objects that cannot be written down.
     """
-    text = json.dumps(params)
-    for start in range(0, len(text), _CHUNK):
-        key = f"{_PARAMS}:{start // _CHUNK}"
-        study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + _CHUNK])
+    write_text(study, trial, _PARAMS, dict(params))
 
 
 def _published(trial: FrozenTrial) -> dict[str, float]:
     """What a running trial has published, in Optuna's internal representation."""
-    chunks: Sequence[str] = [
-        trial.system_attrs[key]
-        for key in (f"{_PARAMS}:{i}" for i in range(len(trial.system_attrs)))
-        if key in trial.system_attrs
-    ]
-    try:
-        # A second publication may be shorter than the first: what follows it is left over.
-        internal: dict[str, float] = json.JSONDecoder().raw_decode("".join(chunks))[0]
-    except json.JSONDecodeError:
-        return {}  # nothing is published, or it is being written
-    return internal
+    return read_text(trial, _PARAMS) or {}
 
 
 def has_published(trial: FrozenTrial) -> bool:
     """Whether a running trial has said what it is going to use."""
-    return f"{_PARAMS}:0" in trial.system_attrs
+    return has_text(trial, _PARAMS)
 
 
 def published_values(

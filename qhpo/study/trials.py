@@ -253,6 +253,13 @@ class HistoryReader:
             answers=answers_of(self._space, ended, trials.ranges),
         )
 
+    def configuration(self, internal: Mapping[str, float]) -> FloatArray | None:
+        """What was written down for a trial, shape (d,); None if the space does not hold it."""
+        space = self._space.search_space
+        if not all(name in space and space[name]._contains(v) for name, v in internal.items()):
+            return None
+        return self._encode({n: space[n].to_external_repr(v) for n, v in internal.items()})
+
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
         """Complete trials that kept what they measured, and their configurations, shape (n, d).
 
