@@ -47,7 +47,8 @@ class History:
         pending: Configurations of other running trials, shape (p, d).
         avoid: Configurations that must not be suggested, those of all finished and other running
             trials, shape (t, d).
-        is_scalarized: Whether a value weighs several objectives.
+        objectives: Of several objectives, what each of these configurations had, shape (n, m),
+            smaller is better; may be infinite. None of one.
         begun: Configurations that are to be suggested first: a trial with them was cut off.
         is_feasible: Which configurations with a value kept all measured constraints, shape (n,).
             None if all did.
@@ -61,7 +62,7 @@ class History:
     values: FloatArray
     pending: FloatArray
     avoid: FloatArray
-    is_scalarized: bool = False
+    objectives: FloatArray | None = None
     begun: Sequence[FloatArray] = ()
     is_feasible: NDArray[np.bool_] | None = None
     constraints: Sequence[Outcomes] = ()

@@ -228,6 +228,7 @@ class HistoryReader:
         median = median_low(complete.values()) if complete else -math.inf
         ended = [(t, x) for t in trials.finished if (x := self._coordinates(t)) is not None]
         tried = []
+        rows = []
         for trial, asked in ended:
             if trials.is_cut_off(trial):
                 continue
@@ -237,6 +238,8 @@ class HistoryReader:
             x = asked if is_always is None else self._filled(trial, asked, is_always)
             x = self._unasked(trial, x) if value is None else x
             tried.append(self._tried_of(trial, x, value))
+            if value is not None and weights is not None:
+                rows.append(trials.signs * np.array(trial.values))
         tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
         known = [one for one in tried if one.value is not None]
         avoid = self.avoid(trials, current)
@@ -245,7 +248,7 @@ class HistoryReader:
             np.array([one.value for one in known], dtype=float),
             self._stacked(self._pending(trials, current)),
             avoid,
-            is_scalarized=weights is not None,
+            objectives=None if weights is None else np.array(rows).reshape(-1, len(weights)),
             begun=self._begun(trials, avoid),
             is_feasible=Tried.feasible_of(tried),
             constraints=Tried.constraints_of(tried, len(self._space)),

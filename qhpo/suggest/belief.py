@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 from qhpo.acquisition import (
     Acquisition,
     LogDeviation,
+    LogEHVI,
     LogEI,
     LogFeasibility,
     LogNovelty,
     LogProduct,
 )
-from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History, Outcomes
+from qhpo.suggest.guides import Penalized, Weighted
 from qhpo.suggest.plateau import explores
 from qhpo.suggest.search import Guide
-from qhpo.surrogate.base import Part, QuadraticKind, Surrogate, SurrogateFitter
+from qhpo.surrogate.base import Surrogate, SurrogateFitter
 
-__all__ = ["Belief", "Beliefs", "Penalized"]
+__all__ = ["Belief", "Beliefs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -40,11 +41,6 @@ reach further."""
 _MOST = 300
 """Trials that a condition is learnt from, fewer than any fit leaves out. The latest lie where its
 boundary matters."""
-
-_PRICES = (0.5, 8.0)
-"""Deviations of the objective that a violation of typical size costs in what is annealed, from and
-to. Which price makes the boundary the best is not known: every model draws its own, and the score
-decides afterwards."""
 
 _LIKELY, _FIRMLY = 0.5, 1.0
 """Probability of a measured constraint below which the score falls more steeply, and by how much;
@@ -84,7 +80,7 @@ class Beliefs:
     Args:
         feasible: The search space, with its constraints and conditions.
         history: What is known.
-        fitter: Makes the surrogate of the objective.
+        fitter: Makes the surrogate of each objective.
         outcome_fitter: Makes the surrogates of measured constraints and of failure.
         may_repeat: Whether a configuration may be evaluated again.
         rng: Draws a configuration, where none that was tried is whole.
@@ -105,9 +101,16 @@ class Beliefs:
         self._may_repeat = may_repeat
         self._incumbents = _incumbents(history)
         self._conditions = _conditions(feasible, history, outcome_fitter)
-        self._objective: Surrogate | None = None
+        self._objectives: list[Surrogate] = []
         if self._conditions is None or len(self._incumbents):
-            self._objective = fitter.fit(self._space, history.coordinates, history.values)
+            values = history.values[:, None] if history.objectives is None else history.objectives
+            self._objectives = [
+                fitter.fit(self._space, history.coordinates, column, history.values)
+                for column in values.T
+            ]
+            # Weights are drawn where they are needed, so that nothing else changes.
+            if len(self._objectives) > 1:
+                self._weights = rng.dirichlet(np.ones(len(self._objectives)))
             return
         observed = [surrogate.observed for surrogate in self._conditions.surrogates]
         self._tried = np.concatenate([history.coordinates, *observed])
@@ -123,18 +126,20 @@ class Beliefs:
         """
         if self._conditions is not None:
             self._conditions.set_pending(pending)
-        if self._objective is None:
+        if not self._objectives:
             return self._of_conditions_alone(pending)
         history = replace(self._history, pending=pending)
         is_any = self._conditions is None and history.is_feasible is None
         incumbents = None if is_any else self._incumbents
-        worth = _worth(self._objective, history, incumbents, self._may_repeat)
+        worth = _worth(self._objectives, history, incumbents, self._may_repeat)
         worth.set_pending(pending)
-        (objective,) = worth.surrogates
+        guide: Guide = worth.surrogates[0]
+        if len(self._objectives) > 1:
+            guide = Weighted(worth.surrogates, self._weights)
         if self._conditions is None:
-            return Belief(worth, objective)
-        guide = Penalized(objective, self._conditions, objective.observed)
-        return Belief(LogProduct([worth, self._conditions]), guide)
+            return Belief(worth, guide)
+        penalized = Penalized(guide, self._conditions, guide.observed)
+        return Belief(LogProduct([worth, self._conditions]), penalized)
 
     def _of_conditions_alone(self, pending: FloatArray) -> Belief:
         """While no configuration kept everything."""
@@ -148,12 +153,17 @@ class Beliefs:
 
 
 def _worth(
-    objective: Surrogate, history: History, incumbents: FloatArray | None, may_repeat: bool
+    objectives: Sequence[Surrogate],
+    history: History,
+    incumbents: FloatArray | None,
+    may_repeat: bool,
 ) -> Acquisition:
-    """What a trial is worth to the objective alone."""
+    """What a trial is worth to the objectives alone."""
+    if len(objectives) > 1:
+        return LogEHVI(objectives, incumbents, may_repeat=may_repeat)
     if explores(history):
-        return LogDeviation(objective)
-    return LogEI([objective], incumbents, may_repeat=may_repeat)
+        return LogDeviation(objectives[0])
+    return LogEI(objectives, incumbents, may_repeat=may_repeat)
 
 
 def _conditions(
@@ -207,50 +217,10 @@ def _filled(feasible: FeasibleSet, coordinates: FloatArray, whole: FloatArray) -
 
 
 def _incumbents(history: History) -> FloatArray:
-    """Feasible configurations among which the best is, shape (k, d)."""
+    """Feasible configurations among which the best is, or the front, shape (k, d)."""
+    if history.objectives is not None:
+        kept = np.ones(len(history.values), dtype=bool)
+        return history.coordinates[kept if history.is_feasible is None else history.is_feasible]
     order = np.argsort(history.feasible_values, kind="stable")
     n = len(order) if history.is_feasible is None else int(history.is_feasible.sum())
     return history.coordinates[order[: min(n, _INCUMBENTS)]]
-
-
-class Penalized:
-    """A surrogate, with what it costs to break conditions; see `qhpo.suggest.search.Guide`.
-
-    Args:
-        objective: The surrogate of the objective, or None for the conditions alone.
-        kept: The probability to keep the conditions.
-        observed: Configurations that starts may come from, shape (n, d).
-    """
-
-    def __init__(
-        self, objective: Surrogate | None, kept: Acquisition, observed: FloatArray
-    ) -> None:
-        self._objective = objective
-        self._conditions: Sequence[Surrogate] = kept.surrogates
-        first = self._conditions[0] if objective is None else objective
-        self.space = first.space
-        self.n_members = first.n_members
-        self.observed = observed
-        self.observed_mean = -kept.score(observed)[None, :]
-        if objective is not None:
-            self.observed_mean = self.observed_mean + objective.observed_mean
-
-    def quadratic(
-        self, kind: QuadraticKind, member: int, rng: np.random.Generator, part: Part | None = None
-    ) -> DenseDQM:
-        """See `Surrogate.quadratic`."""
-        conditions = [c.quadratic(kind, member % c.n_members, rng, part) for c in self._conditions]
-        first = conditions[0]
-        linear = np.sum([model.linear for model in conditions], axis=0)
-        quadratic = np.sum([model.quadratic for model in conditions], axis=0)
-        offset = sum(model.offset for model in conditions)
-        if self._objective is None:
-            return DenseDQM(first.starts, linear, quadratic, offset)
-        price = float(np.exp(rng.uniform(*np.log(_PRICES))))
-        model = self._objective.quadratic(kind, member, rng, part)
-        return DenseDQM(
-            model.starts,
-            model.linear + price * linear,
-            model.quadratic + price * quadratic,
-            model.offset + price * offset,
-        )

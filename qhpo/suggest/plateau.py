@@ -33,7 +33,7 @@ def explores(history: History) -> bool:
     if history.is_feasible is not None:
         # What broke a measured constraint is no part of a plateau, however much of it there is.
         values = values[history.is_feasible]
-    if history.is_scalarized or not len(values):
+    if history.objectives is not None or not len(values):
         return False
     least = values.min()
     same = values == least

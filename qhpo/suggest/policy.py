@@ -63,7 +63,7 @@ class SuggestionPolicy:
         self._n_startup = n_startup
         self._seed = seed
         self._settings = settings
-        self._fitters = {s: settings.fitter(is_scalarized=s) for s in (False, True)}
+        self._fitter = settings.fitter()
         self._outcome_fitter = settings.outcome_fitter()
 
     def suggest(
@@ -118,7 +118,7 @@ class SuggestionPolicy:
             feasible,
             history,
             fixed,
-            fitter=self._fitters[history.is_scalarized],
+            fitter=self._fitter,
             outcome_fitter=self._outcome_fitter,
             solver=self._solver,
             settings=self._settings,
@@ -183,7 +183,7 @@ class SuggestionPolicy:
             feasible: The search space, with its constraints and conditions.
             history: At least one configuration with a value.
         """
-        return quadratic_model(feasible, history, self._fitters[history.is_scalarized])
+        return quadratic_model(feasible, history, self._fitter)
 
     def _wanted(
         self,

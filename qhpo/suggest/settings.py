@@ -58,21 +58,13 @@ class Settings:
     polished: int = 3
     trust_region_axes: int = 16
 
-    def fitter(self, *, is_scalarized: bool) -> SurrogateFitter:
-        """What makes the surrogate.
-
-        Args:
-            is_scalarized: Whether the values are weighted sums of several objectives. Weights make
-                other values of the same trials each time, for which a choice of transform could not
-                be remembered and would cost more than the suggestion; the sums have no unit that is
-                worth keeping, so ranks serve them.
-        """
-        transforms = self.transforms[:1] if is_scalarized else self.transforms
+    def fitter(self) -> SurrogateFitter:
+        """What makes the surrogate."""
         priors = self.priors
         if self.noisy is not None:
             known = _NOISY if self.noisy else _EXACT
             priors = tuple(replace(prior, **known) for prior in priors)
-        return make_fitter(self.surrogate, priors, transforms)
+        return make_fitter(self.surrogate, priors, self.transforms)
 
     def recommending_fitter(self) -> SurrogateFitter:
         """What makes the surrogate that a configuration is recommended by.
@@ -82,7 +74,7 @@ class Settings:
         speaks against either.
         """
         if self.noisy is False:
-            return self.fitter(is_scalarized=False)
+            return self.fitter()
         return make_fitter(self.surrogate, (replace(self._middle, **_NOISY),), self.transforms)
 
     def outcome_fitter(self) -> SurrogateFitter:

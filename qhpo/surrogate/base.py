@@ -116,13 +116,21 @@ class SurrogateFitter(Protocol):
     What it makes is a function of its arguments, whatever it remembers.
     """
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> Surrogate:
+    def fit(
+        self,
+        space: Space,
+        x: FloatArray,
+        values: FloatArray,
+        worth: FloatArray | None = None,
+    ) -> Surrogate:
         """The surrogate given observations.
 
         Args:
             space: The search space.
             x: Observed configurations in order of completion, shape (n, d).
             values: Their values, shape (n,), smaller is better; may be infinite.
+            worth: Which to keep where there are too many, shape (n,), smaller is better: surrogates
+                of the same worth keep the same. None for the values.
         """
         ...
 

@@ -99,9 +99,15 @@ class EnsembleFitter:
         self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
         self._known_errors: OrderedDict[str, list[float]] = OrderedDict()
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> AnovaGP:
+    def fit(
+        self,
+        space: Space,
+        x: FloatArray,
+        values: FloatArray,
+        worth: FloatArray | None = None,
+    ) -> AnovaGP:
         """See `SurrogateFitter.fit`."""
-        kept = representatives(values, _MAX_OBSERVATIONS)
+        kept = representatives(values if worth is None else worth, _MAX_OBSERVATIONS)
         y = self.transformed(space, x, values)[kept]
         return AnovaGP(space, x[kept], y, self.members(space, x, values))
 

@@ -284,7 +284,13 @@ class HorseshoeFitter:
     def __init__(self, transform: Transform = rank_gaussian) -> None:
         self._transform = transform
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> HorseshoeRegression:
+    def fit(
+        self,
+        space: Space,
+        x: FloatArray,
+        values: FloatArray,
+        worth: FloatArray | None = None,
+    ) -> HorseshoeRegression:
         """See `SurrogateFitter.fit`."""
         rows = _rows(space, x)
         # p is at most the number of all pairs, and n times those that one observation has.
@@ -293,7 +299,7 @@ class HorseshoeFitter:
         by_all = np.sqrt(_MAX_MULTIPLICATIONS / max(n_pairs, 1.0))
         by_own = np.cbrt(_MAX_MULTIPLICATIONS / n_own)
         budget = int(np.clip(max(by_all, by_own), _MIN_OBSERVATIONS, _MAX_OBSERVATIONS))
-        kept = representatives(values, budget)
+        kept = representatives(values if worth is None else worth, budget)
         x, rows, y = x[kept], rows[kept], self._transform(values)[kept]
         rng = np.random.default_rng(int(digest(space, x, y), 16))
         return HorseshoeRegression(space, x, y, draw_scales(space, rows, y, rng))

@@ -13,7 +13,8 @@ from qhpo.acquisition import LogEI
 from qhpo.feasible import FeasibleSet
 from qhpo.history import History, Outcomes
 from qhpo.space import Space
-from qhpo.suggest.belief import Belief, Beliefs, Penalized, _of_both_kinds
+from qhpo.suggest.belief import Belief, Beliefs, _of_both_kinds
+from qhpo.suggest.guides import Penalized
 from qhpo.surrogate.base import QuadraticKind
 from tests.qhpo.promises.cases import LIGHT
 
@@ -41,7 +42,7 @@ def _believed(history: History, feasible: FeasibleSet | None = None) -> Belief:
     return Beliefs(
         feasible or FeasibleSet(SPACE),
         history,
-        fitter=LIGHT.fitter(is_scalarized=False),
+        fitter=LIGHT.fitter(),
         outcome_fitter=LIGHT.outcome_fitter(),
         may_repeat=False,
         rng=np.random.default_rng(0),

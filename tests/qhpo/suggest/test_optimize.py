@@ -69,7 +69,7 @@ def _ranked(
         feasible or FeasibleSet(space),
         history,
         np.full(len(space), np.nan) if fixed is None else fixed,
-        fitter=fitter or LIGHT.fitter(is_scalarized=False),
+        fitter=fitter or LIGHT.fitter(),
         outcome_fitter=LIGHT.outcome_fitter(),
         solver=make_solver(solver),
         settings=LIGHT,
@@ -98,7 +98,7 @@ def test_the_highest_score_comes_first(space: Space, observe: Any) -> None:
     for n in (7, 11):
         history = _history(space, observe, n)
         found = _ranked(space, history)
-        fitter = LIGHT.fitter(is_scalarized=False)
+        fitter = LIGHT.fitter()
         surrogate = fitter.fit(space, history.coordinates, history.values)
         scores = LogEI([surrogate]).score(found)
         assert scores[0] >= scores.max() - 1e-7

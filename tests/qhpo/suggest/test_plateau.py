@@ -45,7 +45,7 @@ def test_rounding_does_not_tell_values_apart() -> None:
 
 
 def test_weighted_sums_of_objectives_are_left_alone() -> None:
-    assert not explores(_history([1.0] * 6, is_scalarized=True))
+    assert not explores(_history([1.0] * 6, objectives=np.ones((6, 2))))
 
 
 def test_the_largest_floats_are_told_apart() -> None:
