@@ -64,6 +64,7 @@ class SuggestionPolicy:
         self._seed = seed
         self._settings = settings
         self._fitter = settings.fitter()
+        self._objective_fitter = settings.fitter(is_one_of_several=True)
         self._outcome_fitter = settings.outcome_fitter()
 
     def suggest(
@@ -118,7 +119,7 @@ class SuggestionPolicy:
             feasible,
             history,
             fixed,
-            fitter=self._fitter,
+            fitter=self._fitter if history.objectives is None else self._objective_fitter,
             outcome_fitter=self._outcome_fitter,
             solver=self._solver,
             settings=self._settings,

@@ -10,7 +10,7 @@ from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
 from qhpo.surrogate.signed import signed
-from qhpo.surrogate.transform import TRANSFORMS, Transform
+from qhpo.surrogate.transform import OBJECTIVE_TRANSFORMS, TRANSFORMS, Transform
 
 __all__ = ["Settings"]
 
@@ -33,6 +33,7 @@ class Settings:
             be learnt from the trials.
         transforms: Transforms of trial values; the first is used unless another predicts much
             better.
+        objective_transforms: The same of each of several objectives.
         balanced_design: Whether the first trials are a Latin hypercube, or random.
         anneal_means: Whether the posterior mean of every member is annealed.
         draws: Number of Thompson draws that are annealed.
@@ -48,6 +49,7 @@ class Settings:
     priors: tuple[Prior, ...] = ENSEMBLE
     noisy: bool | None = None
     transforms: tuple[Transform, ...] = TRANSFORMS
+    objective_transforms: tuple[Transform, ...] = OBJECTIVE_TRANSFORMS
     balanced_design: bool = True
     anneal_means: bool = True
     draws: int = 2
@@ -58,13 +60,18 @@ class Settings:
     polished: int = 3
     trust_region_axes: int = 16
 
-    def fitter(self) -> SurrogateFitter:
-        """What makes the surrogate."""
+    def fitter(self, *, is_one_of_several: bool = False) -> SurrogateFitter:
+        """What makes the surrogate.
+
+        Args:
+            is_one_of_several: Whether the values are those of one of several objectives.
+        """
+        transforms = self.objective_transforms if is_one_of_several else self.transforms
         priors = self.priors
         if self.noisy is not None:
             known = _NOISY if self.noisy else _EXACT
             priors = tuple(replace(prior, **known) for prior in priors)
-        return make_fitter(self.surrogate, priors, self.transforms)
+        return make_fitter(self.surrogate, priors, transforms)
 
     def recommending_fitter(self) -> SurrogateFitter:
         """What makes the surrogate that a configuration is recommended by.

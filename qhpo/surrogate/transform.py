@@ -15,7 +15,15 @@ from scipy.special import ndtri
 
 from qhpo.surrogate.base import Moments
 
-__all__ = ["TRANSFORMS", "Transform", "in_units", "rank_gaussian", "standardized"]
+__all__ = [
+    "OBJECTIVE_TRANSFORMS",
+    "TRANSFORMS",
+    "Transform",
+    "in_units",
+    "rank_gaussian",
+    "standardized",
+    "within_fences",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -65,6 +73,32 @@ def standardized(values: FloatArray) -> FloatArray:
     return centred / deviation if deviation > 1e-12 else np.zeros(len(values))
 
 
+_FENCE = 3.0
+"""Tukey's outer fence: what lies beyond is "far out"."""
+
+
+def within_fences(values: FloatArray) -> FloatArray:
+    """Standardized values, those far above the others as if they were at the upper fence.
+
+    Differences among good values keep their size, which a hypervolume is measured in; one trial
+    that went wrong does not make them vanish. The fence lies three times the distance of the
+    quartiles above the upper one (Tukey 1977, "Exploratory Data Analysis").
+
+    Args:
+        values: Shape (n,), not NaN; infinite ones count as the nearest finite.
+
+    Returns:
+        Shape (n,), mean 0 and standard deviation 1; all 0 where the values are equal.
+    """
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.zeros(len(values))
+    # Halves, for the largest floats have no difference.
+    low, high = np.quantile(finite / 2.0, [0.25, 0.75])
+    fence = high + _FENCE * (high - low) if high > low else np.inf
+    return standardized(2.0 * np.minimum(np.clip(values, finite.min(), finite.max()) / 2.0, fence))
+
+
 def in_units(transformed: FloatArray, values: FloatArray, moments: Moments) -> tuple[float, float]:
     """Mean and standard deviation of a value in its own unit, from beliefs about its transform.
 
@@ -96,6 +130,10 @@ _ROOTS = np.polynomial.hermite_e.hermegauss(32)
 
 _NODES, _WEIGHTS = _ROOTS[0], _ROOTS[1] / _ROOTS[1].sum()
 
+
+OBJECTIVE_TRANSFORMS: tuple[Transform, ...] = (within_fences, rank_gaussian)
+"""The same where there are several objectives: a hypervolume is made of differences of values,
+which ranks forget."""
 
 TRANSFORMS: tuple[Transform, ...] = (rank_gaussian, standardized)
 """The transform that is used, and what replaces it where that predicts much better."""

@@ -90,8 +90,9 @@ def make_model(
         seed: int = 0,
         n_members: int = 2,
         inactive: float = 0.0,
+        objective: int = 0,
     ) -> AnovaGP:
-        y = np.random.default_rng(seed + 1).standard_normal(n)
+        y = np.random.default_rng([seed + 1, objective]).standard_normal(n)
         coordinates = observe(space, n, seed, inactive)
         return AnovaGP(space, coordinates, y, hyperparameters(space, n_members))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qhpo.acquisition import (
     Acquisition,
     LogDeviation,
+    LogEHVI,
     LogEI,
     LogFeasibility,
     LogNovelty,
@@ -26,17 +27,20 @@ FloatArray = NDArray[np.float64]
 
 
 def _feasible_log_ei(surrogates: Sequence[Surrogate]) -> Acquisition:
-    return LogProduct([LogEI(surrogates), LogFeasibility([*surrogates, *surrogates])])
+    return LogProduct([LogEI(surrogates[:1]), LogFeasibility(surrogates)])
 
 
 def _novel_and_feasible(surrogates: Sequence[Surrogate]) -> Acquisition:
-    (surrogate,) = surrogates
-    return LogProduct([LogNovelty(surrogate.space, surrogate.observed), LogFeasibility(surrogates)])
+    surrogate = surrogates[0]
+    novelty = LogNovelty(surrogate.space, surrogate.observed)
+    return LogProduct([novelty, LogFeasibility(surrogates[:1])])
 
 
 ACQUISITIONS: dict[str, Callable[[Sequence[Surrogate]], Acquisition]] = {
-    "log-ei": LogEI,
-    "log-ei, may repeat": partial(LogEI, may_repeat=True),
+    "log-ei": lambda surrogates: LogEI(surrogates[:1]),
+    "log-ei, may repeat": lambda surrogates: LogEI(surrogates[:1], may_repeat=True),
+    "log-ehvi of two": lambda surrogates: LogEHVI(surrogates[:2]),
+    "log-ehvi of three, may repeat": partial(LogEHVI, may_repeat=True),
     "log-deviation": lambda surrogates: LogDeviation(surrogates[0]),
     "feasible log-ei": _feasible_log_ei,
     "novel and feasible": _novel_and_feasible,
@@ -53,7 +57,10 @@ def points(mixed_space: Space, observe: Any) -> FloatArray:
 
 @pytest.fixture(params=ACQUISITIONS)
 def acquisition(request: pytest.FixtureRequest, mixed_space: Space, make_model: Any) -> Acquisition:
-    return ACQUISITIONS[request.param]([make_model(mixed_space, 8, 4, n_members=3, inactive=0.2)])
+    objectives = [
+        make_model(mixed_space, 8, 4, n_members=3, inactive=0.2, objective=j) for j in range(3)
+    ]
+    return ACQUISITIONS[request.param](objectives)
 
 
 def test_scores_do_not_depend_on_what_else_is_scored(

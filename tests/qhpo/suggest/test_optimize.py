@@ -151,7 +151,9 @@ class _Known:
     def __init__(self, tables: DenseDQM) -> None:
         self._tables = tables
 
-    def fit(self, space: Space, x: FloatArray, values: FloatArray) -> Surrogate:
+    def fit(
+        self, space: Space, x: FloatArray, values: FloatArray, worth: FloatArray | None = None
+    ) -> Surrogate:
         return KnownValues(space, x, [self._tables])
 
 
