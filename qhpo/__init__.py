@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from qhpo.constraints.structures import Permutation, Subset
     from qhpo.importance import AnovaImportanceEvaluator, Interactions, interactions
     from qhpo.sampler import QUBOSampler
+    from qhpo.space import Between
     from qhpo.study import Recommendation
 
     __version__: str
 
 __all__ = [
     "AnovaImportanceEvaluator",
+    "Between",
     "Interactions",
     "MissingExtraError",
     "Permutation",
@@ -40,6 +42,7 @@ __all__ = [
 # The command line shows its help without paying for the sampler's imports.
 _LAZY = {
     "AnovaImportanceEvaluator": "qhpo.importance",
+    "Between": "qhpo.space",
     "Interactions": "qhpo.importance",
     "interactions": "qhpo.importance",
     "QUBOSampler": "qhpo.sampler",

@@ -128,6 +128,8 @@ class Problem:
             the seconds after which no trial is started, ``retries`` the further attempts at a
             configuration that failed, ``target`` a value that is good enough: no trial starts after
             one has reached it.
+        source: What the task was made of, as plain values, where no package brings it: a sweep
+            file. Its studies keep that.
 
     Raises:
         QhpoError: If the size depends on a parameter that the search space does not have, or a
@@ -148,6 +150,7 @@ class Problem:
     ignored_unless: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     train: Trainer | None = None
     command: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
+    source: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         space = self.search_space or {}

@@ -27,8 +27,10 @@ from qhpo.study import (
     ConstraintsFunc,
     Declaration,
     Recommendation,
+    StudyIdentity,
     Trials,
     begin,
+    declared_as_text,
     ends_by_interrupt,
     fail,
     fixed_coordinates,
@@ -37,6 +39,7 @@ from qhpo.study import (
     metered,
     note_failure,
     published_params,
+    remember,
     restore_fixed,
 )
 from qhpo.suggest import QuadraticModel, Settings, SuggestionPolicy
@@ -78,8 +81,9 @@ class QUBOSampler(BaseSampler):
             trials had are suggested jointly, and others at random.
         constraints: What every trial must keep; see `qhpo.constraints`. Needs ``search_space``.
         conditions: Which parameters exist only under some values of others, such as
-            ``{"units_3": {"n_layers": [3, 4]}}``; of several parents all must have one of theirs.
-            Needs ``search_space``. What is not declared is learnt.
+            ``{"units_3": {"n_layers": [3, 4]}}``, or within limits of a number, `qhpo.Between`; of
+            several parents all must have one of theirs. Needs ``search_space``. What is not
+            declared is learnt.
         seed: Seed of everything left to chance. None draws one.
         solver: Name of a registered solver (see `qhpo solvers`), any `dimod.Sampler`, or what
             `qhpo.solvers.make_solver` makes with options of its own.
@@ -126,6 +130,7 @@ class QUBOSampler(BaseSampler):
         noisy: bool | None = None,
         constraints_func: ConstraintsFunc | None = None,
         _settings: Settings | None = None,
+        _is_remembered: bool = True,
     ) -> None:
         _check_whole("n_startup_trials", n_startup_trials)
         _check_whole("batch_size", batch_size, least=1)
@@ -137,6 +142,7 @@ class QUBOSampler(BaseSampler):
                 f"got {noisy!r}"
             )
         self._declaration = Declaration.checked(search_space, constraints, conditions)
+        self._is_remembered = _is_remembered
         # A drawn seed is kept below 2^32, so that it can be written down and given again.
         self._seed = int(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         self._n_startup = n_startup_trials
@@ -165,6 +171,7 @@ class QUBOSampler(BaseSampler):
     def _forget(self) -> None:
         """Everything that helps, and that a study tells again."""
         self._lock = threading.RLock()
+        self._told: StudyIdentity | None = None
         self._suggestions = Suggestions(
             self._declaration,
             self._policy,
@@ -177,7 +184,7 @@ class QUBOSampler(BaseSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         # These remember trials of a storage, and functions by identifiers of this process.
-        remembered = ("_lock", "_suggestions")
+        remembered = ("_lock", "_suggestions", "_told")
         return {k: v for k, v in self.__dict__.items() if k not in remembered}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -195,6 +202,7 @@ class QUBOSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         begin(study, trial)
+        self._tell_declared(study)
         restore_fixed(trial, self._declaration.search_space or {})
         # A trial that is fixed in advance asks for nothing: this is the only place to check it.
         fixed = fixed_params(study, trial, self)
@@ -215,6 +223,17 @@ class QUBOSampler(BaseSampler):
             except QhpoError:
                 fail(study, trial)
                 raise
+
+    def _tell_declared(self, study: Study) -> None:
+        """Leaves in the study what was declared, for commands that only read it."""
+        with self._lock:
+            if not self._is_remembered or (self._told is not None and self._told.is_of(study)):
+                return
+            self._told = StudyIdentity(study)
+            declared = declared_as_text(self._declaration)
+            # A sampler without a declaration says nothing of one that had one.
+            if declared is not None:
+                remember(study, {"declared": declared})
 
     def after_trial(
         self,

@@ -15,12 +15,17 @@ from optuna.trial import Trial, TrialState
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
-from qhpo.cli.run import OF_QUBO
-from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.samplers import (
+    OF_QUBO,
+    SAMPLERS,
+    WorkerSampler,
+    build_sampler,
+    check_sampler,
+)
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored
-from qhpo.cli.studies import PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
-from qhpo.cli.task import load_task
+from qhpo.cli.studies import MAX_PARAMS, PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
+from qhpo.cli.task import load_task, task_of, tell_unknown
 from qhpo.errors import QhpoError
 from qhpo.problem import Problem, suggest
 from qhpo.pruners import PRUNERS
@@ -94,8 +99,9 @@ def ask(
 ) -> None:
     """Ask for trials, each printed as a line of JSON: {"trial": 7, "params": {"x": 0.5}}.
 
-    TASK is the name of a problem or a sweep file. Without it, the trials that --study has say what
-    a trial asks for: any study of an Optuna program is continued so.
+    TASK is the name of a problem or a sweep file. Without it, a trial asks for what --study was
+    last searched with, or, if nobody has said that, for what its trials have: any study of an
+    Optuna program is continued so.
 
     Evaluate the parameters in whatever language, and answer with `qhpo tell STUDY TRIAL`. A trial
     counts as running until it is told; the same configuration is not suggested twice.
@@ -116,7 +122,9 @@ def ask(
         if task is None:
             opened = open_storage(storage, must_exist=True)
             entered = load_stored(opened, str(study), storage)
-            problem = _seen(entered)
+            known = task_of(entered)
+            problem = _seen(entered) if known is None or not known.search_space else known
+            tell_unknown(entered)
             choices = _choices(entered, given)
             if pruner is not None:
                 entered.set_user_attr(PRUNER, pruner)
@@ -142,6 +150,7 @@ def _choices(study: optuna.Study, given: Mapping[str, Any]) -> Choices:
         sampler=given["sampler"] or known.get(SAMPLER, "qubo"),
         solver=given["solver"] or known.get(SOLVER, "neal"),
         seed=int(known.get(SEED, 0)) if given["seed"] is None else given["seed"],
+        max_params=known.get(MAX_PARAMS),
     )
 
 

@@ -19,7 +19,13 @@ from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
 from qhpo.cli.pool import Pool, end_with_parent, is_worker
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
-from qhpo.cli.samplers import SAMPLERS, WorkerSampler, build_sampler, check_sampler
+from qhpo.cli.samplers import (
+    OF_QUBO,
+    SAMPLERS,
+    WorkerSampler,
+    build_sampler,
+    check_sampler,
+)
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
 from qhpo.cli.storage import (
     DEFAULT_URL,
@@ -36,16 +42,13 @@ from qhpo.problem import CHECKPOINTS, Objective, Problem
 from qhpo.pruners import PRUNERS
 from qhpo.wrappers import TimedSampler
 
-__all__ = ["OF_QUBO", "run"]
+__all__ = ["run"]
 
 _MAX_SEED = 2**32 - 1
 """The largest that Optuna's own samplers take."""
 
 _TRIALS = 30
 """Where neither the command line nor the task says how many."""
-
-OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
-"""Arguments of `QUBOSampler`, of which the first three are options too."""
 
 
 @click.command(

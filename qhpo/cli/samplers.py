@@ -11,7 +11,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from qhpo.cli.grid import GridSampler
-from qhpo.cli.studies import Choices
+from qhpo.cli.studies import MAX_PARAMS, SEED, Choices
+from qhpo.cli.task import task_of, tell_unknown
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.plugins import missing_packages
 from qhpo.problem import Problem
@@ -21,9 +22,22 @@ from qhpo.wrappers import DelegatingSampler
 if TYPE_CHECKING:
     from qhpo import QUBOSampler
 
-__all__ = ["SAMPLERS", "WorkerSampler", "build_qubo", "build_sampler", "check_sampler"]
+__all__ = [
+    "OF_QUBO",
+    "SAMPLERS",
+    "WorkerSampler",
+    "build_sampler",
+    "check_sampler",
+    "qubo_of",
+]
 
 SAMPLERS = ("qubo", "tpe", "gp", "random", "grid")
+
+OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
+"""Arguments of `QUBOSampler`, of which the first three are options too."""
+
+_OF_THE_MODEL = ("n_startup_trials", "noisy", "surrogate")
+"""Those of them that decide what is believed of the values; the others are about the solver."""
 
 
 def check_sampler(
@@ -73,7 +87,7 @@ def build_sampler(
     if choices.sampler == "grid":
         return GridSampler(problem, seed)
     if choices.sampler == "qubo":
-        return build_qubo(problem, choices, limits)
+        return _qubo(problem, choices, limits)
     if first_number > 0:
         seed = int(np.random.SeedSequence((seed, first_number)).generate_state(1)[0])
     if choices.sampler == "tpe":
@@ -83,7 +97,7 @@ def build_sampler(
     return RandomSampler(seed=seed)
 
 
-def build_qubo(
+def _qubo(
     problem: Problem, choices: Choices, limits: Mapping[str, Any] | None = None
 ) -> QUBOSampler:
     """The sampler qubo with what a problem declares.
@@ -101,7 +115,7 @@ def build_qubo(
     rules = list(problem.constraints)
     if choices.max_params is not None:
         rules.append(problem.at_most(choices.max_params))
-    is_declared = bool(rules or problem.conditions or problem.defaults)
+    is_declared = bool(rules or problem.conditions or problem.defaults or problem.source)
     return QUBOSampler(
         # Of a built-in problem without rules the space is learnt, as it always was: old studies go
         # on the same.
@@ -110,8 +124,32 @@ def build_qubo(
         conditions=problem.conditions or None,
         seed=choices.seed,
         solver=choices.solver,
+        # The study keeps the name of the problem, or the whole file, which says more.
+        _is_remembered=False,
         **(limits or {}),
     )
+
+
+def qubo_of(study: Study) -> QUBOSampler:
+    """The sampler qubo with what a study was last searched with, to ask for what it believes.
+
+    Rules that are not known here are said.
+
+    Raises:
+        QhpoError: If it is proven that no configuration keeps the rules.
+    """
+    from qhpo import QUBOSampler
+
+    known = study.user_attrs
+    seed = int(known.get(SEED, 0))
+    tell_unknown(study)
+    problem = task_of(study)
+    if problem is None:
+        return QUBOSampler(seed=seed)
+    budget = known.get(MAX_PARAMS) if problem.size is not None else None
+    choices = Choices("qubo", "neal", seed, None if budget is None else int(budget))
+    limits = {n: problem.defaults[n] for n in _OF_THE_MODEL if n in problem.defaults}
+    return _qubo(problem, choices, limits)
 
 
 class WorkerSampler(DelegatingSampler):

@@ -35,6 +35,7 @@ from qhpo.cli.report import (
     time_spent,
     trial_counts,
 )
+from qhpo.cli.samplers import qubo_of
 from qhpo.cli.storage import open_storage, readable_errors, shown_url, storage_option
 from qhpo.cli.stored import load_stored, study_names, trial_of
 from qhpo.cli.studies import (
@@ -51,8 +52,8 @@ from qhpo.cli.studies import (
     suggesting_seconds,
     traceback_of,
 )
+from qhpo.cli.task import task_of
 from qhpo.errors import QhpoError
-from qhpo.problem import load_problem
 from qhpo.study import Recommendation
 
 __all__ = ["show"]
@@ -235,24 +236,15 @@ def _print_trial(console: Console, study: optuna.Study, trial: FrozenTrial) -> N
 
 
 def _conditions(study: optuna.Study) -> Conditions:
-    """When parameters have an effect, as far as the study's problem is installed and says so."""
-    name = study.user_attrs.get(PROBLEM)
-    if name is None:
-        return {}
-    try:
-        problem = load_problem(str(name))
-    except QhpoError:
-        return {}
-    return {**problem.conditions, **problem.ignored_unless}
+    """When parameters have an effect, as far as that is known."""
+    problem = task_of(study)
+    return {} if problem is None else {**problem.conditions, **problem.ignored_unless}
 
 
 def _recommended(study: optuna.Study) -> Recommendation | None:
     """What the model holds to be the best in truth, where it knows enough to say so."""
-    # Importing the sampler takes longer than all else that is shown.
-    from qhpo.sampler import QUBOSampler
-
     try:
-        return QUBOSampler(seed=0).recommend(study)
+        return qubo_of(study).recommend(study)
     except QhpoError:  # no feasible trial with a parameter, or several objectives
         return None
 

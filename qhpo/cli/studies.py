@@ -16,6 +16,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from qhpo.cli.task import PROBLEM, note_task
 from qhpo.errors import QhpoError
 from qhpo.problem import OVER_BUDGET, RULED_OUT, Problem
 from qhpo.pruners import make_pruner
@@ -48,7 +49,6 @@ __all__ = [
 ]
 
 # User attributes of a study, `SAMPLER` and `SOLVER` of a trial too.
-PROBLEM = "qhpo:problem"
 DIRECTION = "qhpo:direction"
 SEED = "qhpo:seed"
 MAX_PARAMS = "qhpo:max_params"
@@ -247,6 +247,7 @@ def enter_study(
     study.pruner = make_pruner(chosen.pruner, len(problem.directions))
     if PROBLEM not in known:
         _remember(study, problem, chosen)
+    note_task(study, problem)
     if isinstance(chosen.pruner, str) and chosen.pruner != known.get(PRUNER, "none"):
         study.set_user_attr(PRUNER, chosen.pruner)
     return study, chosen

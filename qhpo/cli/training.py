@@ -15,10 +15,11 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from qhpo.cli.completion import complete_study, complete_task
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import active, facts, number, output, print_group
+from qhpo.cli.samplers import qubo_of
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import load_stored, trial_of
-from qhpo.cli.studies import PROBLEM, SEED, best_trials, metrics
-from qhpo.cli.task import load_task
+from qhpo.cli.studies import SEED, best_trials, metrics
+from qhpo.cli.task import PROBLEM, load_task, task_of
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import Problem
 
@@ -79,7 +80,7 @@ def train(
         opened = load_stored(open_storage(storage, must_exist=True), study, storage)
         chosen, why = _chosen(opened, trial)
         seed = int(opened.user_attrs.get(SEED, 0))
-    problem = _problem(opened, task)
+    problem = _problem(opened, task, dry_run)
     if problem.train is None:
         if folder is not None:
             raise click.UsageError(
@@ -133,11 +134,8 @@ def _chosen(study: optuna.Study, wanted: int | None) -> tuple[FrozenTrial, str]:
             f"of several objectives none is the best: choose with --trial; {name} has "
             f"{len(best)} that no other beats in {' and '.join(metrics(study))}: {front}"
         )
-    # Importing the sampler takes longer than all else.
-    from qhpo.sampler import QUBOSampler
-
     try:
-        trial = QUBOSampler(seed=0).recommend(study).trial
+        trial = qubo_of(study).recommend(study).trial
     except QhpoError:  # the model cannot read its trials
         return best[0], _why(study, best[0], "the best")
     return trial, _why(study, trial, "recommended")
@@ -148,7 +146,14 @@ def _why(study: optuna.Study, trial: FrozenTrial, reason: str) -> str:
     return f"trial {trial.number} of {study.study_name}, {reason}, {values}"
 
 
-def _problem(study: optuna.Study, task: str | None) -> Problem:
+def _problem(study: optuna.Study, task: str | None, is_shown: bool) -> Problem:
+    """What the study tunes.
+
+    Args:
+        study: The study.
+        task: What the user says that it is.
+        is_shown: Whether nothing is run, so that a command line that is not complete will do.
+    """
     if task is not None:
         return load_task(task)
     name = study.user_attrs.get(PROBLEM)
@@ -157,12 +162,20 @@ def _problem(study: optuna.Study, task: str | None) -> Problem:
             f"a study of another program does not say what it tunes; {study.study_name} is one; "
             "give --task"
         )
+    known = task_of(study)
+    file = None if known is None else known.source.get("file")
+    # Nobody else's command line is run: that of a shared database shows what it was.
+    if file is not None and Path(file).is_file():
+        return load_task(file)
+    if known is not None and (file is None or is_shown):
+        return known
     try:
         return load_task(str(name))
     except QhpoError as error:
+        gone = "no installed problem" if file is None else f"described by {file}, not found here"
         raise QhpoError(
-            f"{study.study_name} tunes {name}, which is no installed problem; give the file that "
-            "describes it with --task"
+            f"{study.study_name} tunes {name}, which is {gone}; give the file that describes it "
+            "with --task"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from qhpo.cli.options import examples
 from qhpo.cli.report import facts, output, plural
+from qhpo.space import Between
 
 if TYPE_CHECKING:
     from qhpo.sweep import Sweep
@@ -171,8 +173,19 @@ def _as_json(sweep: Sweep, summary: Summary) -> dict[str, Any]:
         "method": sweep.method,
         "metric": asdict(sweep.metric),
         "constraints": texts,
-        "conditions": sweep.conditions,
+        "conditions": {
+            child: {parent: _enabling(values) for parent, values in parents.items()}
+            for child, parents in sweep.conditions.items()
+        },
         "measured": {name: asdict(bound) for name, bound in sweep.measured.items()},
         "notes": list(sweep.notes),
         **asdict(summary),
     }
+
+
+def _enabling(values: Sequence[Any] | Between) -> Any:
+    """What of a parent lets a child exist: a list of values, or the ends that there are."""
+    if not isinstance(values, Between):
+        return values
+    ends = {"min": values.low, "max": values.high}
+    return {name: end for name, end in ends.items() if math.isfinite(end)}

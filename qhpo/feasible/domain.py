@@ -53,6 +53,7 @@ class FeasibleSet:
     Attributes:
         is_plain: Whether every combination of values is allowed and all parameters are active.
         binds_numbers: Whether constraints speak of numbers with values between their levels.
+        binds_parents: Whether a condition has limits for a number with values between its levels.
         projection: Linear constraints on floats.
         numbers: Sums of numbers.
     """
@@ -70,6 +71,9 @@ class FeasibleSet:
         between = {axis.name for axis in space.axes if not axis.is_exhaustive}
         self.binds_numbers = bool(between) and any(
             not c.names or not between.isdisjoint(c.names) for c in self.constraints
+        )
+        self.binds_parents = any(
+            p.parent in between and p.values is None for c in self.conditions for p in c.parents
         )
         self.projection = Projection(space, self.constraints)
         self.numbers = Numbers(space, self.constraints)
@@ -102,6 +106,14 @@ class FeasibleSet:
         return Moves(self.space, self.constraints, self.conditions, coordinates, self._memory)
 
     def satisfied(self, coordinates: FloatArray) -> bool:
+        """Whether a configuration of shape (d,) may be suggested: as it is, NaN where inactive.
+
+        A number that was moved between its levels may have passed a limit of a condition.
+        """
+        is_whole = not self.binds_parents or self.is_whole(coordinates)
+        return is_whole and self.keeps_rules(coordinates)
+
+    def keeps_rules(self, coordinates: FloatArray) -> bool:
         """Whether a configuration of shape (d,), NaN where inactive, keeps all constraints."""
         params = self.space.decode(coordinates)
         return all(constraint.satisfied(params) for constraint in self.constraints)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qhpo.space.activity import Activity
 from qhpo.space.choices import are_same_choices, is_rewritten, restored
 from qhpo.space.conditions import (
+    Between,
     Condition,
     Enabling,
     can_take,
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_LEVELS",
     "Activity",
     "Axis",
+    "Between",
     "Condition",
     "Enabling",
     "OccurringValues",

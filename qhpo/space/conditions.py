@@ -13,13 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from qhpo.errors import QhpoError
 
 __all__ = [
+    "Between",
     "Condition",
     "Enabling",
     "can_take",
@@ -40,6 +47,49 @@ def is_same(value: Any, written: Any) -> bool:
     if isinstance(value, float) and isinstance(written, (int, float)):
         return math.isclose(value, written, rel_tol=1e-9, abs_tol=1e-14)
     return bool(value == written)
+
+
+@dataclass(frozen=True, repr=False)
+class Between:
+    """All numbers from one to another, for a parent of which they let a child be active.
+
+    Both ends are among them: ``Between(low=math.nextafter(0.01, 1.0))`` is all above 0.01.
+
+    Example:
+        >>> 0.1 in Between(0.01, 0.1)
+        True
+        >>> Between(low=0.01)
+        Between(low=0.01)
+
+    Attributes:
+        low: The least one; minus infinity for no end.
+        high: The largest one; infinity for no end.
+
+    Raises:
+        QhpoError: If an end is no number, or no number lies between them.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.low) and _is_number(self.high) and self.low <= self.high):
+            raise QhpoError(
+                "Between takes two numbers, the smaller one first; got "
+                f"{self.low!r} and {self.high!r}; correct them, or leave one out for no end"
+            )
+
+    def __repr__(self) -> str:
+        ends = {"low": self.low, "high": self.high}
+        shown = [f"{name}={end!r}" for name, end in ends.items() if math.isfinite(end)]
+        return f"Between({', '.join(shown)})"
+
+    def __contains__(self, value: Any) -> bool:
+        return _is_number(value) and bool(self.low <= value <= self.high)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -86,7 +136,8 @@ def declared_conditions(
     """Conditions as a user writes them: ``{"units_3": {"n_layers": [3, 4]}}``.
 
     Args:
-        conditions: Enabling value, or collection of them, by parent, by child.
+        conditions: Enabling value, or collection of them, or `Between` for numbers, by parent, by
+            child.
         search_space: Optuna distributions by parameter name.
 
     Raises:
@@ -113,26 +164,52 @@ def declared_conditions(
                     f"space has: {', '.join(sorted(search_space)) or 'none'}"
                 )
         for parent, values in parents.items():
-            several = (
-                tuple(values) if isinstance(values, (list, tuple, set, frozenset, range)) else None
-            )
-            chosen = (values,) if several is None else several
-            if not chosen:
-                raise QhpoError(
-                    f"a condition must name at least one enabling value of each parent; got "
-                    f"{values!r} of {parent!r} for {child!r}"
-                )
             dist = search_space[parent]
-            for value in chosen:
-                if not can_take(dist, value):
-                    raise QhpoError(
-                        f"a condition must name values that the parent can take; got {value!r} of "
-                        f"{parent!r} for {child!r}; {parent!r} has {dist}"
-                    )
-            enabling.append(Enabling(parent, chosen))
+            if isinstance(values, Between):
+                enabling.append(_limited(child, parent, dist, values))
+            else:
+                enabling.append(_listed(child, parent, dist, values))
         result.append(Condition(child, tuple(enabling)))
     parents_first({c.child: c for c in result}, list(search_space))
     return tuple(result)
+
+
+def _listed(child: str, parent: str, distribution: BaseDistribution, values: Any) -> Enabling:
+    """A value of the parent, or a collection of them."""
+    is_one = not isinstance(values, (list, tuple, set, frozenset, range))
+    chosen = (values,) if is_one else tuple(values)
+    if not chosen:
+        raise QhpoError(
+            f"a condition must name at least one enabling value of each parent; got {values!r} of "
+            f"{parent!r} for {child!r}"
+        )
+    for value in chosen:
+        if not can_take(distribution, value):
+            raise QhpoError(
+                f"a condition must name values that the parent can take; got {value!r} of "
+                f"{parent!r} for {child!r}; {parent!r} has {distribution}"
+            )
+    return Enabling(parent, chosen)
+
+
+def _limited(child: str, parent: str, distribution: BaseDistribution, limits: Between) -> Enabling:
+    """All numbers of the parent within some limits."""
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        raise QhpoError(
+            f"limits of a condition need a parent that is a number; got {limits!r} of {parent!r} "
+            f"for {child!r}; {parent!r} has {distribution}; list the enabling choices"
+        )
+    low, high = max(limits.low, distribution.low), min(limits.high, distribution.high)
+    if distribution.step is not None:
+        # The first value of the parent from there on.
+        steps = math.ceil((low - distribution.low) / distribution.step)
+        low = distribution.low + steps * distribution.step
+    if low > high:
+        raise QhpoError(
+            f"a condition must hold for some value of its parent; got {limits!r} of {parent!r} for "
+            f"{child!r}; {parent!r} has {distribution}; choose limits inside of its range"
+        )
+    return Enabling(parent, None, (limits.low, limits.high))
 
 
 def can_take(distribution: BaseDistribution, value: Any) -> bool:

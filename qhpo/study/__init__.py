@@ -20,6 +20,13 @@ from qhpo.study.news import News
 from qhpo.study.outcomes import ConstraintsFunc, measure
 from qhpo.study.ranges import union
 from qhpo.study.recommendation import Recommendation
+from qhpo.study.remembered import (
+    Searched,
+    declared_as_text,
+    remember,
+    remembered,
+    searched_of,
+)
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
@@ -32,11 +39,13 @@ __all__ = [
     "Left",
     "News",
     "Recommendation",
+    "Searched",
     "StudyDomain",
     "StudyIdentity",
     "TrialReads",
     "Trials",
     "begin",
+    "declared_as_text",
     "ends_by_interrupt",
     "fail",
     "fixed_coordinates",
@@ -50,7 +59,10 @@ __all__ = [
     "published_params",
     "published_values",
     "random_weights",
+    "remember",
+    "remembered",
     "restore_fixed",
+    "searched_of",
     "spent",
     "take",
     "union",

@@ -12,7 +12,7 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-__all__ = ["has_text", "read_text", "write_text"]
+__all__ = ["chunks", "has_text", "read_text", "write_text"]
 
 _CHUNK = 1000
 """RDB storages of older schemas hold 2,048 characters of an attribute after it is written as JSON.
@@ -21,10 +21,13 @@ The text is ASCII, of which JSON writes every quote and backslash as two charact
 
 def write_text(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Writes what JSON can hold; what a trial had under the key is replaced."""
-    text = json.dumps(value)
-    for start in range(0, len(text), _CHUNK):
-        chunk = f"{key}:{start // _CHUNK}"
-        study._storage.set_trial_system_attr(trial._trial_id, chunk, text[start : start + _CHUNK])
+    for i, chunk in enumerate(chunks(json.dumps(value))):
+        study._storage.set_trial_system_attr(trial._trial_id, f"{key}:{i}", chunk)
+
+
+def chunks(text: str) -> list[str]:
+    """Pieces of an ASCII text, each of which a storage holds as one attribute."""
+    return [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
 
 
 def has_text(trial: FrozenTrial, key: str) -> bool:

@@ -79,8 +79,8 @@ def polish(
 def _allowed(
     feasible: FeasibleSet, current: FloatArray, axis: int, points: FloatArray
 ) -> FloatArray:
-    """Of coordinates of one axis, those that constraints allow; the current one always."""
-    if not feasible.constraints:
+    """Of coordinates of one axis, those that may be suggested; the current one always."""
+    if not feasible.constraints and not feasible.binds_parents:
         return points
     kept = []
     for point in points.tolist():

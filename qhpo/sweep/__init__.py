@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from qhpo.sweep.load import load_sweep
+from qhpo.sweep.load import load_sweep, sweep_of
 from qhpo.sweep.sweep import Metric, Sweep
 from qhpo.sweep.text import SUFFIXES
 
-__all__ = ["SUFFIXES", "Metric", "Sweep", "load_sweep", "read_schema"]
+__all__ = ["SUFFIXES", "Metric", "Sweep", "load_sweep", "read_schema", "sweep_of"]
 
 
 def read_schema() -> str:

@@ -2,25 +2,30 @@
 
 ``conditions: {momentum: optimizer == "sgd"}`` becomes ``{"momentum": {"optimizer": ["sgd"]}}``, the
 form that `qhpo.QUBOSampler` takes: the child exists where every parent has one of its enabling
-values. So a condition is a conjunction of tests, each of one parameter that has few values.
+values. So a condition is a conjunction of tests, each of one parameter. Of one that has few values
+those that enable the child are listed; of other numbers a test compares with a number, and
+``conditions: {momentum: 0.01 < lr <= 0.1}`` becomes limits, `qhpo.Between`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from qhpo.errors import QhpoError
-from qhpo.space import declared_conditions
+from qhpo.space import Between, declared_conditions
 from qhpo.sweep.expression import Vocabulary, parse
 from qhpo.sweep.keys import below, mapping, nearest, shown
-from qhpo.sweep.nodes import All, Node
+from qhpo.sweep.nodes import All, Comparison, Node
 from qhpo.sweep.parameters import Parameters
+from qhpo.sweep.polynomial import bounded
 from qhpo.sweep.rules import values_of
 
 __all__ = ["read_conditions"]
 
-Conditions = dict[str, dict[str, list[Any]]]
+_Enabling = dict[str, "list[Any] | Between"]
+Conditions = dict[str, _Enabling]
 
 
 def read_conditions(value: object, parameters: Parameters, vocabulary: Vocabulary) -> Conditions:
@@ -33,7 +38,8 @@ def read_conditions(value: object, parameters: Parameters, vocabulary: Vocabular
 
     Raises:
         QhpoError: If a name is no parameter, a condition is no conjunction of tests of single
-            parameters of few values, it never holds, or a parameter depends on itself.
+            parameters, a test of a number of many values does not compare it with a number, it
+            never holds, or a parameter depends on itself.
     """
     if value is None:
         return {}
@@ -82,8 +88,8 @@ def _children(child: str, where: str, parameters: Parameters) -> tuple[str, ...]
     )
 
 
-def _enabling(node: Node, where: str, vocabulary: Vocabulary) -> dict[str, list[Any]]:
-    result: dict[str, list[Any]] = {}
+def _enabling(node: Node, where: str, vocabulary: Vocabulary) -> _Enabling:
+    result: _Enabling = {}
     for part in _joined(node):
         names = part.names
         if len(names) != 1:
@@ -93,21 +99,47 @@ def _enabling(node: Node, where: str, vocabulary: Vocabulary) -> dict[str, list[
                 "split it, or say the rest as a constraint"
             )
         (parent,) = names
-        values = values_of(vocabulary.search_space[parent])
+        distribution = vocabulary.search_space[parent]
+        values = values_of(distribution)
+        before = result.get(parent)
         if values is None:
-            raise QhpoError(
-                f"{where} must depend on parameters of few values, which are written out; got "
-                f"{parent} with {vocabulary.search_space[parent]}; give it values, or a step by "
-                "q_uniform"
-            )
-        enabling = [v for v in result.get(parent, values) if part.value({parent: v})]
-        if not enabling:
+            limits = _limits(part, before if isinstance(before, Between) else Between())
+            if limits is None:
+                raise QhpoError(
+                    f"{where} must compare {parent} with a number, by <, <=, > or >=, as in 0.1 < "
+                    f"{parent} <= 0.5: it has more values than are listed, {distribution}; got "
+                    "another test of it; rewrite it, or give it values"
+                )
+            low, high = limits
+            is_kept, has = low <= high, str(distribution)
+            enabling: list[Any] | Between = Between(low, high) if is_kept else []
+        else:
+            known = before if isinstance(before, list) else values
+            enabling = [v for v in known if part.value({parent: v})]
+            is_kept, has = bool(enabling), shown(values)
+        if not is_kept:
             raise QhpoError(
                 f"{where} must hold for some value of {parent}; got a condition that never does; "
-                f"it has {shown(values)}"
+                f"it has {has}"
             )
         result[parent] = enabling
     return result
+
+
+def _limits(node: Node, within: Between) -> tuple[float, float] | None:
+    """Ends of the numbers that a comparison of one number leaves; None if it is no such one."""
+    found = bounded(node) if isinstance(node, Comparison) else None
+    if found is None or not found.is_linear or found.comparison in ("==", "!="):
+        return None
+    ((_, coefficient),) = found.terms
+    end = found.bound / coefficient
+    if not math.isfinite(end):
+        return None
+    is_upper = (found.comparison in ("<", "<=")) is (coefficient > 0)
+    if found.comparison in ("<", ">"):
+        # The float before an end, or after it, is the last one that is not the end itself.
+        end = math.nextafter(end, -math.inf if is_upper else math.inf)
+    return (within.low, min(end, within.high)) if is_upper else (max(end, within.low), within.high)
 
 
 def _joined(node: Node) -> Iterator[Node]:

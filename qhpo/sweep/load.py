@@ -25,7 +25,7 @@ from qhpo.sweep.settings import Settings, read_settings
 from qhpo.sweep.sweep import Method, Metric, Sweep
 from qhpo.sweep.text import read_document
 
-__all__ = ["load_sweep"]
+__all__ = ["load_sweep", "sweep_of"]
 
 _logger = logging.getLogger("qhpo")
 
@@ -93,6 +93,15 @@ def load_sweep(path: str | Path) -> Sweep:
     return sweep
 
 
+def sweep_of(source: Mapping[str, Any]) -> Sweep:
+    """What a sweep file asked for, by what `Sweep.problem` says that it was made of.
+
+    Raises:
+        QhpoError: If this version does not take it any more.
+    """
+    return _read(Path(source["file"]), dict(source["sweep"]))
+
+
 def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     for key, why in _UNSUPPORTED.items():
         if key in spec:
@@ -145,6 +154,7 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
         run_cap,
         settings,
         tuple(notes),
+        spec,
     )
     _check_grid(sweep)
     return sweep

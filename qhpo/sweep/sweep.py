@@ -14,7 +14,7 @@ from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.problem import DEFAULTS, Direction, Objective, Problem
 from qhpo.program import Bound, ProgramSpec, objective, objective_of_callable
-from qhpo.space import Axis
+from qhpo.space import Axis, Between
 from qhpo.sweep.bands import BandPruner
 from qhpo.sweep.command import Command
 from qhpo.sweep.function import load_function
@@ -58,13 +58,15 @@ class Sweep:
         program: ``program``; None if the command line says it all.
         command: The command line; None for a Python function.
         parameters: What is searched, what is constant, how it is handed over.
-        conditions: Enabling values by parent, by child, as `qhpo.QUBOSampler` takes them.
+        conditions: Enabling values or limits by parent, by child, as `qhpo.QUBOSampler` takes
+            them.
         constraints: What every configuration must keep.
         measured: Bounds of what only running the program tells.
         bands: The pruner of ``early_terminate``.
         run_cap: Most runs in total.
         settings: What stands under ``qhpo``.
         notes: What has an effect in W&B and none here, and the like.
+        document: What the file holds, plain values by key.
     """
 
     path: Path
@@ -75,13 +77,14 @@ class Sweep:
     program: str | None
     command: Command | None
     parameters: Parameters
-    conditions: Mapping[str, Mapping[str, Sequence[Any]]] = field(hash=False)
+    conditions: Mapping[str, Mapping[str, Sequence[Any] | Between]] = field(hash=False)
     constraints: tuple[Constraint, ...]
     measured: Mapping[str, Bound] = field(hash=False)
     bands: BandPruner | None
     run_cap: int | None
     settings: Settings
     notes: tuple[str, ...]
+    document: Mapping[str, Any] = field(hash=False)
 
     @property
     def search_space(self) -> Mapping[str, BaseDistribution]:
@@ -170,7 +173,19 @@ class Sweep:
             conditions=self.conditions,
             defaults=self.defaults,
             command=None if self.command is None else self.argv,
+            source={"file": str(self.path), "sweep": _without_values_of_variables(self.document)},
         )
+
+
+def _without_values_of_variables(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without what may be secret, for a study that others can read."""
+    kept = dict(document)
+    settings = dict(kept.get("qhpo") or {})
+    program = dict(settings.get("program") or {})
+    if program.get("env"):
+        program["env"] = dict.fromkeys(program["env"], "")
+        kept["qhpo"] = {**settings, "program": program}
+    return kept
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,12 @@ from pathlib import Path
 import click
 import optuna
 
-from qhpo import QUBOSampler
 from qhpo.cli.files import written
 from qhpo.cli.options import examples
 from qhpo.cli.report import plural
-from qhpo.cli.samplers import build_qubo
+from qhpo.cli.samplers import qubo_of
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import find_studies
-from qhpo.cli.studies import MAX_PARAMS, PROBLEM, SEED, Choices
-from qhpo.problem import PROBLEMS
 from qhpo_integrations.qubo.files import check_model_path, write_model
 
 __all__ = ["qubo"]
@@ -47,24 +44,10 @@ def qubo(study: str | None, storage: str, out: Path) -> None:
     with written(out) as file, readable_errors(storage):
         opened = open_storage(storage, must_exist=True)
         (loaded,) = find_studies(opened, [study] if study else [], storage)
-        found = _sampler(loaded).quadratic_model(loaded)
+        found = qubo_of(loaded).quadratic_model(loaded)
         write_model(found, file)
     bqm = found.to_bqm()
     click.echo(
         f"wrote {out}: {plural(bqm.num_variables, 'variable')} for "
         f"{plural(len(found.space), 'parameter')}, {plural(bqm.num_interactions, 'coupler')}"
     )
-
-
-def _sampler(study: optuna.Study) -> QUBOSampler:
-    """The sampler of `qhpo run` with what its problem declares; of another program's study, none.
-
-    A problem that is not installed any more is what its trials say.
-    """
-    known = study.user_attrs
-    seed = int(known.get(SEED, 0))
-    if known.get(PROBLEM) not in PROBLEMS.names():
-        return QUBOSampler(seed=seed)
-    budget = known.get(MAX_PARAMS)
-    choices = Choices("qubo", "neal", seed, None if budget is None else int(budget))
-    return build_qubo(PROBLEMS.load(known[PROBLEM]), choices)
