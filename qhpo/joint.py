@@ -242,19 +242,15 @@ class Suggestions:
 
         Raises:
             QhpoError: If the study has no complete trial that the model can read and that kept the
-                constraints, also those that it measured.
+                constraints that it measured.
         """
         domain = self._updated(study, trials)
         complete, x = domain.reader.complete(trials)
-        if self._declaration.constraints:
-            # Rules may be newer than trials.
-            kept = [i for i, row in enumerate(x) if domain.feasible.keeps_rules(row)]
-            complete, x = [complete[i] for i in kept], x[kept]
         if not complete:
             raise QhpoError(
                 "a recommendation needs a complete trial with parameters of the search space, "
-                "which kept the constraints, also those that it measured; got a study with none "
-                f"among {len(trials.all)} trials; run some first"
+                "which kept the constraints that it measured; got a study with none among "
+                f"{len(trials.all)} trials; run some first"
             )
         history = domain.reader.history(trials, None)
         best = self._policy.best(domain.feasible, history, x)

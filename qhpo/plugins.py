@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
+from importlib.abc import InspectLoader
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
@@ -43,6 +46,14 @@ class Plugins(Generic[PluginT]):
         """The installed package that brings a name."""
         point = self._points()[name]
         return point.module.partition(".")[0] if point.dist is None else point.dist.name
+
+    def summary(self, name: str) -> str:
+        """What the function that is registered under a name says of itself first, as one line.
+
+        It is read from the source, so that nothing is imported for it; empty if it is not there.
+        """
+        point = self._points()[name]
+        return _documented(point.module, point.attr)
 
     def load(self, name: str) -> PluginT:
         """What is registered under a name.
@@ -98,6 +109,32 @@ def _is_installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # of a name with dots, the package before the last one
         return False
+
+
+@cache
+def _documented(module: str, attribute: str) -> str:
+    """The first sentences of a function's docstring; empty where there is no such source."""
+    try:
+        tree = ast.parse(_source(module))
+    # Finders and loaders of other packages run, and a source may be of another Python.
+    except Exception:
+        return ""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == attribute:
+            return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+    return ""
+
+
+def _source(module: str) -> str:
+    """The source of a module, found without importing the packages that it lies in."""
+    head, *rest = module.split(".")
+    name, spec = head, importlib.util.find_spec(head)
+    for part in rest:
+        name = f"{name}.{part}"
+        places = spec.submodule_search_locations if spec is not None else None
+        spec = PathFinder.find_spec(name, places) if places is not None else None
+    loader = spec.loader if spec is not None else None
+    return (loader.get_source(name) if isinstance(loader, InspectLoader) else None) or ""
 
 
 @cache

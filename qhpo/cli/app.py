@@ -65,7 +65,7 @@ class _Program(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         # Click would load every command for its summary, also one that is broken.
         summaries = {name: summary for name, (_, summary) in _COMMANDS.items()}
-        summaries |= {name: f"From {_ADDED.package(name)}." for name in _added()}
+        summaries |= {name: _summary(name) for name in _added()}
         found = [
             CompletionItem(name, help=summary)
             for name, summary in summaries.items()
@@ -76,8 +76,7 @@ class _Program(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
-        # Their summaries would cost an import each, and a broken package would break the help.
-        rows = [(n, f"From {_ADDED.package(n)}; see qhpo {n} --help.") for n in _added()]
+        rows = [(name, _summary(name)) for name in _added()]
         if rows:
             with formatter.section("Commands of installed packages"):
                 formatter.write_dl(rows)
@@ -85,6 +84,12 @@ class _Program(click.Group):
 
 def _added() -> list[str]:
     return [name for name in _ADDED.names() if name not in _COMMANDS]
+
+
+def _summary(name: str) -> str:
+    """What a command of another package does: it is not imported, which may be slow, or fail."""
+    said = _ADDED.summary(name)
+    return said or f"From {_ADDED.package(name)}; see qhpo {name} --help."
 
 
 @click.group(

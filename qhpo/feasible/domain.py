@@ -115,6 +115,8 @@ class FeasibleSet:
 
     def keeps_rules(self, coordinates: FloatArray) -> bool:
         """Whether a configuration of shape (d,), NaN where inactive, keeps all constraints."""
+        if not self.constraints:
+            return True
         params = self.space.decode(coordinates)
         return all(constraint.satisfied(params) for constraint in self.constraints)
 

@@ -171,7 +171,8 @@ class SuggestionPolicy:
             history: At least one configuration with a value.
             candidates: At least one.
         """
-        kept = np.flatnonzero([feasible.satisfied(configuration) for configuration in candidates])
+        # What conditions say now does not matter to a trial that was evaluated as it is.
+        kept = np.flatnonzero([feasible.keeps_rules(configuration) for configuration in candidates])
         kept = kept if len(kept) else np.arange(len(candidates))
         fitter = self._settings.recommending_fitter()
         found = best_expected(feasible.space, history, candidates[kept], fitter)

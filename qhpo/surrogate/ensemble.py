@@ -141,11 +141,19 @@ class EnsembleFitter:
 
     def _choice(self, space: Space, coordinates: FloatArray, values: FloatArray) -> int:
         """Number of the transform; a function of what all members have been fitted to."""
-        chosen = 0
         if len(self._transforms) == 1:
-            return chosen
-        for n in choices(min(self._turns(len(values)))):
+            return 0
+        later: list[list[float]] = []
+        # What is much better than all others is chosen whatever was chosen before: the last time
+        # that one was is looked for first, since each look costs a fit for every transform.
+        for n in reversed(choices(min(self._turns(len(values))))):
             errors = self._errors(space, coordinates[:n], values[:n])
+            later.insert(0, errors)
+            first, second = np.partition(errors, 1)[:2]
+            if first < _MUCH_BETTER * second:
+                break
+        chosen = 0
+        for errors in later:
             best = int(np.argmin(errors))
             if errors[best] < _MUCH_BETTER * errors[chosen]:
                 chosen = best
