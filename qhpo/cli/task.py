@@ -19,7 +19,15 @@ from qhpo.errors import QhpoError
 from qhpo.problem import PROBLEMS, Problem, load_problem
 from qhpo.study import remember, remembered, searched_of
 
-__all__ = ["PROBLEM", "load_task", "note_task", "sweep_path", "task_of", "tell_unknown"]
+__all__ = [
+    "PROBLEM",
+    "load_task",
+    "note_task",
+    "sweep_path",
+    "task_of",
+    "tell_unknown",
+    "unknown_rules",
+]
 
 PROBLEM = "qhpo:problem"
 """User attribute of a study: the name of what it tunes."""
@@ -92,10 +100,15 @@ def task_of(study: optuna.Study) -> Problem | None:
         return None
 
 
-def tell_unknown(study: optuna.Study) -> None:
-    """Says which rules of a study only the program knows that has declared them."""
+def unknown_rules(study: optuna.Study) -> list[str]:
+    """Rules of a study that only the program knows that has declared them, as they are shown."""
     known = remembered(study) or {}
-    for rule in known.get("declared", {}).get("unknown", []):
+    return list(known.get("declared", {}).get("unknown", []))
+
+
+def tell_unknown(study: optuna.Study) -> None:
+    """Says which rules those are."""
+    for rule in unknown_rules(study):
         click.echo(
             f"qhpo: the rule {rule} of {study.study_name} is a Python function and is not known "
             "here",

@@ -122,3 +122,32 @@ def test_missing_packages() -> None:
         "no_such_package.part",
         "json.no_such_part",
     )
+
+
+def test_a_summary_is_read_and_nothing_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "orchard_9"
+    (package / "trees").mkdir(parents=True)
+    for folder in (package, package / "trees"):
+        (folder / "__init__.py").write_text("raise OSError('imported')")
+    oak = "def oak():\n    '''Grows\n    slowly.\n\n    And long.\n    '''\n"
+    (package / "trees" / "wood.py").write_text(f"{oak}def elm(): pass\nASH = 1\n")
+    (package / "trees" / "torn.py").write_text("def oak(:")
+    points = "".join(
+        f"{name} = orchard_{{n}}.{place}\n"
+        for name, place in {
+            "oak": "trees.wood:oak",
+            "elm": "trees.wood:elm",
+            "ash": "trees.wood:ASH",
+            "torn": "trees.torn:oak",
+            "gone": "no.such:oak",
+        }.items()
+    )
+    install(tmp_path, 9, f"[orchard.trees]\n{points}nowhere = no_such_orchard:oak\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    trees = Plugins("orchard.trees", "tree", object)
+    summaries = {name: trees.summary(name) for name in trees.names()}
+    assert summaries.pop("oak") == "Grows slowly."
+    assert set(summaries.values()) == {""}

@@ -17,9 +17,12 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo import Interactions, QhpoError, QUBOSampler, Recommendation, interactions
+from qhpo import Interactions, QhpoError, Recommendation, interactions
 from qhpo.cli.report import number
+from qhpo.cli.samplers import qubo_of
 from qhpo.cli.studies import ERROR, Status, best_trials, metrics, status
+from qhpo.cli.task import task_of
+from qhpo.problem import Problem
 
 __all__ = ["StudyFacts", "text", "thinned"]
 
@@ -109,6 +112,11 @@ class StudyFacts:
         return [t for t in best_trials(self.study) if all(map(math.isfinite, t.values))]
 
     @cached_property
+    def problem(self) -> Problem | None:
+        """What the study was last searched with, as far as that is known."""
+        return task_of(self.study)
+
+    @cached_property
     def params(self) -> dict[str, BaseDistribution]:
         """Parameters of complete trials, as the last of them asked for each."""
         return {n: dist for t in self.complete for n, dist in t.distributions.items()}
@@ -142,7 +150,7 @@ class StudyFacts:
     def recommended(self) -> Recommendation | None:
         """The evaluated configuration that the model expects most of, where it can say."""
         try:
-            return QUBOSampler(seed=0).recommend(self.study)
+            return qubo_of(self.study).recommend(self.study)
         except QhpoError:
             return None
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Sequence
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo import Interactions, QhpoError
-from qhpo.cli.report import anneals, duration, number, plural, time_spent, trial_counts
+from qhpo.cli.report import active, anneals, duration, number, plural, time_spent, trial_counts
 from qhpo.cli.studies import PROBLEM, SAMPLER, suggesting_seconds, training_seconds
+from qhpo.cli.task import unknown_rules
+from qhpo.space import MAX_LEVELS
 from qhpo.study import spent
 from qhpo_integrations.report import figures
 from qhpo_integrations.report.advice import advice, measured
 from qhpo_integrations.report.facts import StudyFacts, text
 from qhpo_integrations.report.layout import document, fact_table, figure, section, table
+from qhpo_integrations.report.rules import declared
 from qhpo_integrations.report.snippets import as_arguments, as_python
 
 __all__ = ["report_page"]
@@ -32,6 +36,12 @@ _REASONS = 5
 
 _PAIRS = 5
 """Pairs that are named."""
+
+_RULE = 200
+"""Characters of a rule that are shown."""
+
+_STEPS = 3
+"""Forbidden steps that are named."""
 
 _REPEATED = re.compile(r"[-_.]?(?:seed)?[-_.]?\d+$")
 """The end of a study's name that tells seeds apart."""
@@ -224,7 +234,7 @@ def _configuration(facts: StudyFacts) -> str:
                 f"{expected}.</p>"
             )
     chosen = best if recommended is None else recommended.trial
-    return section("The configuration to take", *body, _to_paste(chosen))
+    return section("The configuration to take", *body, _to_paste(facts, chosen))
 
 
 def _of_columns(facts: StudyFacts, n: int) -> list[FrozenTrial]:
@@ -232,12 +242,23 @@ def _of_columns(facts: StudyFacts, n: int) -> list[FrozenTrial]:
     return [facts.best[0], *([recommended.trial] if n > 1 and recommended is not None else [])]
 
 
-def _to_paste(trial: FrozenTrial) -> str:
+def _to_paste(facts: StudyFacts, trial: FrozenTrial) -> str:
     if not trial.params:
         return ""
     python = html.escape(as_python(trial.params))
-    arguments = html.escape(as_arguments(trial.params))
+    arguments = html.escape(_command(facts, trial) or as_arguments(trial.params))
     return f"<h3>In Python</h3><pre>{python}</pre><h3>On a command line</h3><pre>{arguments}</pre>"
+
+
+def _command(facts: StudyFacts, trial: FrozenTrial) -> str | None:
+    """The command line of the program that the study tunes, if it is one and it can be written."""
+    problem = facts.problem
+    if problem is None or problem.command is None:
+        return None
+    try:
+        return shlex.join(problem.command(active(trial.params, problem.conditions)))
+    except QhpoError:  # it has a variable that is not set here
+        return None
 
 
 def _front_table(facts: StudyFacts) -> str:
@@ -252,7 +273,7 @@ def _front_table(facts: StudyFacts) -> str:
         "Trials that no other beats",
         table(headers, rows),
         more if len(facts.best) > _FRONT else "",
-        _to_paste(facts.best[0]),
+        _to_paste(facts, facts.best[0]),
     )
 
 
@@ -355,24 +376,71 @@ def _all_trials(facts: StudyFacts) -> str:
 
 
 def _constraints(facts: StudyFacts) -> str:
+    body = [*_declared(facts), *_measured(facts)]
+    return section("Constraints", *body) if body else ""
+
+
+def _declared(facts: StudyFacts) -> list[str]:
+    """What is said of the rules that every configuration must keep."""
+    body = []
+    found = declared(facts)
+    if found:
+        rows = [
+            [
+                text(one.text, _RULE),
+                _share(one.n_kept, one.n_trials),
+                _share(one.n_tight, one.n_looked) if one.n_looked else "-",
+                _forbidden(one.at_best),
+            ]
+            for one in found
+        ]
+        body = [
+            table(["rule", "kept by", "tight at", "at the best trial"], rows),
+            "<p>A rule is tight at a trial if it forbids a single step from there: another choice "
+            "of one parameter, or the next smaller or larger of up to "
+            f"{MAX_LEVELS} values of a number. One that is tight at the best trial may be what "
+            "keeps the search from better values.</p>",
+        ]
+    body += [
+        f"<p>The rule {text(rule, _RULE)} is a Python function and is not known here.</p>"
+        for rule in unknown_rules(facts.study)
+    ]
+    return body
+
+
+def _forbidden(steps: Sequence[str] | None) -> str:
+    """Steps from the best trial that a rule forbids."""
+    if steps is None:
+        return "-"
+    if not steps:
+        return "not tight"
+    more = f" and {len(steps) - _STEPS} more" if len(steps) > _STEPS else ""
+    return f"tight: forbids {text(' or '.join(steps[:_STEPS]))}{more}"
+
+
+def _measured(facts: StudyFacts) -> list[str]:
+    """What is said of the constraints that only a trial tells."""
     found = measured(facts)
     if not found:
-        return ""
+        return []
     rows = [
         [
             text(one.name),
-            f"{one.n_kept} of {one.n_measured}",
+            _share(one.n_kept, one.n_measured),
             "-" if one.at_best is None else text(one.at_best),
             "yes" if one.is_active else "no",
         ]
         for one in found
     ]
-    return section(
-        "Constraints",
-        table(["constraint", "kept by", "at the best trial", "active"], rows),
-        "<p>A constraint is kept where its number is at most 0. It is active if the best trial is "
-        "close to its limit, or if a trial that broke only this one was better.</p>",
-    )
+    return [
+        table(["measured constraint", "kept by", "at the best trial", "active"], rows),
+        "<p>A measured constraint is kept where its number is at most 0. It is active if the best "
+        "trial is close to its limit, or if a trial that broke only this one was better.</p>",
+    ]
+
+
+def _share(n: int, of: int) -> str:
+    return f"{n} of {of} ({100 * n / of:.0f} %)" if of else "no trial"
 
 
 def _troubles(facts: StudyFacts) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,6 +194,7 @@ def test_the_help_loads_neither_heavy_packages_nor_added_commands(site: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
 
+    assert re.search(r"greet +Say hello\.", out)
     loaded = set(out.splitlines()[-1].split())
     assert "click" in loaded
     heavy = {"torch", "sklearn", "matplotlib", "pandas", "optuna", "dimod", "rich", "sqlalchemy"}

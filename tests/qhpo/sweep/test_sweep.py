@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 import qhpo.sweep.sweep
-from qhpo import QUBOSampler
+from qhpo import Between, QUBOSampler
 from qhpo.errors import QhpoError
 from qhpo.program import Bound, ProgramSpec
 from qhpo.sweep import Sweep, load_sweep
@@ -242,6 +243,7 @@ CHOICES = {
     "layers": {"min": 1, "max": 4},
     "wide": {"min": 1, "max": 4000},
     "momentum": {"min": 0.0, "max": 1.0},
+    "rate": {"min": 0.0, "max": 1.0},
     "kept": {"subset": ["a", "b"]},
     "fixed": {"value": 3},
 }
@@ -259,6 +261,14 @@ CHOICES = {
         ('layers > 1 and not kind == "sgd" and layers != 3', {"layers": [2, 4], "kind": ["adam"]}),
         ("layers > fixed", {"layers": [4]}),
         ("'a' in kept", {"kept[a]": [True]}),
+        ("wide >= 7", {"wide": Between(low=7)}),
+        ("7 <= wide <= 90", {"wide": Between(7, 90)}),
+        ("rate <= 0.5", {"rate": Between(high=0.5)}),
+        ("rate < 0.5", {"rate": Between(high=math.nextafter(0.5, 0.0))}),
+        ("not rate <= 0.25", {"rate": Between(low=math.nextafter(0.25, 1.0))}),
+        ("1 - 2 * rate >= 0.5", {"rate": Between(high=0.25)}),
+        ("0.1 <= rate <= 0.5 and rate >= 0.2", {"rate": Between(0.2, 0.5)}),
+        ("0.1 <= rate and layers > 3", {"rate": Between(0.1), "layers": [4]}),
     ],
 )
 def test_conditions(load: Load, expression: str, enabling: dict[str, Any]) -> None:
@@ -270,8 +280,14 @@ def test_conditions(load: Load, expression: str, enabling: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("conditions", "told"),
     [
-        ({"momentum": "wide > 3"}, "parameters of few values"),
-        ({"kind": "momentum > 0.5"}, "parameters of few values"),
+        ({"momentum": "wide == 3"}, "must compare wide with a number, by <, <=, > or >="),
+        ({"kind": "momentum != 0.5"}, "must compare momentum with a number"),
+        ({"kind": "abs(momentum - 0.5) > 0.1"}, "must compare momentum with a number"),
+        ({"kind": "momentum ** 2 > 0.5"}, "must compare momentum with a number"),
+        ({"kind": "momentum in [0.1, 0.2]"}, "must compare momentum with a number"),
+        ({"kind": "momentum > 0.1 or momentum < 0.05"}, "must compare momentum with a number"),
+        ({"kind": "momentum > 0.5 and momentum < 0.5"}, "a condition that never does"),
+        ({"kind": "momentum > 1"}, "choose limits inside of its range"),
         ({"momentum": 'kind == "sgd" or layers == 2'}, "tests of one parameter each"),
         ({"momentum": "layers > 1 and layers < 1"}, "a condition that never does"),
         ({"momentum": "1 < 2"}, "one of none"),
