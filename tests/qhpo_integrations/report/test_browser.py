@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from qhpo import constraints as c
 from qhpo_integrations.report import report_page
 from tests.qhpo_integrations.report.test_page import bowl, evil, make, two
+from tests.qhpo_integrations.report.test_rules import study_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = 390
@@ -114,3 +116,12 @@ def test_an_error_a_request_and_overflow_would_be_seen(tmp_path: Path) -> None:
     assert any("localhost:9" in request for request in found["requests"])
     assert found["width"] > PHONE
     assert found["wide"]
+
+
+def test_long_rules_fit_a_phone(tmp_path: Path) -> None:
+    named = {"a": list(range(6)), "b": list(range(1, 6)), "x": [0.0, 0.25, 0.5, 0.75, 1.0]}
+    rules = [c.linear({"a": 1, "b": 1}, "<=", 6), c.forbid(named), c.at_least(0, named)]
+    trials = [{"a": i % 3, "b": 0, "x": i / 8 + 0.1} for i in range(7)]
+    found = seen(report_page([study_of(rules, trials)]), tmp_path, PHONE)
+    assert found["errors"] == found["requests"] == found["wide"] == []
+    assert found["width"] <= PHONE
