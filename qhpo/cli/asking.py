@@ -122,8 +122,7 @@ def ask(
         if task is None:
             opened = open_storage(storage, must_exist=True)
             entered = load_stored(opened, str(study), storage)
-            known = task_of(entered)
-            problem = _seen(entered) if known is None or not known.search_space else known
+            problem = _known(entered)
             tell_unknown(entered)
             choices = _choices(entered, given)
             if pruner is not None:
@@ -152,6 +151,24 @@ def _choices(study: optuna.Study, given: Mapping[str, Any]) -> Choices:
         seed=int(known.get(SEED, 0)) if given["seed"] is None else given["seed"],
         max_params=known.get(MAX_PARAMS),
     )
+
+
+def _known(study: optuna.Study) -> Problem:
+    """What a study was last searched with, or else what its trials ask for.
+
+    Raises:
+        QhpoError: If neither says what a trial asks for.
+    """
+    known = task_of(study)
+    if known is None or not known.search_space:
+        return _seen(study)
+    names = known.search_space.keys()
+    is_whole = known.conditions or all(
+        trial.state != TrialState.COMPLETE or names <= trial.params.keys()
+        for trial in study.get_trials(deepcopy=False)
+    )
+    # A program may ask for less than it has declared, and its sampler learns when.
+    return known if is_whole or "declared" not in known.source else _seen(study)
 
 
 def _seen(study: optuna.Study) -> Problem:

@@ -138,8 +138,8 @@ def _made_of(study: optuna.Study, known: dict[str, Any]) -> Problem | None:
         # A program has gone on with a study of `qhpo run`; of its space nobody knows the sizes.
         return replace(load_problem(str(name)), size=None, **rules)
     goals = [direction.name.lower() for direction in study.directions]
-    names = study.metric_names or [str(i) for i in range(len(goals))]
-    direction: Any = goals[0] if len(goals) == 1 else dict(zip(names, goals, strict=True))
+    numbered = {str(i): goal for i, goal in enumerate(goals)}
+    direction: Any = goals[0] if len(goals) == 1 else numbered
     return Problem(study.study_name, "", direction, _outside, **rules)
 
 

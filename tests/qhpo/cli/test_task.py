@@ -210,6 +210,18 @@ def test_a_sampler_leaves_what_a_program_has_declared() -> None:
     assert task_of(study) is not None
 
 
+def test_where_only_the_program_knows_when_it_asks_the_task_is_to_be_given(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    space = {"n": IntDistribution(0, 1), "m": IntDistribution(0, 9)}
+    sampler = QUBOSampler(space, seed=0)
+    study = optuna.create_study(storage=STORAGE, study_name="python", sampler=sampler)
+    study.optimize(lambda t: t.suggest_int("n", 0, 1) and t.suggest_int("m", 0, 9), n_trials=6)
+
+    assert main(["ask", "--study", "python"]) == 2
+    assert "differ in m; give the TASK" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: repr(rule).partition("(")[0])
 def test_every_rule_without_a_function_has_a_text(rule: c.Constraint) -> None:
     from qhpo.constraints.written import read_constraint
