@@ -440,7 +440,7 @@ def _measured(facts: StudyFacts) -> list[str]:
 
 
 def _share(n: int, of: int) -> str:
-    return f"{n} of {of} ({100 * n / of:.0f} %)" if of else "no trial"
+    return f"{n} of {of} ({100 * n / of:.0f}&nbsp;%)" if of else "no trial"
 
 
 def _troubles(facts: StudyFacts) -> str:

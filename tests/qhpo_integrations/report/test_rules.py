@@ -74,7 +74,10 @@ def test_the_page_shows_rules_and_those_it_does_not_know() -> None:
     page = report_page([study_of(rules, [{"a": 2, "b": 2, "x": 0.5}, {"a": 0, "b": 0, "x": 0.5}])])
 
     (section,) = re.findall("<h2>Constraints</h2>.*?</section>", page, re.DOTALL)
-    assert "<td>a + 2 * b &lt;= 6</td><td>2 of 2 (100 %)</td><td>1 of 2 (50 %)</td>" in section
+    assert (
+        "<td>a + 2 * b &lt;= 6</td><td>2 of 2 (100&nbsp;%)</td><td>1 of 2 (50&nbsp;%)</td>"
+        in section
+    )
     assert "<td>tight: forbids a = 3 or b = 3</td>" in section
     assert "The rule predicate(is_small) is a Python function and is not known here." in section
 
