@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
+from qhpo.feasible.completion import Completed, Completion, search_values
 from qhpo.feasible.enumeration import free_configurations, is_countable
+from qhpo.feasible.links import Links
 from qhpo.feasible.milp import ExactSearch, Found, smallest_conflict
 from qhpo.feasible.moves import Moves
 from qhpo.feasible.numbers import Numbers
@@ -33,6 +35,9 @@ _TRIES = 32
 _ENOUGH = 0.75
 """Share of the draws that are wanted beyond which none is repaired, which costs more than a draw
 and leads to where repairs end."""
+
+_FEW = 4
+"""Searches value by value after which, if none has found anything, other ways are gone."""
 
 _MAX_CUT = 1000
 """Configurations that the exact search goes through where only asking tells what is allowed: it
@@ -78,6 +83,7 @@ class FeasibleSet:
         self.projection = Projection(space, self.constraints)
         self.numbers = Numbers(space, self.constraints)
         self._values = Values(space, self.constraints)
+        self._links = Links(space, self.constraints)
         self._memory: dict[object, bool] = {}
 
     @cached_property
@@ -103,7 +109,26 @@ class FeasibleSet:
         return self.levels if n_values == self.space.n_levels.tolist() else self._over(coordinates)
 
     def _over(self, coordinates: Sequence[FloatArray]) -> Moves:
-        return Moves(self.space, self.constraints, self.conditions, coordinates, self._memory)
+        return Moves(
+            self.space,
+            self.constraints,
+            self.conditions,
+            coordinates,
+            self._memory,
+            self._completion_of_levels if self._links.are_many else None,
+        )
+
+    @cached_property
+    def _completion_of_levels(self) -> Completion:
+        return Completion(self.space, self._links, [a.coordinates for a in self.space.axes])
+
+    @cached_property
+    def _searched(self) -> list[FloatArray]:
+        return search_values(self.space, self._values)
+
+    @cached_property
+    def _completion(self) -> Completion:
+        return Completion(self.space, self._links, self._searched)
 
     def satisfied(self, coordinates: FloatArray) -> bool:
         """Whether a configuration of shape (d,) may be suggested: as it is, NaN where inactive.
@@ -147,6 +172,9 @@ class FeasibleSet:
         row = np.where(np.isnan(fixed), row, fixed)
         if self.is_plain:
             return row
+        if self._links.are_many:
+            for kept in self._completed([row], fixed, rng):
+                return kept
         if self._values.between:
             # Numbers alone may be able to keep everything.
             for kept in self._settled([self._active(row)], fixed, rng, is_spread=True):
@@ -177,9 +205,11 @@ class FeasibleSet:
                 differ in what is fixed, are left out.
         """
         found: list[FloatArray] = []
-        if self._values.between:
+        if self._links.are_many:
+            found = self._completed(self._random(n, fixed, rng), fixed, rng, is_draw=True)
+        elif self._values.between:
             found += self._drawn(n, fixed, rng)
-        if len(found) < _ENOUGH * n:
+        if len(found) < _ENOUGH * n and not (found and self._links.are_many):
             moves, values = self._sampled(fixed, rng)
             more: list[FloatArray] = []
             # Where numbers lie between levels no pair of changes may help: some tell of all.
@@ -198,15 +228,63 @@ class FeasibleSet:
             found += self._walked(n - len(found), found, known, fixed, rng)
         return found
 
-    def _drawn(self, n: int, fixed: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
-        """Random configurations, of which those are kept whose numbers can keep everything."""
+    def _random(self, n: int, fixed: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Random configurations, shape (n, d), which may break everything."""
         columns = [
             self._values.draw(i, n, rng)
             if not axis.is_exhaustive
             else rng.choice(axis.coordinates, size=n)
             for i, axis in enumerate(self.space.axes)
         ]
-        rows = np.where(np.isnan(fixed), np.stack(columns, axis=1), fixed)
+        return np.where(np.isnan(fixed), np.stack(columns, axis=1), fixed)
+
+    def _completed(
+        self,
+        rows: Sequence[FloatArray] | FloatArray,
+        fixed: FloatArray,
+        rng: np.random.Generator,
+        *,
+        is_draw: bool = False,
+    ) -> list[FloatArray]:
+        """Configurations that keep everything, value by value: near rows, or random ones.
+
+        Args:
+            rows: Coordinates on every axis, each of shape (d,).
+            fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
+            rng: Draws what is tried.
+            is_draw: Whether the rows are random ones.
+        """
+        found: list[FloatArray] = []
+        for k, row in enumerate(rows):
+            if k == _FEW and not found:
+                break  # as good as all others
+            number = self._complete(row, fixed, rng, is_draw=is_draw).numbers
+            if number is None:
+                continue
+            chosen = np.array([c[u] for c, u in zip(self._searched, number, strict=True)])
+            near = [int(np.abs(c - x).argmin()) for c, x in zip(self._searched, row, strict=True)]
+            # A wanted value that is not listed stays, if it keeps all like the one beside it.
+            places = [np.where(number == near, row, chosen), np.where(np.isnan(fixed), chosen, row)]
+            kept = [x for x in map(self._active, places) if self.satisfied(x)]
+            kept = kept[:1] or self._settled([self._active(places[1])], fixed, rng)
+            if is_draw and kept and self.projection.floats.any():
+                spread = self.numbers.spread(kept[0], ~np.isnan(fixed), rng)
+                kept = [spread] if self.satisfied(spread) else kept
+            found += kept
+        return found
+
+    def _complete(
+        self, row: FloatArray, fixed: FloatArray, rng: np.random.Generator, *, is_draw: bool
+    ) -> Completed:
+        given = ~np.isnan(fixed)
+        if self.conditions:
+            given = given | self.levels.activity.switches
+        absent = np.isnan(self._active(row))
+        return self._completion.complete(row, given, absent, rng, is_draw=is_draw)
+
+    def _drawn(self, n: int, fixed: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
+        """Random configurations, of which those are kept whose numbers can keep everything."""
+        rows = self._random(n, fixed, rng)
         found: list[FloatArray] = []
         for at in range(0, n, _TRIES):
             part = [self._active(row) for row in rows[at : at + _TRIES]]
@@ -371,6 +449,11 @@ class FeasibleSet:
             is_excluded: Whether a configuration must not be for another reason.
         """
         keys = {self.space.key(configuration) for configuration in avoid}
+        if self._links.are_many:
+            rows = self._random(_FEW, fixed, rng)
+            for configuration in self._completed(rows, fixed, rng, is_draw=True):
+                if self.space.key(configuration) not in keys and not is_excluded(configuration):
+                    return Found(configuration, False)
         if not self.is_plain:
             for _ in range(_EXCLUDED):
                 found = self._exact.find(fixed, avoid, rng)
@@ -399,6 +482,12 @@ class FeasibleSet:
         """
         if self.numbers.are_impossible and not self.conditions:
             return Found(None, True)
+        if self._links.are_many and not self.conditions:
+            row = self._random(1, fixed, rng)[0]
+            if self._complete(row, fixed, rng, is_draw=True).is_proof:
+                return Found(None, True)
+            for configuration in self._completed([row], fixed, rng, is_draw=True):
+                return Found(configuration, False)
         for configuration in self.draws(_TRIES, fixed, rng, known):
             return Found(configuration, False)
         found = self.unseen(fixed, np.empty((0, len(self.space))), rng)

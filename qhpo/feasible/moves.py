@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from qhpo.constraints import Constraint
 from qhpo.encoding.dense_dqm import DenseDQM
+from qhpo.feasible.completion import Completion
 from qhpo.forms.rules import Rules
 from qhpo.space import Activity, Condition, Space
 
@@ -57,6 +58,7 @@ class Moves:
         conditions: Which parameters are active when.
         coordinates: Coordinates that occur on each axis, the levels first, d arrays.
         memory: See `Rules`.
+        completion: Over the levels, where links join so many parameters that repairs need it.
 
     Attributes:
         space: See above.
@@ -73,8 +75,10 @@ class Moves:
         conditions: Sequence[Condition],
         coordinates: Sequence[FloatArray],
         memory: dict[object, bool] | None = None,
+        completion: Completion | None = None,
     ) -> None:
         self.space = space
+        self._completion = completion
         self.rules = Rules(space, constraints, coordinates, memory)
         self.activity = Activity(space, conditions, coordinates)
         self._change = self.rules.numbering.change
@@ -200,8 +204,15 @@ class Moves:
         """
         imputed = imputed.copy()
         violation = self.violation(imputed)
+        may_help = np.ones(len(imputed), dtype=bool)
+        if self._completion is not None:
+            for k in np.flatnonzero(violation > 0.0).tolist():
+                completed = self._completed(self._completion, imputed[k], fixed, rng)
+                may_help[k] = completed is not None
+                imputed[k] = imputed[k] if completed is None else completed
+            violation = self.violation(imputed)
         for _ in range(3 * len(self.space) + 20):
-            left = np.flatnonzero(violation > 0.0)
+            left = np.flatnonzero((violation > 0.0) & may_help)
             if not len(left) or fixed.all():
                 break
             current = violation[left]
@@ -219,6 +230,29 @@ class Moves:
         if self.rules.has_black_boxes:
             ok &= np.array([self.accepts(one) for one in imputed], dtype=bool)
         return imputed, ok
+
+    def _completed(
+        self,
+        completion: Completion,
+        imputed: IntArray,
+        fixed: BoolArray,
+        rng: np.random.Generator,
+    ) -> IntArray | None:
+        """An imputed configuration of levels that keeps all links, near one of shape (d,)."""
+        row = self.coordinates_of(imputed[None, :])[0]
+        absent = self.activity.apply(imputed[None, :])[0] < 0
+        given = fixed | self.activity.switches
+        number = completion.complete(row, given, absent, rng).numbers
+        if number is None:
+            return None
+        near = [
+            int(np.abs(axis.coordinates - c).argmin())
+            for axis, c in zip(self.space.axes, row.tolist(), strict=True)
+        ]
+        # A value between levels stays, if its nearest level was chosen and it keeps all itself.
+        stays: IntArray = np.where(number == near, imputed, number)
+        places: IntArray = np.where(given | absent, imputed, number)
+        return stays if self.violation(stays[None, :])[0] == 0.0 else places
 
     def _unstick(
         self,
