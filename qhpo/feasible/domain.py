@@ -123,6 +123,11 @@ class FeasibleSet:
         return Completion(self.space, self._links, [a.coordinates for a in self.space.axes])
 
     @cached_property
+    def _is_completed(self) -> bool:
+        """Whether searches value by value know all that must hold."""
+        return self._links.are_all and not self.conditions
+
+    @cached_property
     def _searched(self) -> list[FloatArray]:
         return search_values(self.space, self._values)
 
@@ -209,7 +214,8 @@ class FeasibleSet:
             found = self._completed(self._random(n, fixed, rng), fixed, rng, is_draw=True)
         elif self._values.between:
             found += self._drawn(n, fixed, rng)
-        if len(found) < _ENOUGH * n and not (found and self._links.are_many):
+        is_enough = self._links.are_many and (bool(found) or self._is_completed)
+        if len(found) < _ENOUGH * n and not is_enough:
             moves, values = self._sampled(fixed, rng)
             more: list[FloatArray] = []
             # Where numbers lie between levels no pair of changes may help: some tell of all.
@@ -258,6 +264,10 @@ class FeasibleSet:
         for k, row in enumerate(rows):
             if k == _FEW and not found:
                 break  # as good as all others
+            own = self._active(row)
+            if self.satisfied(own):
+                found.append(own)
+                continue
             number = self._complete(row, fixed, rng, is_draw=is_draw).numbers
             if number is None:
                 continue

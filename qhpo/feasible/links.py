@@ -116,9 +116,11 @@ class Links:
 
     @cached_property
     def are_all(self) -> bool:
-        """Whether there are no other rules, and all are totals."""
+        """Whether there are no rules but totals and pairs."""
         return all(
-            isinstance(statement, Sum) and not statement.products
+            not statement.products
+            if isinstance(statement, Sum)
+            else isinstance(statement, Relation) and len(statement.names) == 2
             for constraint in self._constraints
             for statement in constraint.statements
         )

@@ -208,7 +208,8 @@ class Moves:
         if self._completion is not None:
             for k in np.flatnonzero(violation > 0.0).tolist():
                 completed = self._completed(self._completion, imputed[k], fixed, rng)
-                may_help[k] = completed is not None
+                # A switch that has another value may leave more.
+                may_help[k] = completed is not None or self.activity.switches.any()
                 imputed[k] = imputed[k] if completed is None else completed
             violation = self.violation(imputed)
         for _ in range(3 * len(self.space) + 20):

@@ -43,11 +43,11 @@ _PROBES = 17
 """Values of the other axis that are asked about in a row of more: 16 equal parts."""
 
 _MAX_HULLS = 50_000
-"""Most rows of relations that are remembered: some megabytes."""
+"""Most hulls that are remembered: some megabytes."""
 
-_MAX_STEPS = 200
-"""Most times that a rule is looked at after one change: rules that narrow each other by a value at
-a time would go on for long, and are left as they are."""
+_STEPS = 20
+"""Looks at every rule after one choice: rules that narrow each other by a value at a time would go
+on for long, and are left as they are."""
 
 
 class Left:
@@ -151,22 +151,29 @@ class Narrowing:
             for i in rule.axes:
                 self.of_axis[i].append(rule)
         self._contributions: dict[tuple[Total, int], FloatArray] = {}
-        self._hulls: dict[tuple[Pair, int, int], tuple[int, int]] = {}
+        self._hulls: dict[tuple[Pair, int, tuple[int, ...]], tuple[int, int]] = {}
 
-    def narrow(self, left: Left, changed: Iterable[int], absent: frozenset[int]) -> bool | None:
+    def narrow(
+        self,
+        left: Left,
+        changed: Iterable[int],
+        absent: frozenset[int],
+        steps: int = _STEPS,
+    ) -> bool | None:
         """Narrows what is left by all rules of axes that have changed, and what follows from it.
 
         Args:
             left: Changed in place.
             changed: The axes.
             absent: Inactive axes: totals leave them out, pairs with them hold.
+            steps: Most looks at rules, times their number.
 
         Returns:
             Whether something is left on every axis; None if nothing is, but relations, which were
             asked about a part of the values, or rounding may be why.
         """
         waiting = dict.fromkeys(rule for i in changed for rule in self.of_axis[i])
-        is_sure, looks = True, _MAX_STEPS * max(len(self.rules), 1)
+        is_sure, looks = True, steps * max(len(self.rules), 1)
         while waiting and looks:
             looks -= 1
             rule = next(iter(waiting))
@@ -250,8 +257,7 @@ class Narrowing:
                     kept |= self._row(left, rule, side, u)
                 is_changed = left.keep(other, kept)
             else:
-                hulls = [self._hull(left, rule, side, u) for u in numbers]
-                is_changed = left.cut(other, min(h[0] for h in hulls), max(h[1] for h in hulls))
+                is_changed = left.cut(other, *self._joint_hull(left, rule, side, numbers))
             if left.low[other] > left.high[other]:
                 return None
             if is_changed:
@@ -272,13 +278,25 @@ class Narrowing:
         others = left.values[rule.axes[1 - side]]
         return np.array([rule.allows(side, u, v) for v in others], dtype=bool)
 
+    def _joint_hull(
+        self, left: Left, rule: Pair, side: int, numbers: Sequence[int]
+    ) -> tuple[int, int]:
+        """Hull of the numbers of the other axis that stand beside one of some values at least."""
+        is_known = all(left.values[i] is self.values[i] for i in rule.axes)
+        key = (rule, side, tuple(numbers))
+        hull = self._hulls.get(key) if is_known else None
+        if hull is None:
+            hulls = [self._hull(left, rule, side, u) for u in numbers]
+            hull = min(h[0] for h in hulls), max(h[1] for h in hulls)
+            if is_known:
+                if len(self._hulls) >= _MAX_HULLS:
+                    self._hulls.clear()
+                self._hulls[key] = hull
+        return hull
+
     def _hull(self, left: Left, rule: Pair, side: int, number: int) -> tuple[int, int]:
         """Hull of the numbers of the other axis that stand beside a value; (n, -1) if none does."""
         own, other = rule.axes[side], rule.axes[1 - side]
-        is_known = all(left.values[i] is self.values[i] for i in (own, other))
-        key = (rule, side, number)
-        if is_known and key in self._hulls:
-            return self._hulls[key]
         u, others = left.values[own][number], left.values[other]
 
         def allows(k: int) -> bool:
@@ -300,10 +318,6 @@ class Narrowing:
             if end < len(probes) - 1:
                 last = _turn(probes[end + 1], last, allows)
             hull = first, last
-        if is_known:
-            if len(self._hulls) >= _MAX_HULLS:
-                self._hulls.clear()
-            self._hulls[key] = hull
         return hull
 
 

@@ -53,9 +53,13 @@ def problems(draw: Any) -> Problem:
     return Space(distributions), rules, draw(conditions_over(distributions))
 
 
-def _domain(problem: Problem) -> FeasibleSet:
+def _domain(problem: Problem, value_by_value: bool = False) -> FeasibleSet:
     space, rules, conditions = problem
-    return FeasibleSet(space, [rule.constraint for rule in rules], conditions)
+    domain = FeasibleSet(space, [rule.constraint for rule in rules], conditions)
+    if value_by_value:
+        # As where rules of two parameters join many: the answers must be the same.
+        domain._links.are_many = True
+    return domain
 
 
 def _fixed_at(space: Space, rng: np.random.Generator, share: float = 0.3) -> FloatArray:
@@ -68,14 +72,16 @@ def _agrees(params: dict[str, Any], fixed: dict[str, Any]) -> bool:
     return all(params.get(name, value) == value for name, value in fixed.items())
 
 
-@given(problems(), st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
-def test_draws_keep_everything_and_what_is_fixed(problem: Problem, seed: int) -> None:
+@given(problems(), st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=100)
+def test_draws_keep_everything_and_what_is_fixed(
+    problem: Problem, seed: int, value_by_value: bool
+) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
     fixed_at = _fixed_at(space, rng)
     fixed = space.decode(fixed_at)
-    domain = _domain(problem)
+    domain = _domain(problem, value_by_value)
     every = feasible_configurations(space, rules, conditions)
     drawn = domain.draws(20, fixed_at, rng)
     assert len(drawn) <= 20
@@ -89,14 +95,16 @@ def test_draws_keep_everything_and_what_is_fixed(problem: Problem, seed: int) ->
         assert _agrees(params, fixed)
 
 
-@given(problems(), st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
-def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> None:
+@given(problems(), st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=100)
+def test_check_finds_one_or_names_a_conflict(
+    problem: Problem, seed: int, value_by_value: bool
+) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
     fixed_at = _fixed_at(space, rng)
     fixed = space.decode(fixed_at)
-    domain = _domain(problem)
+    domain = _domain(problem, value_by_value)
     every = feasible_configurations(space, rules, conditions)
     left = [params for params in every.values() if _agrees(params, fixed)]
     if left:
@@ -116,14 +124,16 @@ def test_check_finds_one_or_names_a_conflict(problem: Problem, seed: int) -> Non
     assert ("fixed in advance" in message) is bool(fixed)
 
 
-@given(problems(), st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
-def test_nearest_is_the_row_itself_where_it_is_allowed(problem: Problem, seed: int) -> None:
+@given(problems(), st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=100)
+def test_nearest_is_the_row_itself_where_it_is_allowed(
+    problem: Problem, seed: int, value_by_value: bool
+) -> None:
     space, rules, conditions = problem
     rng = np.random.default_rng(seed)
     row, fixed_at = _fixed_at(space, rng, share=1.0), _fixed_at(space, rng)
     given_row = row.copy()
-    found = _domain(problem).nearest(row, fixed_at, rng)
+    found = _domain(problem, value_by_value).nearest(row, fixed_at, rng)
     np.testing.assert_array_equal(row, given_row)
     wanted = active_params(conditions, space.decode(np.where(np.isnan(fixed_at), row, fixed_at)))
     if all(rule.holds(wanted) for rule in rules):
