@@ -100,6 +100,11 @@ def _mixed() -> Distributions:
     }
 
 
+def _many_mixed(n: int) -> Distributions:
+    kinds = list(_mixed().items())
+    return {f"{kinds[i % len(kinds)][0]}_{i}": kinds[i % len(kinds)][1] for i in range(n)}
+
+
 def _floats(n: int) -> Distributions:
     return {f"x{i}": FloatDistribution(0.0, 1.0) for i in range(n)}
 
@@ -116,6 +121,11 @@ _CASES: Mapping[str, Case] = MappingProxyType(
         "mixed-1000": Case(_MIXED, _mixed, 1_000),
         "mixed-3000": Case(_MIXED, _mixed, 3_000),
         "mixed-10000": Case(_MIXED, _mixed, 10_000),
+        **{
+            f"mixed{n}-{trials}": Case(f"{n} mixed axes", partial(_many_mixed, n), trials)
+            for n in (50, 200)
+            for trials in (100, 1_000, 10_000)
+        },
         "floats-20": Case("20 floats", partial(_floats, 20), 300),
         "tens-100": Case("100 axes of 10 choices", partial(_choices, 100, range(10)), 300),
         "bits-1000": Case("1,000 on/off axes", partial(_choices, 1_000, (False, True)), 300),

@@ -154,4 +154,5 @@ def test_every_case_has_what_its_title_says(name: str) -> None:
             "choices-2000": (1, {2_000}),
         }[name]
     else:
-        assert len(space) == {"floats-20": 20, "floats-150": 150}.get(name, 9)
+        sizes_of = {"floats-20": 20, "floats-150": 150, "mixed50": 50, "mixed200": 200}
+        assert len(space) == sizes_of.get(name, sizes_of.get(name.split("-")[0], 9))
