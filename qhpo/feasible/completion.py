@@ -32,8 +32,9 @@ _LISTED = 512
 """Values of another number, evenly spaced; the same on axes of the same range, so that equal values
 can be chosen."""
 
-_BRANCHES = 4
-"""Values of an axis that are gone on from before the axis chosen before gets another one."""
+_BRANCHES = 10
+"""Values of an axis that are gone on from before the axis chosen before gets another one: those of
+`_candidates` that come before all others."""
 
 _FIRST_STEPS = 10_000
 """Looks at every rule before anything is chosen, when it may be proven that nothing is left: some
@@ -152,7 +153,7 @@ class Completion:
                 i, j = rule.axes
                 is_kept = len(axes) < 2 or rule.allows(0, values[i], values[j])
             else:
-                is_kept = rule.lower <= sum(rule.terms[i](values[i]) for i in axes) <= rule.upper
+                is_kept = rule.lower <= rule.sum_of(values, axes) <= rule.upper
             if not is_kept:
                 broken.update(axes)
         return broken
@@ -252,8 +253,12 @@ class Completion:
         if is_draw and not known[0] <= wanted <= known[-1]:
             wanted = float(rng.uniform(known[0], known[-1]))
         distance = np.abs(known - wanted)
-        first = int(distance.argmin())
-        yield int(numbers[first])
-        rest = np.delete(np.arange(len(numbers)), first)
+        first, last = int(distance.argmin()), len(numbers) - 1
+        near = [first, first - 1, first + 1]
+        # Where a sum has no room for the value it may have for what lies half the way to an end.
+        near += [first // 2, (first + last) // 2, first // 4, (first + 3 * last) // 4, 0, last]
+        early = [k for k in dict.fromkeys(near) if 0 <= k <= last]
+        yield from numbers[early].tolist()
+        rest = np.delete(np.arange(len(numbers)), early)
         rest = rng.permutation(rest) if is_draw else rest[distance[rest].argsort(kind="stable")]
         yield from numbers[rest].tolist()

@@ -261,8 +261,9 @@ class FeasibleSet:
             is_draw: Whether the rows are random ones.
         """
         found: list[FloatArray] = []
-        for k, row in enumerate(rows):
-            if k == _FEW and not found:
+        n_nothing = n_broken = 0
+        for row in rows:
+            if not found and (n_nothing == _FEW or n_broken == _TRIES):
                 break  # as good as all others
             own = self._active(row)
             if self.satisfied(own):
@@ -270,6 +271,7 @@ class FeasibleSet:
                 continue
             number = self._complete(row, fixed, rng, is_draw=is_draw).numbers
             if number is None:
+                n_nothing += 1
                 continue
             chosen = np.array([c[u] for c, u in zip(self._searched, number, strict=True)])
             near = [int(np.abs(c - x).argmin()) for c, x in zip(self._searched, row, strict=True)]
@@ -280,6 +282,7 @@ class FeasibleSet:
             if is_draw and kept and self.projection.floats.any():
                 spread = self.numbers.spread(kept[0], ~np.isnan(fixed), rng)
                 kept = [spread] if self.satisfied(spread) else kept
+            n_broken += not kept
             found += kept
         return found
 

@@ -7,7 +7,8 @@ link
     chain, a star or a grid, hardly any random configuration keeps all, and a change that mends one
     link breaks another. Values that are forbidden together are none: most others stay allowed.
 total
-    A sum of what the values of single axes contribute, between two bounds.
+    A sum of what the values of single axes contribute, or of numbers and products of two of them,
+    between two bounds.
 pair
     A relation of two axes.
 """
@@ -36,19 +37,31 @@ class Total:
     Attributes:
         terms: Axes with what their value contributes.
         coefficients: By axis, if all contributions are multiples of numbers; else None.
+        products: Two axes of numbers, which may be the same, and the coefficient of their product.
         lower: Least allowed sum, less its tolerance.
         upper: Largest allowed sum, and its tolerance.
     """
 
     terms: dict[int, Callable[[Any], float]]
     coefficients: dict[int, float] | None
+    products: tuple[tuple[int, int, float], ...]
     lower: float
     upper: float
 
     @property
     def axes(self) -> tuple[int, ...]:
         """The axes that take part."""
-        return tuple(self.terms)
+        return tuple({*self.terms, *(i for product in self.products for i in product[:2])})
+
+    def sum_of(self, values: Sequence[Any], axes: Sequence[int]) -> float:
+        """The sum for a value on every axis, of which those that count are given."""
+        if self.coefficients is None:
+            return sum(float(term(values[i])) for i, term in self.terms.items() if i in axes)
+        total = sum(a * values[i] for i, a in self.coefficients.items() if i in axes)
+        for i, j, a in self.products:
+            if i in axes and j in axes:
+                total += a * values[i] * values[j]
+        return float(total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +86,8 @@ class Links:
 
     Args:
         space: The search space.
-        constraints: Any constraints. Products, predicates and relations of three are left out.
+        constraints: Any constraints. Predicates and relations of three are left out, and
+            products of choices.
     """
 
     def __init__(self, space: Space, constraints: Sequence[Constraint]) -> None:
@@ -107,7 +121,7 @@ class Links:
         rules: list[Total | Pair] = []
         for constraint in self._constraints:
             for statement in constraint.statements:
-                if isinstance(statement, Sum) and not statement.products:
+                if isinstance(statement, Sum) and self._is_total(constraint, statement):
                     rules.append(self._total(constraint, statement))
                 elif isinstance(statement, Relation) and len(statement.names) == 2:
                     i, j = (self._index[name] for name in statement.names)
@@ -118,20 +132,29 @@ class Links:
     def are_all(self) -> bool:
         """Whether there are no rules but totals and pairs."""
         return all(
-            not statement.products
+            self._is_total(constraint, statement)
             if isinstance(statement, Sum)
             else isinstance(statement, Relation) and len(statement.names) == 2
             for constraint in self._constraints
             for statement in constraint.statements
         )
 
+    def _are_numbers(self, constraint: Constraint) -> bool:
+        return not any(self._space.axes[self._index[n]].is_category for n in constraint.names)
+
+    def _is_total(self, constraint: Constraint, statement: Sum) -> bool:
+        has_row = constraint.quadratic_row is not None and self._are_numbers(constraint)
+        return not statement.products or has_row
+
     def _total(self, constraint: Constraint, statement: Sum) -> Total:
         terms = {self._index[name]: term for name, term in statement.terms}
-        row, coefficients = constraint.linear_row, None
-        if row is not None and not any(self._space.axes[i].is_category for i in terms):
-            coefficients = {self._index[name]: a for name, a in row.coefficients}
         lower, upper = statement.lower - statement.tolerance, statement.upper + statement.tolerance
-        return Total(terms, coefficients, lower, upper)
+        row = constraint.quadratic_row
+        if row is None or not self._are_numbers(constraint):
+            return Total(terms, None, (), lower, upper)
+        coefficients = {self._index[name]: a for name, a in row.coefficients}
+        products = tuple((self._index[i], self._index[j], a) for i, j, a in row.products)
+        return Total(terms, coefficients, products, lower, upper)
 
 
 def _is_link(constraint: Constraint) -> bool:

@@ -178,7 +178,10 @@ class Narrowing:
             looks -= 1
             rule = next(iter(waiting))
             del waiting[rule]
-            if isinstance(rule, Total):
+            narrowed: Sequence[int] | None
+            if isinstance(rule, Total) and rule.products:
+                narrowed = _by_products(left, rule, absent)
+            elif isinstance(rule, Total):
                 narrowed = self._by_total(left, rule, absent)
             else:
                 narrowed = () if absent.intersection(rule.axes) else self._by_pair(left, rule)
@@ -189,9 +192,7 @@ class Narrowing:
                 waiting.update(dict.fromkeys(r for r in self.of_axis[i] if r is not rule))
         return True
 
-    def _by_total(
-        self, left: Left, rule: Total, absent: frozenset[int]
-    ) -> tuple[int, ...] | list[int] | None:
+    def _by_total(self, left: Left, rule: Total, absent: frozenset[int]) -> Sequence[int] | None:
         """Axes that a total narrows; None if it leaves nothing."""
         axes = [i for i in rule.terms if i not in absent] if absent else list(rule.terms)
         ends = [self._ends(left, rule, i) for i in axes]
@@ -238,7 +239,7 @@ class Narrowing:
         first, last = a * values[left.low[axis]], a * values[left.high[axis]]
         return (first, last) if first <= last else (last, first)
 
-    def _by_pair(self, left: Left, rule: Pair) -> tuple[int, ...] | list[int] | None:
+    def _by_pair(self, left: Left, rule: Pair) -> Sequence[int] | None:
         """Axes that a pair narrows; None if it leaves nothing."""
         narrowed = []
         for side in (0, 1):
@@ -341,3 +342,62 @@ def _between(left: Left, axis: int, a: float, least: float, most: float) -> tupl
     first = 0 if low == -math.inf else bisect_left(values, low)
     last = len(values) - 1 if high == math.inf else bisect_right(values, high) - 1
     return first, last
+
+
+def _by_products(left: Left, rule: Total, absent: frozenset[int]) -> list[int] | None:
+    """Axes that a total with products narrows; None if it leaves nothing."""
+    ends = {
+        i: (float(left.values[i][left.low[i]]), float(left.values[i][left.high[i]]))
+        for i in rule.axes
+        if i not in absent
+    }
+    coefficients = rule.coefficients or {}
+    alone = {i: _multiple(a, ends[i]) for i, a in coefficients.items() if i in ends}
+    products = [(i, j, a) for i, j, a in rule.products if i in ends and j in ends]
+    together = [_multiple(a, _product(ends[i], ends[j])) for i, j, a in products]
+    least = sum(e[0] for e in (*alone.values(), *together))
+    most = sum(e[1] for e in (*alone.values(), *together))
+    beyond = CLOSE * max(1.0, abs(least), abs(most))
+    lower, upper = rule.lower - beyond, rule.upper + beyond
+    if least > upper or most < lower:
+        return None
+    narrowed: list[int] = []
+    if least >= lower and most <= upper:
+        return narrowed
+    for axis, (low, high) in ends.items():
+        # The sum is rest + factor x number, where both are known up to what is left of the others.
+        factor = [coefficients.get(axis, 0.0)] * 2
+        rest = [least - alone.get(axis, (0.0, 0.0))[0], most - alone.get(axis, (0.0, 0.0))[1]]
+        is_square = False
+        for (i, j, a), end in zip(products, together, strict=True):
+            if axis in (i, j):
+                is_square = is_square or i == j
+                other = _multiple(a, ends[j if i == axis else i])
+                factor = [f + o for f, o in zip(factor, other, strict=True)]
+                rest = [r - e for r, e in zip(rest, end, strict=True)]
+        if is_square or factor[0] <= 0.0 <= factor[1] or low == high:
+            continue
+        may_least, may_most = lower - rest[1], upper - rest[0]
+        if factor[1] < 0.0:
+            factor, may_least, may_most = [-factor[1], -factor[0]], -may_most, -may_least
+        most_number = may_most / factor[0 if may_most >= 0.0 else 1]
+        least_number = may_least / factor[1 if may_least >= 0.0 else 0]
+        values = left.values[axis]
+        first = 0 if least_number == -math.inf else bisect_left(values, least_number)
+        last = len(values) if most_number == math.inf else bisect_right(values, most_number)
+        if left.cut(axis, first, last - 1):
+            narrowed.append(axis)
+        if left.low[axis] > left.high[axis]:
+            return None
+    return narrowed
+
+
+def _multiple(a: float, ends: tuple[float, float]) -> tuple[float, float]:
+    """Least and largest multiple of a number between two ends."""
+    return (a * ends[0], a * ends[1]) if a >= 0.0 else (a * ends[1], a * ends[0])
+
+
+def _product(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
+    """Least and largest product of two numbers between ends."""
+    corners = [u * v for u in first for v in second]
+    return min(corners), max(corners)

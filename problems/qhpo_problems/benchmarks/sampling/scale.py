@@ -51,7 +51,16 @@ _WARM_UP_TRIALS = 12
 """Enough to have all code of a sampler imported: two more than its random startup."""
 
 _LEFT_OUT: Mapping[str, Collection[str]] = MappingProxyType(
-    {"gp": ("mixed-3000", "mixed-10000", "bits-1000", "resume-10000")}
+    {
+        "gp": (
+            "mixed-3000",
+            "mixed-10000",
+            "mixed50-10000",
+            "mixed200-10000",
+            "bits-1000",
+            "resume-10000",
+        )
+    }
 )
 """Method -> cases that are too much for it. Of 1,000 axes one suggestion of GPSampler had not ended
 after three minutes. At 1,000 trials it takes 2.6 s and 0.9 GB; the time grows with their cube, the
