@@ -14,7 +14,7 @@ Energies and values are minimized.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,18 +143,24 @@ class AnovaGP:
         predicted: FloatArray = self._y - self._alpha / np.einsum("mii->mi", self._inverse)
         return predicted
 
-    def explained(self) -> float:
+    def explained(self, scale: Callable[[FloatArray], FloatArray] = np.asarray) -> float:
         """Share of the variance of the observations that the others predict, at most 1.
 
         Below 0 where their mean predicts them better.
+
+        Args:
+            scale: What is made of a value and of its prediction before they are compared.
         """
-        error = float(((self._y - self.left_out()) ** 2).sum())
-        spread = float(((self._y - self._y.mean(axis=1, keepdims=True)) ** 2).sum())
+        y, predicted = scale(self._y), scale(self.left_out())
+        error = float(((y - predicted) ** 2).sum())
+        spread = float(((y - y.mean(axis=1, keepdims=True)) ** 2).sum())
         return 1.0 - error / spread if spread > 0.0 else 0.0
 
     def effects(self) -> list[Effects]:
-        """What axes and pairs of axes do to the mean of every member, M of them."""
-        return [effects(self._cross, m, self._alpha[m]) for m in range(self.n_members)]
+        """What every member expects axes and pairs of axes to do, M of them."""
+        return [
+            effects(self._cross, m, self._alpha[m], self._inverse[m]) for m in range(self.n_members)
+        ]
 
     def nugget_orders(self, member: int) -> DenseDQM:
         """What the correlated nugget adds to main effects and pairs of a member's mean.

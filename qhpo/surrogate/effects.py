@@ -1,4 +1,4 @@
-"""Effects of axes and of pairs of axes on a posterior mean, in closed form.
+"""Effects of axes and of pairs of axes in a posterior, in closed form.
 
 Glossary
 --------
@@ -17,11 +17,20 @@ effect
     Hoeffding decomposition. The variances of all parts add up to that of m, and their shares of it
     are Sobol' indices (Sobol' 2001, "Global sensitivity indices for nonlinear mathematical models
     and their Monte Carlo estimates").
+G, W
+    Means over the levels of T T', shape (n, n) of every axis; a a' - (K + noise I)^-1.
 
 Every part of m is a sum over observations of products of centred terms (Durrande, Ginsbourger,
 Roustant, Carraro 2013, "ANOVA kernels and RKHS of zero mean functions for model-based sensitivity
 analysis", section 4): the part of the axes S has the terms a c_S prod_S T_i and b prod_S F_i, with
 c_S = 1, s2 or s3 for one axis, two, or more.
+
+The mean alone makes small effects too small: where little is known of one, the mean has next to
+nothing of it. What is expected of the variance of a part is that of its mean and what the posterior
+leaves open, c_S prod_S w_i - c_S^2 sum(prod_S G_i * (K + noise I)^-1), as k~_i has mean diagonal 1
+over the levels (Oakley, O'Hagan 2004, "Probabilistic sensitivity analysis of complex models: a
+Bayesian approach", section 3). So W stands where a a' would. What is open of the correlated nugget
+is left out: it has next to no effects of few axes.
 """
 
 from __future__ import annotations
@@ -43,20 +52,26 @@ FloatArray = NDArray[np.float64]
 _LEAST_FACTOR = 1e-12
 """What stands for a factor of 0, so that a product can be divided by it again."""
 
+_PRODUCTS_AT_ONCE = 2_000_000
+"""Products of observations on all axes that are kept at once: 16 MB an array."""
+
 
 class Effects(NamedTuple):
-    """What axes do to the posterior mean.
+    """What axes do. Variances are those that the posterior expects.
 
     Attributes:
-        mean: Mean over all levels.
-        main: The effect of every level, shape (D,), centred over the levels of an axis.
+        mean: Of the posterior mean over all levels.
+        levels: The effect of every level on the posterior mean, shape (D,), centred over the levels
+            of an axis.
+        main: Variance of the effect of every axis, shape (d,).
         pairs: Variance of the effect of every pair of axes, shape (d, d), symmetric, 0 between an
             axis and itself.
-        variance: Of the posterior mean.
+        variance: Of all parts.
         total: Variance of all parts that an axis takes part in, shape (d,).
     """
 
     mean: float
+    levels: FloatArray
     main: FloatArray
     pairs: FloatArray
     variance: float
@@ -130,35 +145,65 @@ def nugget_orders(cross: CrossCovariance, member: int, weights: FloatArray) -> D
     return DenseDQM.from_upper(cross.space.starts, linear, pairs, float(of.own.sum()))
 
 
-def effects(cross: CrossCovariance, member: int, weights: FloatArray) -> Effects:
-    """Effects on the posterior mean of one member.
+def effects(
+    cross: CrossCovariance, member: int, weights: FloatArray, inverse: FloatArray
+) -> Effects:
+    """Effects in the posterior of one member.
 
     Args:
         cross: Covariances with the observations.
         member: Number of the member.
         weights: a, shape (n,).
+        inverse: (K + noise I)^-1, shape (n, n).
     """
     of = _Member(cross, member, weights)
     starts, sizes = cross.space.starts[:-1], cross.space.n_levels
-    main = of.terms @ weights + of.centred @ of.own
-    pairs = np.empty((len(sizes), len(sizes)))
+    levels = of.terms @ weights + of.centred @ of.own
     parts = list(_rows(starts, sizes))
+    relevance, pair = of.hyper.relevance, of.hyper.pair
+    known, known_together = _known([of.terms[rows] for rows in parts], inverse)
+    main = np.add.reduceat(levels * levels, starts) / sizes
+    main += np.maximum(relevance - known, 0.0)
+    pairs = np.empty((len(sizes), len(sizes)))
     for i, rows in enumerate(parts):
         # A few rows of a table that would have the square of all levels.
-        table = of.hyper.pair * (of.terms[rows] * weights) @ of.terms.T
+        table = pair * (of.terms[rows] * weights) @ of.terms.T
         table += (of.centred[rows] * of.own) @ of.centred.T
         pairs[i] = np.add.reduceat((table * table).sum(axis=0), starts) / (sizes * sizes[i])
+    pairs += np.maximum(pair * np.outer(relevance, relevance) - pair**2 * known_together, 0.0)
     np.fill_diagonal(pairs, 0.0)
-    variance, total = _variances(
-        [of.terms[rows] for rows in parts],
-        [of.centred[rows] for rows in parts],
-        weights,
-        of.own,
-        (of.hyper.pair, of.hyper.rest),
-    )
+    variance, total = _variances(of, parts, inverse)
     mean = CONSTANT * float(weights.sum()) + float(of.own.sum())
     # Of equal values, only rounding tells a pair from its mirror.
-    return Effects(mean, main, 0.5 * (pairs + pairs.T), variance, total)
+    return Effects(mean, levels, main, 0.5 * (pairs + pairs.T), variance, total)
+
+
+def _known(terms: list[FloatArray], inverse: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What observations tell of effects: sums over G_i, and over G_i * G_j, times the inverse.
+
+    Args:
+        terms: T of every axis, (L, n) each.
+        inverse: (K + noise I)^-1, shape (n, n).
+
+    Returns:
+        Shape (d,), and (d, d).
+    """
+    d, n = len(terms), len(inverse)
+    alone, together = np.zeros(d), np.zeros((d, d))
+    step = max(1, _PRODUCTS_AT_ONCE // (d * n))
+    for start in range(0, n, step):
+        some = slice(start, start + step)
+        products = np.stack([_mean_product(t[:, some], t).ravel() for t in terms])
+        part = inverse[some].ravel()
+        alone += products @ part
+        together += (products * part) @ products.T
+    return alone, together
+
+
+def _mean_product(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Means over the levels of an axis, (L, a) and (L, b) to (a, b)."""
+    product: FloatArray = first.T @ second / len(first)
+    return product
 
 
 def _rows(starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> Iterator[slice]:
@@ -166,47 +211,45 @@ def _rows(starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def _variances(
-    terms: list[FloatArray],
-    centred: list[FloatArray],
-    weights: FloatArray,
-    own: FloatArray,
-    strengths: tuple[float, float],
-) -> tuple[float, FloatArray]:
-    """Variance of the posterior mean, and what of it each axis takes part in.
+def _variances(of: _Member, parts: list[slice], inverse: FloatArray) -> tuple[float, FloatArray]:
+    """Variance of all parts, and what of it each axis takes part in.
 
-    The variance of the part of S is a' (c_S^2 prod_S G_i) a + 2 a' (c_S prod_S C_i) b +
-    b' (prod_S H_i) b, with G, C and H the means over the levels of T T', T F' and F F'.
+    The variance of the part of S is c_S prod_S w_i + sum(W * c_S^2 prod_S G_i) +
+    2 a' (c_S prod_S C_i) b + b' (prod_S H_i) b, with C and H the means over the levels of T F' and
+    F F'.
 
     Args:
-        terms: T of every axis, (L, n) each.
-        centred: F of every axis, (L, n) each.
-        weights: a, shape (n,).
-        own: b, shape (n,).
-        strengths: s2 and s3.
+        of: The member.
+        parts: Which levels are those of every axis.
+        inverse: (K + noise I)^-1, shape (n, n).
     """
-    pair, rest = strengths
-    n = len(weights)
+    pair, rest = of.hyper.pair, of.hyper.rest
+    n = len(of.weights)
+    known = np.outer(of.weights, of.weights) - inverse
 
-    def means(i: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        t, f = terms[i], centred[i]
-        return t.T @ t / len(t), t.T @ f / len(t), f.T @ f / len(t)
+    def terms(i: int) -> tuple[FloatArray, ...]:
+        t, f = of.terms[parts[i]], of.centred[parts[i]]
+        means = _mean_product(t, t), _mean_product(t, f), _mean_product(f, f)
+        return (of.hyper.relevance[i], *means)
 
     def variance(sums: list[_Sums]) -> float:
-        smooth, both, rough = sums
+        prior, smooth, both, rough = sums
         return float(
-            weights @ smooth.weighted(pair**2, rest**2) @ weights
-            + 2.0 * weights @ both.weighted(pair, rest) @ own
-            + own @ (rough.product - 1.0) @ own
+            prior.weighted(pair, rest)
+            + (known * smooth.weighted(pair**2, rest**2)).sum()
+            + 2.0 * of.weights @ both.weighted(pair, rest) @ of.own
+            + of.own @ (rough.product - 1.0) @ of.own
         )
 
-    sums = [_Sums(np.zeros((n, n)), np.zeros((n, n)), np.ones((n, n))) for _ in range(3)]
-    for i in range(len(terms)):
-        sums = [each.plus(term) for each, term in zip(sums, means(i), strict=True)]
+    sums = [
+        _Sums(np.zeros(shape), np.zeros(shape), np.ones(shape)) for shape in ((), *[(n, n)] * 3)
+    ]
+    for i in range(len(parts)):
+        sums = [each.plus(term) for each, term in zip(sums, terms(i), strict=True)]
     whole = variance(sums)
     # Two passes, so that no array has a row for every axis and every pair of observations.
     without = [
-        variance([each.less(term) for each, term in zip(sums, means(i), strict=True)])
-        for i in range(len(terms))
+        variance([each.less(term) for each, term in zip(sums, terms(i), strict=True)])
+        for i in range(len(parts))
     ]
     return max(whole, 0.0), np.maximum(whole - np.array(without), 0.0)
