@@ -12,15 +12,19 @@ What 400 random trials tell shows how much of what is missing is the number of t
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 from scipy.stats import spearmanr
@@ -28,7 +32,6 @@ from scipy.stats import spearmanr
 from qhpo import QUBOSampler, interactions
 from qhpo.cli.report import plural
 from qhpo.surrogate.transform import rank_gaussian
-from qhpo_problems.benchmarks.comparison import comparison
 from qhpo_problems.benchmarks.results import Group, Results, standard_error
 from qhpo_problems.benchmarks.sampling.known import FUNCTIONS, load_function
 from qhpo_problems.benchmarks.sampling.tabular import (
@@ -38,9 +41,9 @@ from qhpo_problems.benchmarks.sampling.tabular import (
     load_table,
 )
 from qhpo_problems.benchmarks.store import Row
-from qhpo_problems.benchmarks.suite import Metric
+from qhpo_problems.benchmarks.suite import Inputs, Metric, Suite, Task
 
-__all__ = ["SUITE", "measure_importances", "sobol_indices"]
+__all__ = ["SUITE", "make_trials", "measure_importances", "sobol_indices"]
 
 FloatArray = npt.NDArray[np.float64]
 Target = Callable[[FrozenTrial], float]
@@ -125,20 +128,60 @@ _SAMPLERS: Mapping[str, Callable[..., optuna.samplers.BaseSampler]] = {
 }
 
 
-@cache
-def _study(table: str, sampler: str, trials: int, seed: int) -> optuna.Study:
-    """The same trials for every evaluator, with the scores of their ranks in the table."""
-    study = optuna.create_study(sampler=_SAMPLERS[sampler](seed=seed))
+def make_trials(task: Task) -> None:
+    """Write the trials of all samplers on a table, as places in it, to ``task.inputs``."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    find_package()
+    benchmark = _load(task.table)
+    places: dict[str, list[list[int]]] = {}
+    for sampler, trials, _ in _SETTINGS.values():
+        if _kind(sampler, trials) in places:
+            continue
+        found: list[list[int]] = []
+
+        def objective(trial: optuna.Trial, found: list[list[int]] = found) -> float:
+            place = benchmark.suggest(trial)
+            found.append([*place])
+            return benchmark.value(place)
+
+        study = optuna.create_study(sampler=_SAMPLERS[sampler](seed=task.seed))
+        study.optimize(objective, n_trials=trials)
+        places[_kind(sampler, trials)] = found
+    path = _inputs(task)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # It appears complete or not at all.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(places), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _inputs(task: Task) -> Path:
+    assert task.inputs is not None  # for the suite has them
+    return task.inputs
+
+
+def _kind(sampler: str, trials: int) -> str:
+    return f"{sampler}-{trials}"
+
+
+def _study(table: str, places: Sequence[Sequence[int]]) -> optuna.Study:
+    """Trials at places of a table, with the scores of their ranks in it."""
     benchmark = _load(table)
-
-    def objective(trial: optuna.Trial) -> float:
-        place = benchmark.suggest(trial)
-        trial.set_user_attr("ranks", float(_scores(table)[place]))
+    study = optuna.create_study()
+    for place in map(tuple, places):
         value = benchmark.value(place)
-        trial.set_user_attr("values", value)
-        return value
-
-    study.optimize(objective, n_trials=trials)
+        params = {
+            name: dist.choices[at] if isinstance(dist, CategoricalDistribution) else at
+            for at, (name, dist) in zip(place, benchmark.search_space.items(), strict=True)
+        }
+        study.add_trial(
+            optuna.create_trial(
+                params=params,
+                distributions=dict(benchmark.search_space),
+                value=value,
+                user_attrs={"values": value, "ranks": float(_scores(table)[place])},
+            )
+        )
     return study
 
 
@@ -174,22 +217,22 @@ _EVALUATORS: Mapping[str, _Evaluate] = {
 """qhpo's own, and those of Optuna."""
 
 
-def measure_importances(table: str, method: str, seed: int) -> list[Row]:
+def measure_importances(task: Task) -> list[Row]:
     """How close an evaluator comes to the exact indices, and the seconds it takes.
 
     Args:
-        table: Name of the table.
-        method: Name of the evaluator.
-        seed: Of the sampler.
+        task: Its method is the name of the evaluator, its inputs are those of `make_trials`.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     find_package()
+    places = json.loads(_inputs(task).read_text(encoding="utf-8"))
+    table = task.table
     names = list(_load(table).search_space)
     rows: list[Row] = []
     for sampler, trials, scale in _SETTINGS.values():
-        study = _study(table, sampler, trials, seed)
+        study = _study(table, places[_kind(sampler, trials)])
         begin = time.thread_time()
-        main, pair = _EVALUATORS[method](study, names, partial(_told, scale))
+        main, pair = _EVALUATORS[task.method](study, names, partial(_told, scale))
         seconds = time.thread_time() - begin
         exact_main, exact_pair = _exact(table)[scale]
         pairs = wrong_pairs = None
@@ -252,42 +295,49 @@ def _error(numbers: FloatArray) -> FloatArray:
     return np.array(found, dtype=float)
 
 
-SUITE = replace(
-    comparison(
-        name="importance",
-        tables=_TABLES,
-        methods=tuple(_EVALUATORS),
-        settings=tuple(_SETTINGS),
-        metrics=(
-            Metric(
-                *("main effects", "{:.2f}".format, max, "main"),
-                error=_error,
-                heading="rank correlation of main effects with those of the whole table",
-            ),
-            Metric(
-                *("wrong", "{:.2f}".format, min, "wrong"),
-                error=_error,
-                heading="share of all main effects that is given to the wrong parameters",
-            ),
-            Metric(
-                *("pairs", "{:.2f}".format, max, "pairs"),
-                error=_error,
-                heading="rank correlation of pairs, where the table has clear ones",
-            ),
-            Metric(
-                *("wrong pairs", "{:.2f}".format, min, "wrong pairs"),
-                error=_error,
-                heading="share of all pairs' effects that is given to the wrong ones, there",
-            ),
-            Metric("CPU s", "{:.2f}".format, min, heading="CPU seconds"),
+SUITE = Suite(
+    name="importance",
+    tables=_TABLES,
+    methods={name: name for name in _EVALUATORS},
+    peers=("fanova", "ped-anova"),
+    measure=measure_importances,
+    sources=lambda method, table: [measure_importances],
+    inputs=Inputs(
+        name="trials",
+        suffix=".json",
+        make=make_trials,
+        sources=lambda table: [make_trials],
+    ),
+    settings=lambda table, trials: tuple(_SETTINGS),
+    metrics=(
+        Metric(
+            *("main effects", "{:.2f}".format, max, "main"),
+            error=_error,
+            heading="rank correlation of main effects with those of the whole table",
         ),
-        measure=measure_importances,
-        footnote=(
-            f"From {_TRIALS} trials, random ones and those of searches, and from {_MANY} random "
-            "ones; of their values, and of normal scores of the ranks that these have in the "
-            "table, by all evaluators alike. Tables have clear pairs where the strongest makes up "
-            f"{100 * _CLEAR:.0f} % of the variance; Optuna's evaluators know no pairs."
+        Metric(
+            *("wrong", "{:.2f}".format, min, "wrong"),
+            error=_error,
+            heading="share of all main effects that is given to the wrong parameters",
         ),
+        Metric(
+            *("pairs", "{:.2f}".format, max, "pairs"),
+            error=_error,
+            heading="rank correlation of pairs, where the table has clear ones",
+        ),
+        Metric(
+            *("wrong pairs", "{:.2f}".format, min, "wrong pairs"),
+            error=_error,
+            heading="share of all pairs' effects that is given to the wrong ones, there",
+        ),
+        Metric("CPU s", "{:.2f}".format, min, heading="CPU seconds"),
+    ),
+    footnote=(
+        f"From {_TRIALS} trials, random ones and those of searches, and from {_MANY} random "
+        "ones; of their values, and of normal scores of the ranks that these have in the "
+        "table, by all evaluators alike. Tables have clear pairs where the strongest makes up "
+        f"{100 * _CLEAR:.0f} % of the variance; Optuna's evaluators know no pairs. "
+        "Means over seeds, ± one standard error."
     ),
     groups=_groups,
     reporting=_REPORTING,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from qhpo import QhpoError
 from qhpo_problems.benchmarks.sampling import importances
-from qhpo_problems.benchmarks.sampling.importances import SUITE, measure_importances, sobol_indices
+from qhpo_problems.benchmarks.sampling.importances import (
+    SUITE,
+    make_trials,
+    measure_importances,
+    sobol_indices,
+)
 from qhpo_problems.benchmarks.sampling.known import FUNCTIONS, load_function
 from qhpo_problems.benchmarks.sampling.tabular import TABLES, TabularBenchmark
+from qhpo_problems.benchmarks.suite import Task
 
 
 def test_the_indices_of_a_table_are_its_variances() -> None:
@@ -23,8 +32,9 @@ def test_the_indices_of_a_table_are_its_variances() -> None:
     np.testing.assert_allclose(pair, [0.0, 0.0, parts[1] / parts.sum()], atol=1e-12)
 
 
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Task]:
+    """A task on a table that is not of the suite, with its trials."""
     rng = np.random.default_rng(0)
     a, b, c = np.meshgrid(np.arange(5.0), np.arange(5.0), np.arange(3.0), indexing="ij")
     together = 4 * (b - 2) * (c - 1) + (a - 2) * (b - 2)
@@ -33,15 +43,19 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     # Their order is not that of the alphabet.
     space = {"z": IntDistribution(0, 4), "b": IntDistribution(0, 4), "y": IntDistribution(0, 2)}
     table = TabularBenchmark("known", "known", space, values)
-    monkeypatch.setattr(importances, "load_table", lambda name: table)
-    for cached in (importances._study, importances._scores, importances._exact):
-        cached.cache_clear()
+    path = tmp_path_factory.mktemp("known") / "trials" / "0.json"
+    task = Task("", "", "known", 0, 0, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importances, "load_table", lambda name: table)
+        for cached in (importances._scores, importances._exact):
+            cached.cache_clear()
+        make_trials(task)
+        yield task
 
 
-@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("method", list(SUITE.methods))
-def test_a_row_for_every_setting(method: str) -> None:
-    rows = measure_importances("known", method, 0)
+def test_a_row_for_every_setting(method: str, known: Task) -> None:
+    rows = measure_importances(replace(known, method=method))
     assert len(rows) == 6
     by_values = rows[1]
     assert by_values["main"] is not None
