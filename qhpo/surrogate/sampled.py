@@ -44,7 +44,8 @@ def sampled_effects(space: Space, places: NDArray[np.intp], values: FloatArray) 
     together = has.T @ has
     mean = float(values.mean())
     # Levels of an axis sum up to a constant, so many solutions fit: the centred one is meant.
-    levels = np.linalg.lstsq(together, has.T @ (values - mean), rcond=1e-9)[0]
+    solved = np.linalg.lstsq(together, has.T @ (values - mean), rcond=1e-9)
+    levels = solved[0].astype(np.float64)
     for start, stop in pairwise(space.starts.tolist()):
         levels[start:stop] -= levels[start:stop].mean()
     residual = values - mean - has @ levels
