@@ -107,6 +107,13 @@ _TRIALS = 30
     help="Calls of the solver that the study may spend; neal goes on from there.",
 )
 @click.option(
+    "--batch-size",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="Trials that one anneal serves, each chosen as if those before it were running.  "
+    "[default: what the file says, or 1]",
+)
+@click.option(
     "--pruner",
     type=click.Choice(list(PRUNERS)),
     help="What ends trials early that report bad values: of those that came as far, the worse half "
@@ -184,7 +191,7 @@ def run(
     share the work. A trial whose process was killed is done again: at once on the same machine, on
     another one after a minute of silence.
     """
-    for name in ("solver", "encoding", "qpu_seconds", "max_calls"):
+    for name in ("solver", "encoding", "qpu_seconds", "max_calls", "batch_size"):
         if ctx.params[name] is not None and sampler not in (None, "qubo"):
             raise click.UsageError(
                 f"--{name.replace('_', '-')} belongs to --sampler qubo, not {sampler}; leave it out"

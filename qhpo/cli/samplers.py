@@ -33,8 +33,16 @@ __all__ = [
 
 SAMPLERS = ("qubo", "tpe", "gp", "random", "grid")
 
-OF_QUBO = ("encoding", "qpu_seconds", "max_calls", "n_startup_trials", "noisy", "surrogate")
-"""Arguments of `QUBOSampler`, of which the first three are options too."""
+OF_QUBO = (
+    "encoding",
+    "qpu_seconds",
+    "max_calls",
+    "batch_size",
+    "n_startup_trials",
+    "noisy",
+    "surrogate",
+)
+"""Arguments of `QUBOSampler`, of which the first four are options too."""
 
 _OF_THE_MODEL = ("n_startup_trials", "noisy", "surrogate")
 """Those of them that decide what is believed of the values; the others are about the solver."""

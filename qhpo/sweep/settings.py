@@ -73,6 +73,7 @@ class Settings:
         n_startup_trials: Trials of the first design.
         qpu_seconds: QPU access time that the study may spend.
         max_calls: Calls of the solver that the study may spend.
+        batch_size: Trials that one anneal serves.
         noisy: Whether the same configuration has another value the next time.
         surrogate: Model of the trials' values.
         trials: Finished trials that the study should have in the end.
@@ -87,6 +88,7 @@ class Settings:
     n_startup_trials: int | None = None
     qpu_seconds: float | None = None
     max_calls: int | None = None
+    batch_size: int | None = None
     noisy: bool | None = None
     surrogate: str | None = None
     trials: int | None = None
@@ -156,6 +158,7 @@ _READERS: Mapping[str, Callable[[object, str], Any]] = MappingProxyType(
         "n_startup_trials": _bounded_count,
         "qpu_seconds": _budget,
         "max_calls": _bounded_count,
+        "batch_size": _trials,
         "noisy": boolean,
         "surrogate": _surrogate,
         "trials": _trials,

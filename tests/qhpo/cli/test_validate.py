@@ -35,7 +35,14 @@ CORPUS: list[dict[str, Any]] = [
     {"constraints": ["a <= b.c", {"metric": "mem", "max": 3}], "conditions": {"b.c": "a < 3"}},
     {"qhpo": {"solver": "neal", "encoding": "one-hot", "seed": 3, "noisy": False, "trials": 5}},
     {"qhpo": {"qpu_seconds": 1.5, "max_calls": 3, "surrogate": "horseshoe", "pruner": "none"}},
-    {"qhpo": {"timeout": 5, "n_startup_trials": 0, "program": {"answer": "json", "retries": 1}}},
+    {
+        "qhpo": {
+            "timeout": 5,
+            "n_startup_trials": 0,
+            "batch_size": 4,
+            "program": {"answer": "json", "retries": 1},
+        }
+    },
     {"qhpo": {"program": {"answer": {"regex": "(?P<loss>.)"}, "env": {"A": 1, "B": "c"}}}},
     {"qhpo": {"program": {"answer": {"file": "a.json"}, "timeout": 1, "folder": "x"}}},
     {"parameters": {"x": {"subset": ["a", "b", 3], "size": {"min": 1, "max": 2}}}},

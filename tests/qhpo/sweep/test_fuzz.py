@@ -64,6 +64,7 @@ qhpo:
   encoding: domain-wall
   seed: 3
   n_startup_trials: 5
+  batch_size: 4
   noisy: false
   trials: 10
   timeout: 60
