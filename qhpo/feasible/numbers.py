@@ -57,6 +57,9 @@ class Numbers(SumRows):
 
     def __init__(self, space: Space, constraints: Sequence[Constraint]) -> None:
         super().__init__(space, constraints)
+        self._sums = [
+            constraint for constraint in constraints if constraint.quadratic_row is not None
+        ]
         between = np.array([not axis.is_exhaustive for axis in space.axes], dtype=bool)
         self.solved: BoolArray = self._used.any(axis=0) & between
         self._is_float = np.array([_is_continuous(axis) for axis in space.axes], dtype=bool)
@@ -163,7 +166,7 @@ class Numbers(SumRows):
                 found = self._by_one(start, free)
             if found is None:
                 found = self._by_two(start, free, movable, rng)
-            if found is not None:
+            if found is not None and self._is_exact(found):
                 return found
             start = coordinates.copy()
             for i in np.flatnonzero(movable & (rng.random(len(movable)) < 0.5)).tolist():
@@ -237,12 +240,19 @@ class Numbers(SumRows):
         best, found = math.inf, None
         for i in np.flatnonzero(free & self._used[broken].all(axis=0)).tolist():
             near = self._candidates(v, i)
-            if len(near):
-                chosen = float(near[np.abs(near - coordinates[i]).argmin()])
-                if abs(chosen - coordinates[i]) < best:
-                    best, found = abs(chosen - coordinates[i]), coordinates.copy()
-                    found[i] = chosen
+            near = near[np.abs(near - coordinates[i]) < best]
+            for chosen in near[np.abs(near - coordinates[i]).argsort(kind="stable")].tolist():
+                moved = coordinates.copy()
+                moved[i] = chosen
+                if self._is_exact(moved):
+                    best, found = abs(chosen - coordinates[i]), moved
+                    break
         return found
+
+    def _is_exact(self, coordinates: FloatArray) -> bool:
+        """Whether the sums hold as Python computes them, which may round at a bound otherwise."""
+        params = self._space.decode(coordinates)
+        return all(constraint.satisfied(params) for constraint in self._sums)
 
     def _by_two(
         self, coordinates: FloatArray, free: BoolArray, movable: BoolArray, rng: np.random.Generator

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from optuna.distributions import (
@@ -64,7 +64,20 @@ def _holds(space: Space, constraints: list[Constraint], coordinates: FloatArray)
     return all(constraint.satisfied(params) for constraint in constraints)
 
 
+_AT_A_BOUND = Space({name: AXES[name] for name in "mns"})
+"""A bound that a value of m reaches but for rounding."""
+
+
 @given(problems(), st.integers(0, 99))
+@example(
+    (
+        _AT_A_BOUND,
+        [c.quadratic({("m", "s"): 2.0, "m": 0.3, ("m", "n"): -1.0}, "<=", -5.799999999999992)],
+        np.array([0.98305085, 0.25, 0.2]),
+        np.array([0.59322034, 0.5, 0.1]),
+    ),
+    0,
+)
 @settings(max_examples=150)
 def test_one_number_is_given_back_what_keeps_the_sums(problem: Problem, seed: int) -> None:
     space, constraints, kept, start = problem
