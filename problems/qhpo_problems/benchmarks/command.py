@@ -38,6 +38,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
         "qhpo bench --tables car,kc1 --noise",
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
+        "qhpo bench --suite training --tables rnn-vowels --trials 20 --seeds 3 --out training.md",
         "qhpo bench --suite features --out features.md",
     )
 )
@@ -48,23 +49,22 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="Tables of recorded trainings, combinatorial problems with constraints, test functions, "
     "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
-    "solvers on the quadratic models of studies, how long encodings take, what QAOA circuits "
-    "measure, or a formulation against other methods.",
+    "trainings of the built-in problems, solvers on the quadratic models of studies, how long "
+    "encodings take, what QAOA circuits measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
     metavar="NAME,...",
-    show_default="tables: qubo,tpe,gp,random; graph, noisy: the same; functions: these and cmaes; "
-    "solvers: those that take every size; others: all",
+    show_default="tables: qubo,tpe,gp,random; graph, noisy, training: the same; functions: these "
+    "and cmaes; solvers: those that take every size; others: all",
     help="What to compare, whatever the methods of the suite are; a wrong name lists them. "
     "ablation, on tables, functions, graph and noisy: qubo, and qubo with parts changed. Solvers "
     "are named with their encoding, such as neal:one-hot; descent is always among them.",
 )
 @click.option(
     "--tables",
-    default="all",
-    show_default=True,
     metavar="all|NAME,...",
+    show_default="training: cnn-digits,rnn-vowels,cnn-physio; others: all",
     help="The tables, problems, studies or data to compare on; a wrong name lists them. Functions "
     "of one dimension have a name in common, such as bbob-d2.",
 )
@@ -85,7 +85,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph, noisy: 100; functions: 200; others: each problem's own",
+    show_default="tables, graph, noisy: 100; functions: 200; training: 30; others: each problem's "
+    "own",
     help="Trials per run; of solvers: trials that the last models are made of; formulations have "
     "none.",
 )
@@ -129,7 +130,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def bench(
     suite: str,
     samplers: str | None,
-    tables: str,
+    tables: str | None,
     part: str,
     noise: bool,
     trials: int | None,
@@ -221,9 +222,11 @@ def _methods(suite: Suite, text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*suite.always, *chosen]))
 
 
-def _tables(suite: Suite, text: str, part: str) -> tuple[str, ...]:
+def _tables(suite: Suite, text: str | None, part: str) -> tuple[str, ...]:
     names = tuple(suite.tables)
-    if text != "all":
+    if text is None:
+        names = tuple(suite.default_tables or names)
+    elif text != "all":
         typed = _names("--tables", text, [*suite.tables, *suite.families])
         names = tuple(name for word in typed for name in suite.families.get(word, (word,)))
     kept = set(suite.part(part))

@@ -27,6 +27,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "importance": "qhpo_problems.benchmarks.sampling.importances",
         "noisy": "qhpo_problems.benchmarks.sampling.noisy",
         "scale": "qhpo_problems.benchmarks.sampling.scale",
+        "training": "qhpo_problems.benchmarks.sampling.training",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
         "circuits": "qhpo_problems.benchmarks.solving.circuits",
         "discrete": "qhpo_problems.benchmarks.formulations.discrete",
@@ -137,6 +138,8 @@ class Suite:
             trial, so that a longer run answers for a shorter one.
         inputs: What all methods share on a table with a seed, if anything.
         default: Names of the methods that are compared unless told otherwise; all if empty.
+        default_tables: Names of the tables that they are compared on unless told otherwise; all if
+            empty.
         always: Names of methods that stand in every comparison.
         aliases: What the user may type in place of names of methods -> these names.
         families: What the user may type in place of names of tables -> these names.
@@ -167,6 +170,7 @@ class Suite:
     settings: Callable[[str, int], Sequence[str]] | None = None
     inputs: Inputs | None = None
     default: Sequence[str] = ()
+    default_tables: Sequence[str] = ()
     always: Sequence[str] = ()
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -57,19 +57,20 @@ def test_defaults_are_the_full_comparison(
     code = main(["bench", "--suite", name])
     suite = load_suite(name)
     methods = suite.default or tuple(suite.methods)
+    tables = suite.default_tables or tuple(suite.tables)
     seeds = {"tables": 10, "graph": 10, "noisy": 20, "scale": 1, "importance": 3}.get(name, 5)
     assert calls == [
         {
             "suite": name,
             "methods": methods,
-            "tables": tuple(suite.tables),
+            "tables": tables,
             "seeds": range(seeds),
             "trials": None,
             "cache": Path("bench-cache"),
             "jobs": 1,
         }
     ]
-    total = (len(methods) + (name == "solvers")) * len(suite.tables) * seeds
+    total = (len(methods) + (name == "solvers")) * len(tables) * seeds
     shown = capsys.readouterr().err
     if name == "tables":
         assert code == 0
@@ -89,6 +90,13 @@ def test_tables_are_the_default_suite_and_its_samplers_are_in_the_help(
     assert load_suite("tables").trials is not None
     assert main(["bench", "--help"]) == 0
     assert f"tables: {','.join(call['methods'])};" in " ".join(capsys.readouterr().out.split())
+
+
+def test_all_tables_are_those_that_the_default_leaves_out_too(calls: Calls) -> None:
+    main(["bench", "--suite", "training", "--tables", "all"])
+    (call,) = calls
+    assert call["tables"] == tuple(load_suite("training").tables)
+    assert set(load_suite("training").default_tables) < set(call["tables"])
 
 
 def test_options_reach_the_run_and_the_files(
