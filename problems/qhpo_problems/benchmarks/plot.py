@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -30,8 +29,15 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 # Panels side by side: more would be too narrow to read on a page.
 _COLUMNS = 3
 
-# Characters of a line above a panel.
+# Characters of a line above a panel of curves and of dots: at this size of letters as wide as it.
 _TITLE = 54
+_DOTS_TITLE = 40
+
+# Numbers on an axis of dots, at most: more would run into each other where they have many digits.
+_TICKS = 5
+
+# What a sampler is said to have where its number is infinite: no feasible trial, no training.
+_NONE = "none"
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,9 +61,9 @@ def draw(suite: Suite, results: Results, path: Path) -> None:
     Curves have a panel for each group: the metric over all tables and seeds, with a band of one
     standard error over seeds to either side. What is known after each trial is drawn as steps, what
     is asked for after some of them as points with lines between. A logarithmic axis ends at 1, the
-    median of the tables: what the first random trials are worth says nothing about a sampler. Dots
-    are means over seeds, in a panel for each group and a colour for each point; their bars are one
-    standard error to either side.
+    median of the tables, or below: what the first random trials are worth says nothing about a
+    sampler. Dots are means over seeds, in a panel for each group and a colour for each point; their
+    bars are one standard error to either side.
 
     Raises:
         QhpoError: If the file ends in neither .png nor .svg.
@@ -76,9 +82,8 @@ def _curves(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
 
     groups = suite.groups(results)
-    columns = min(len(groups), _COLUMNS)
-    rows = -(-len(groups) // columns)
-    size = (8.0, 5.0) if len(groups) == 1 else (5.0 * columns, 4.0 * rows)
+    rows, columns = _grid(len(groups))
+    size = (9.5, 5.0) if len(groups) == 1 else (6.5 * columns, 4.0 * rows)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, group in zip(places, groups, strict=False):
@@ -88,8 +93,14 @@ def _curves(suite: Suite, results: Results) -> Figure:
     return figure
 
 
+def _grid(panels: int) -> tuple[int, int]:
+    """Rows and columns of the panels: of the fewest rows, the fewest columns."""
+    rows = -(-panels // _COLUMNS)
+    return rows, -(-panels // rows)
+
+
 def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
     numbers = group.data[metric.field or metric.name]
     trials = group.trials or range(1, numbers.shape[-1] + 1)
@@ -115,7 +126,8 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
             marker="o" if group.trials else "",  # where a run was judged
             drawstyle="default" if group.trials else "steps-post",
             markersize=4,
-            label=f"{method}  {metric.show(curve[-1])}",
+            clip_on=not group.trials,  # a whole point at the ends of the axis, too
+            label=f"{method}  {metric.show(end) if np.isfinite(end := curve[-1]) else _NONE}",
         )
         if has_band:
             axes.fill_between(
@@ -129,10 +141,15 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
             )
     if metric.floor is not None:
         axes.set_yscale("log")
-        axes.set_ylim(np.clip(means[:, -1].min(), metric.floor, 1.0) / 2, 1.0)
+        top = np.nanmax(drawn(means + errors if has_band else means))
+        axes.set_ylim(np.clip(means[:, -1].min(), metric.floor, 1.0) / 2, min(1.1 * top, 1.0))
+        # A range of less than a decade has numbers, too.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(trials[0], max(trials[-1], trials[0] + 1))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ticks = FixedLocator(list(trials)) if group.trials else MaxNLocator(integer=True)
+    axes.xaxis.set_major_locator(ticks)
     axes.set_xlabel("trials")
     axes.set_ylabel(metric.label or metric.name)
     # A line of its own: titles of panels side by side would run into each other.
@@ -140,8 +157,13 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
     axes.set_title(title + ("\nband: one standard error" if has_band else ""), fontsize=11)
     axes.grid(visible=True, which="major", alpha=0.35)
     axes.grid(visible=True, which="minor", alpha=0.12)
+    # Beside the panel: inside it would hide curves.
     axes.legend(
-        title=f"{metric.name} after {plural(trials[-1], 'trial')}", loc="upper right", frameon=False
+        title=f"{metric.name} after\n{plural(trials[-1], 'trial')}",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        alignment="left",
     )
 
 
@@ -152,24 +174,28 @@ def _each_trial(reduce: Reduce, numbers: FloatArray) -> FloatArray:
 
 def _dots(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.ticker import MaxNLocator
 
     metric, groups = suite.drawn, suite.groups(results)
-    columns = min(len(groups), _COLUMNS)
-    rows_of_panels = -(-len(groups) // columns)
+    rows_of_panels, columns = _grid(len(groups))
     n_methods = len(results.methods)
-    size = 1.5 + 3.5 * columns, rows_of_panels * (1.5 + 0.4 * n_methods)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    size = 1.5 + 3.5 * columns, rows_of_panels * (1.8 + 0.4 * n_methods)
+    # Padding, in inches: the last number of an axis and the first of the next one are apart.
+    figure = Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.12))
     panels = figure.subplots(rows_of_panels, columns, sharey=True, squeeze=False).ravel()
     rows = np.arange(n_methods, dtype=float)
     for axes, group in zip(panels, groups, strict=False):
-        steps = len(group.points)
+        steps, has_bars = len(group.points), False
         for position, (end, at) in enumerate(group.points.items()):
             known = group.data[metric.field or metric.name]
             numbers = known[..., at] if metric.each else known
+            bars = _bars(metric, numbers)
+            has_bars = has_bars or bars is not None
             axes.errorbar(
                 metric.value(numbers),
                 rows + 0.5 * (position + 0.5) / steps - 0.25,
-                xerr=_bars(metric, numbers),
+                xerr=bars,
                 color=_COLOURS[position % len(_COLOURS)],
                 marker=_MARKERS[position % len(_MARKERS)],
                 linestyle="",
@@ -177,8 +203,9 @@ def _dots(suite: Suite, results: Results) -> Figure:
                 capsize=2,
                 label=end.removeprefix(", "),
             )
-        # What follows the first comma or colon is for those who read the report.
-        axes.set_title(re.split("[:,;]", group.title)[0], fontsize=11)
+        title = fill(group.title, _DOTS_TITLE)
+        axes.set_title(title + ("\nbar: one standard error" if has_bars else ""), fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(_TICKS))
         axes.set_xlabel(metric.label or metric.name)
         axes.grid(visible=True, axis="x", alpha=0.35)
     for axes in panels[len(groups) :]:

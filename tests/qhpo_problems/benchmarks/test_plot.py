@@ -133,9 +133,7 @@ def test_what_is_known_after_each_trial_is_drawn_as_steps_between_whole_trials(
     assert [tick for tick in axes.get_xticks() if tick != round(tick)] == []
 
 
-def test_dots_have_a_panel_for_each_group_in_rows_of_three(
-    drawn: list[Figure], tmp_path: Path
-) -> None:
+def test_dots_have_a_panel_for_each_group(drawn: list[Figure], tmp_path: Path) -> None:
     suite = load_suite("scale")
     names = list(suite.tables)[:4]
     row = {"CPU s": 0.5, "first s": 1.0, "MB": 100.0}
@@ -146,7 +144,7 @@ def test_dots_have_a_panel_for_each_group_in_rows_of_three(
     ]
     draw(suite, Results.of(records), tmp_path / "plot.png")
     panels = drawn[0].axes
-    assert [axes.get_title() for axes in panels] == names
+    assert [axes.get_title().partition(":")[0] for axes in panels] == names
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["qubo", "tpe"]
     assert np.asarray(panels[3].get_lines()[0].get_xdata()).tolist() == [0.5, 0.25]
 
@@ -170,3 +168,82 @@ def test_missing_matplotlib_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "qhpo\[report\]"'):
         check_plot_path(Path("plot.png"))
+
+
+def test_no_legend_hides_a_curve_and_none_is_cut_off(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    families = [f"bbob-d{d}" for d in (2, 3, 5, 10)]
+    records = [
+        make_record([100.0, 0.01], method=f"a-rather-long-name-{number}", table=f"{family}-f1")
+        for number in range(12)
+        for family in families
+    ]
+    draw(load_suite("functions"), Results.of(records), tmp_path / "plot.png")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        assert legend is not None
+        frame = legend.get_window_extent()
+        assert not frame.overlaps(axes.get_window_extent())
+        assert figure.bbox.x0 <= frame.x0 < frame.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= frame.y0 < frame.y1 <= figure.bbox.y1
+
+
+def test_what_is_asked_for_after_some_trials_has_its_ticks_there(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    rows = tuple(
+        {"trials": trials, "gap": 0.5, "repeated": 0.0, "cpu_seconds": 0.0}
+        for trials in (16, 32, 64, 100)
+    )
+    draw(
+        load_suite("noisy"),
+        Results.of([Record("tpe", "tree-wine", 0, {}, "f00d", rows)]),
+        tmp_path / "plot.png",
+    )
+    assert drawn[0].axes[0].get_xticks().tolist() == [16, 32, 64, 100]
+
+
+def test_less_than_a_decade_of_a_logarithmic_axis_has_numbers_too(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    draw(SUITE, Results.of([make_record([0.09, 0.06, 0.04])]), tmp_path / "plot.png")
+    (axes,) = drawn[0].axes
+    drawn[0].draw_without_rendering()
+    low, high = axes.get_ylim()
+    assert high < 0.1
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    within = [
+        text for tick, text in zip(axes.get_yticks(), shown, strict=True) if low < tick < high
+    ]
+    assert "0.05" in within
+
+
+def test_a_sampler_without_a_number_has_none_in_the_legend(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path
+) -> None:
+    records = [
+        make_record([np.inf, np.inf], table="layers"),
+        make_record([np.inf, 0.5], table="layers", method="qubo"),
+    ]
+    draw(load_suite("constrained"), Results.of(records), tmp_path / "plot.png")
+    legend = drawn[0].axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["tpe  none", "qubo  0.5000"]
+
+
+def test_bars_are_said_to_be_standard_errors_where_there_are_some(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    def titles(seeds: int) -> list[str]:
+        row = {"bits": 1.0, "couplers": 1.0, "CPU ms": 1.0}
+        records = [
+            Record("one-hot", "200-levels", seed, {}, "f00d", (row,)) for seed in range(seeds)
+        ]
+        draw(load_suite("encodings"), Results.of(records), tmp_path / "plot.png")
+        return [axes.get_title() for axes in drawn[-1].axes]
+
+    assert "standard error" not in titles(1)[0]
+    assert titles(2)[0].endswith("2 seeds\nbar: one standard error")

@@ -87,7 +87,10 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=("",),
     metrics=(
-        *(Metric(f"layer {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
+        *(
+            Metric(f"layer {i}", "{:.3g}".format, min, label=f"change of the outputs of layer {i}")
+            for i in range(1, _LAYERS + 1)
+        ),
         *(Metric(f"test {i}", "{:.3g}".format, min) for i in range(1, _LAYERS + 1)),
         Metric("accuracy", "{:.4f}".format, max),
         Metric("points", "{:+.2f}".format, max, error=standard_error),

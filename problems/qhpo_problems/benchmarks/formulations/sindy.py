@@ -266,7 +266,7 @@ SUITE = comparison(
     methods=tuple(_METHODS),
     settings=tuple(_NOISES),
     metrics=(
-        Metric("right", "{:.2f}".format, max),
+        Metric("right", "{:.2f}".format, max, label="share of runs with the right terms"),
         Metric("coefficients", "{:.3g}".format, min),
         Metric("misfit", "{:.3g}".format, min),
         Metric("CPU s", "{:.2f}".format, min),

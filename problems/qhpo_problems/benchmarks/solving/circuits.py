@@ -118,7 +118,11 @@ SUITE = comparison(
     methods=(*_CIRCUITS, _UNIFORM),
     settings=("",),
     metrics=(
-        Metric("optimum", "{:.3f}".format, max, error=standard_error),
+        Metric(
+            *("optimum", "{:.3f}".format, max),
+            error=standard_error,
+            label="probability of the optimum",
+        ),
         Metric("valid", "{:.1%}".format, max),
         Metric("reads at optimum", "{:.3f}".format, max),
         Metric("valid reads", "{:.1%}".format, max),

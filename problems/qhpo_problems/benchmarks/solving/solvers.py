@@ -185,7 +185,10 @@ SUITE = Suite(
     trials=lambda study: load_study(study).checkpoints[-1],
     settings=_settings,
     metrics=(
-        _of_models("optimum", "{:.1%}".format, max, "gap", _hits),
+        _of_models(
+            *("optimum", "{:.1%}".format, max, "gap", _hits),
+            label="share of models whose lowest energy is found",
+        ),
         _of_models("mean gap", "{:.4f}".format, min, "gap", mean),
         _of_models("raw optimum", "{:.1%}".format, max, "raw_gap", _hits),
         _of_models("raw gap", "{:.3f}".format, min, "raw_gap", median),
