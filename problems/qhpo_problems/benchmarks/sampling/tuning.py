@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -45,7 +46,13 @@ def run_training(problem: Problem, method: Told, *, seed: int, trials: int) -> l
             seconds.append(time.thread_time() - start)
 
     sampler = method.factory(seed)
-    study = optuna.create_study(direction="minimize", sampler=TimedSampler(sampler))
+    study = optuna.create_study(
+        direction="minimize",
+        sampler=TimedSampler(sampler),
+        # Optuna's own choice would end most trainings early, and GPSampler learns from none of
+        # those. Nor does `qhpo run` prune unless told to.
+        pruner=NopPruner(),
+    )
     rows: list[Row] = []
     best: FrozenTrial | None = None
     seen: set[tuple[tuple[str, Any], ...]] = set()

@@ -79,6 +79,27 @@ def test_a_training_that_diverges_is_counted_and_is_never_the_best() -> None:
     assert _columns(rows, "recommended")[2:] == [(0.5,), (0.5,)]
 
 
+def test_every_training_goes_on_to_its_end() -> None:
+    """The most hopeless of many trials, which Optuna's default pruner would end."""
+
+    def make_objective(seed: int) -> Objective:
+        def objective(trial: optuna.Trial) -> float:
+            trial.suggest_int("x", 0, 1)
+            error = 0.9 if trial.number == 11 else 0.1
+            for step in range(1, 4):
+                trial.report(error, step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            trial.set_user_attr("test_error", error)
+            return error
+
+        return objective
+
+    problem = Problem("made", "Made up.", "minimize", make_objective)
+    rows = run_training(problem, LEARNING["random"], seed=0, trials=12)
+    assert [row["diverged"] for row in rows] == [False] * 12
+
+
 def test_durations_are_there_and_a_trial_takes_no_less_than_nothing() -> None:
     problem = _problem([0.1] * 3, [0.1] * 3)
     for row in run_training(problem, LEARNING["random"], seed=0, trials=3):
