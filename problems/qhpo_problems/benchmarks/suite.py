@@ -21,6 +21,7 @@ PARTS = ("all", "choosing", "reporting")
 _SUITES: Mapping[str, str] = MappingProxyType(
     {
         "tables": "qhpo_problems.benchmarks.sampling.tables",
+        "batches": "qhpo_problems.benchmarks.sampling.batches",
         "constrained": "qhpo_problems.benchmarks.sampling.constrained",
         "functions": "qhpo_problems.benchmarks.sampling.functions",
         "graph": "qhpo_problems.benchmarks.sampling.graph",

@@ -58,7 +58,14 @@ def test_defaults_are_the_full_comparison(
     suite = load_suite(name)
     methods = suite.default or tuple(suite.methods)
     tables = suite.default_tables or tuple(suite.tables)
-    seeds = {"tables": 10, "graph": 10, "noisy": 20, "scale": 1, "importance": 3}.get(name, 5)
+    seeds = {
+        "batches": 20,
+        "tables": 10,
+        "graph": 10,
+        "noisy": 20,
+        "scale": 1,
+        "importance": 3,
+    }.get(name, 5)
     assert calls == [
         {
             "suite": name,

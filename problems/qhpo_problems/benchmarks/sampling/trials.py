@@ -30,7 +30,7 @@ _WARM_UP_TRIALS = 12
 
 
 def run_trials(
-    benchmark: Benchmark[SolutionT], method: Method, *, seed: int, trials: int
+    benchmark: Benchmark[SolutionT], method: Method, *, seed: int, trials: int, at_once: int = 1
 ) -> list[Row]:
     """Optimize one benchmark with one sampler in this thread, in an in-memory study.
 
@@ -42,6 +42,7 @@ def run_trials(
         method: The sampler, and how it is told of the constraints.
         seed: For the sampler.
         trials: Number of trials.
+        at_once: Trials that are asked for before any of them is told.
 
     Returns:
         One row a trial: its value, whether it is feasible, whether it repeats an earlier trial, the
@@ -57,7 +58,13 @@ def run_trials(
 
     sampler = TimedSampler(method.sampler(seed, benchmark))
     study = optuna.create_study(direction="minimize", sampler=sampler)
-    study.optimize(objective, n_trials=trials)
+    if at_once == 1:
+        # Samplers may stop a study from here only.
+        study.optimize(objective, n_trials=trials)
+    for start in range(0, trials if at_once > 1 else 0, at_once):
+        asked = [study.ask() for _ in range(min(at_once, trials - start))]
+        for running, value in [(running, objective(running)) for running in asked]:
+            study.tell(running, value)
 
     rows: list[Row] = []
     best, seen = math.inf, set[SolutionT]()
