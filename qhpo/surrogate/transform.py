@@ -93,10 +93,11 @@ def within_fences(values: FloatArray) -> FloatArray:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return np.zeros(len(values))
-    # Halves, for the largest floats have no difference.
-    low, high = np.quantile(finite / 2.0, [0.25, 0.75])
-    fence = high + _FENCE * (high - low) if high > low else np.inf
-    return standardized(2.0 * np.minimum(np.clip(values, finite.min(), finite.max()) / 2.0, fence))
+    # Divided first: differences of the largest values are beyond floats.
+    size = np.abs(finite).max() or 1.0
+    scaled = np.clip(values, finite.min(), finite.max()) / size
+    low, high = np.quantile(scaled[np.isfinite(values)], [0.25, 0.75])
+    return standardized(np.minimum(scaled, high + _FENCE * (high - low) if high > low else np.inf))
 
 
 def in_units(transformed: FloatArray, values: FloatArray, moments: Moments) -> tuple[float, float]:
@@ -116,13 +117,17 @@ def in_units(transformed: FloatArray, values: FloatArray, moments: Moments) -> t
     order = np.argsort(values[finite], kind="stable")
     known, first = np.unique(transformed[finite][order], return_index=True)
     deviations = np.sqrt(moments.variance)
-    # Values are centred, so that rounding does not decide where they are close to each other.
-    shift = float(values[finite].min())
+    # Values are centred, so that rounding does not decide where they are close to each other, and
+    # scaled by a power of two, which rounds nothing: differences and squares of the largest ones
+    # are beyond floats.
+    scale = 2.0 ** np.frexp(np.abs(values[finite]).max())[1].clip(-900, 1000)
+    scaled = values[finite][order][first] / scale
+    shift = float(scaled.min())
     at = moments.mean[:, None] + deviations[:, None] * _NODES
-    shifted = np.interp(at, known, values[finite][order][first] - shift)
+    shifted = np.interp(at, known, scaled - shift)
     mean = float((shifted @ _WEIGHTS).mean())
     variance = float(((shifted - mean) ** 2 @ _WEIGHTS).mean())
-    return shift + mean, variance**0.5
+    return float((shift + mean) * scale), float(variance**0.5 * scale)
 
 
 _ROOTS = np.polynomial.hermite_e.hermegauss(32)

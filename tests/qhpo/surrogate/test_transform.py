@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qhpo.surrogate.base import Moments
-from qhpo.surrogate.transform import in_units, rank_gaussian, standardized
+from qhpo.surrogate.transform import in_units, rank_gaussian, standardized, within_fences
 
 values = st.lists(
     st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.inf, -math.inf, 0.0, 1.0])),
@@ -116,3 +116,31 @@ class TestInUnits:
         v = np.array([1.0, 2.0, np.inf])
         mean, deviation = in_units(rank_gaussian(v), v, Moments(np.array([-9.0]), np.array([0.01])))
         assert (mean, deviation) == (1.0, pytest.approx(0.0, abs=1e-9))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-300, 1.0, 1e300, -8e306])
+def test_one_value_far_above_does_not_make_the_others_equal(unit: float) -> None:
+    v = np.append(np.linspace(0.0, 1.0, 9), 20.0)
+    far = np.append(v[:9], 1e9 if abs(unit) < 1e200 else 21.0)
+    found = [within_fences(values * abs(unit)) for values in (v, far)]
+    np.testing.assert_allclose(*found)
+    assert np.diff(found[0][:9]).min() > 0.1
+    # Far below is what is looked for.
+    assert within_fences(-far)[-1] == pytest.approx(standardized(-far)[-1])
+
+
+@pytest.mark.parametrize("raw", [[2.0] * 5, [np.inf] * 3, [0.0], [1.0, np.inf, -np.inf]])
+def test_within_fences_is_finite(raw: list[float]) -> None:
+    assert np.isfinite(within_fences(np.array(raw))).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [5e-324, 1e-300, 1.0, 1e300, 8e307])
+def test_expectations_are_in_any_unit_that_floats_have(unit: float) -> None:
+    v = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    y = rank_gaussian(v)
+    at = Moments(np.array([0.3]), np.array([0.04]))
+    mean, deviation = in_units(y, v, at)
+    found = in_units(y, v * unit, at)
+    np.testing.assert_allclose(found, (mean * unit, deviation * unit), rtol=1e-9, atol=5e-324)
