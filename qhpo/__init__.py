@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qhpo.importance import AnovaImportanceEvaluator, Interactions, interactions
     from qhpo.sampler import QUBOSampler
     from qhpo.space import Between
+    from qhpo.stopping import ModelPruner
     from qhpo.study import Recommendation
 
     __version__: str
@@ -28,6 +29,7 @@ __all__ = [
     "Between",
     "Interactions",
     "MissingExtraError",
+    "ModelPruner",
     "Permutation",
     "QUBOSampler",
     "QhpoError",
@@ -45,6 +47,7 @@ _LAZY = {
     "Between": "qhpo.space",
     "Interactions": "qhpo.importance",
     "interactions": "qhpo.importance",
+    "ModelPruner": "qhpo.stopping",
     "QUBOSampler": "qhpo.sampler",
     "Permutation": "qhpo.constraints.structures",
     "Recommendation": "qhpo.study",

@@ -20,7 +20,16 @@ __all__ = ["PRUNERS", "make_pruner"]
 _BEST_QUARTER = 25.0
 """Percent of the trials that the pruner percentile lets go on; median lets half of them."""
 
+
+def _model() -> BasePruner:
+    # The names of pruners are known without the model's imports.
+    from qhpo.stopping import ModelPruner
+
+    return ModelPruner()
+
+
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    "model": _model,
     "median": MedianPruner,
     "hyperband": HyperbandPruner,
     "halving": SuccessiveHalvingPruner,

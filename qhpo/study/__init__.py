@@ -27,6 +27,7 @@ from qhpo.study.remembered import (
     remembered,
     searched_of,
 )
+from qhpo.study.reports import StudyCurves
 from qhpo.study.scalarization import random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
@@ -40,6 +41,7 @@ __all__ = [
     "News",
     "Recommendation",
     "Searched",
+    "StudyCurves",
     "StudyDomain",
     "StudyIdentity",
     "TrialReads",

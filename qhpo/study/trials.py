@@ -30,6 +30,7 @@ from qhpo.study.answering import answers_of
 from qhpo.study.claims import has_published, is_left, published_params
 from qhpo.study.outcomes import Tried, measured
 from qhpo.study.ranges import AskedRanges, RangeMemory
+from qhpo.study.reports import StudyCurves, last_turn
 from qhpo.study.scalarization import scalarized
 
 __all__ = [
@@ -199,6 +200,7 @@ class HistoryReader:
         self._constraints: dict[int, dict[str, float]] = {}
         self._meant: dict[int, FloatArray] = {}
         self._tried: dict[int, Tried] = {}
+        self._curves: tuple[tuple[int, ...], StudyCurves] | None = None
         self.unread: dict[str, str] = {}
 
     def history(
@@ -210,9 +212,11 @@ class HistoryReader:
     ) -> History:
         """The history that a trial is suggested from.
 
-        A pruned trial counts with its last report, but never as better than the median completed
-        trial: it was stopped early because it looked worse. Failed trials, and pruned ones without
-        a report, teach where trials fail and are not repeated. What was begun and cut off is
+        A pruned trial counts with the value that curves say it would have ended with, but never as
+        better than the best complete trial; where nothing says that, with its last report, but
+        never as better than the median complete trial: it was stopped because it looked worse.
+        Failed trials, and pruned ones without a report, teach where trials fail and are not
+        repeated. What was begun and cut off is
         suggested again, before anything else, if that has happened once: what cuts off trials may
         be its doing, and after the second time it counts as failed.
 
@@ -234,7 +238,7 @@ class HistoryReader:
                 continue
             value = complete.get(trial.number)
             if value is None:
-                value = _pruned_value(trial, trials.signs[0], median)
+                value = self._pruned_value(trials, trial, asked, median)
             x = asked if is_always is None else self._filled(trial, asked, is_always)
             x = self._unasked(trial, x) if value is None else x
             tried.append(self._tried_of(trial, x, value))
@@ -262,6 +266,38 @@ class HistoryReader:
         if not all(name in space and space[name]._contains(v) for name, v in internal.items()):
             return None
         return self._encode({n: space[n].to_external_repr(v) for n, v in internal.items()})
+
+    def curves(self, trials: Trials) -> StudyCurves:
+        """What the reports of finished trials say of those that have not gone to the end."""
+        wanted = (TrialState.COMPLETE, TrialState.PRUNED)
+        known = [
+            (trial, x)
+            for trial in trials.finished
+            if trial.state in wanted and (x := self._coordinates(trial)) is not None
+        ]
+        known = known[: last_turn(len(known))]
+        made_of = tuple(trial._trial_id for trial, _ in known)
+        # A copy, as threads may share the reader of a pruner.
+        latest = self._curves
+        if latest is None or latest[0] != made_of:
+            latest = made_of, StudyCurves(self._space, known, trials.signs[0])
+            self._curves = latest
+        return latest[1]
+
+    def _pruned_value(
+        self, trials: Trials, trial: FrozenTrial, x: FloatArray, median: float
+    ) -> float | None:
+        """The value that a trial counts with that was stopped; None if it reported none."""
+        # Optuna takes reports from studies of one objective only.
+        if trial.state != TrialState.PRUNED or not trial.intermediate_values:
+            return None
+        report = trials.signs[0] * trial.intermediate_values[max(trial.intermediate_values)]
+        if math.isnan(report):
+            return None
+        curves = self.curves(trials)
+        if curves.is_able and curves.quantity != "other":
+            return curves.pruned_value(trial, x)
+        return max(report, median)
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
         """Complete trials that kept what they measured, and their configurations, shape (n, d).
@@ -427,11 +463,3 @@ def _complete(trials: Trials, weights: FloatArray | None) -> dict[int, float]:
     values = values * trials.signs
     scalars = values[:, 0] if weights is None else scalarized(values, weights)
     return dict(zip((t.number for t in known), scalars.tolist(), strict=True))
-
-
-def _pruned_value(trial: FrozenTrial, sign: float, median: float) -> float | None:
-    # Optuna takes reports from studies of one objective only.
-    if trial.state == TrialState.PRUNED and trial.intermediate_values:
-        report = sign * trial.intermediate_values[max(trial.intermediate_values)]
-        return None if math.isnan(report) else max(report, median)
-    return None
