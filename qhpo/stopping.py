@@ -46,7 +46,8 @@ class ModelPruner(BasePruner):
     """
 
     def __init__(self, risk: float = 0.05, n_startup_trials: int = 4) -> None:
-        is_number = isinstance(risk, (int, float, np.number)) and not isinstance(risk, bool)
+        number: object = risk
+        is_number = isinstance(number, (int, float, np.number)) and not isinstance(number, bool)
         if not is_number or not 0.0 <= risk < 1.0:
             raise QhpoError(f"risk must be a probability, 0 or more and below 1; got {risk!r}")
         is_whole = isinstance(n_startup_trials, (int, np.integer))
