@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from qhpo.solvers.base import Reads, Sampled, Solver, SolverInfo, SolverTemplate
+from qhpo.solvers.base import (
+    JointSolver,
+    Reads,
+    Sampled,
+    Solver,
+    SolverInfo,
+    SolverTemplate,
+    reads_of_many,
+)
 from qhpo.solvers.binary import BinarySolver
 from qhpo.solvers.metered import Budget, MeteredSolver
 from qhpo.solvers.registry import describe_solvers, find_solver, make_solver, solver_names
@@ -11,6 +19,7 @@ from qhpo.solvers.report import SolverReport, merge
 __all__ = [
     "BinarySolver",
     "Budget",
+    "JointSolver",
     "MeteredSolver",
     "Reads",
     "Sampled",
@@ -22,5 +31,6 @@ __all__ = [
     "find_solver",
     "make_solver",
     "merge",
+    "reads_of_many",
     "solver_names",
 ]

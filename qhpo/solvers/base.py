@@ -29,7 +29,16 @@ from qhpo.encoding import DenseDQM, Reduced, eliminate
 from qhpo.plugins import missing_packages
 from qhpo.solvers.report import SolverReport, qpu_seconds
 
-__all__ = ["Reads", "Sampled", "Solver", "SolverInfo", "SolverTemplate", "affordable_reads"]
+__all__ = [
+    "JointSolver",
+    "Reads",
+    "Sampled",
+    "Solver",
+    "SolverInfo",
+    "SolverTemplate",
+    "affordable_reads",
+    "reads_of_many",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -129,6 +138,35 @@ class Solver(Protocol):
         ...
 
 
+@runtime_checkable
+class JointSolver(Solver, Protocol):
+    """A solver that may sample several models in one call."""
+
+    def reads_of_many(self, models: Sequence[DenseDQM], seed: int) -> list[Reads]:
+        """Low-energy configurations of each model, in their order; see `Solver.reads`."""
+        ...
+
+
+def reads_of_many(solver: Solver, models: Sequence[DenseDQM], seed: int) -> list[Reads]:
+    """Low-energy configurations of each model, in one call where the solver can.
+
+    Args:
+        solver: Samples the models.
+        models: In any number, of any sizes.
+        seed: As of `Solver.reads`; the first model gets it, and each of the others its own.
+    """
+    if isinstance(solver, JointSolver):
+        return solver.reads_of_many(models, seed)
+    seeds = seeds_of(seed, len(models))
+    return [solver.reads(tables, s) for tables, s in zip(models, seeds, strict=True)]
+
+
+def seeds_of(seed: int, n: int) -> list[int]:
+    """Seeds of several models in [0, 2^31), the first of which is that of one model alone."""
+    others = np.random.SeedSequence(seed).generate_state(max(n - 1, 0)) >> 1
+    return [seed, *others.tolist()][:n]
+
+
 @dataclass(frozen=True)
 class Sampled:
     """What came of one call, before it is polished.
@@ -140,6 +178,8 @@ class Sampled:
         size: Variables and couplers of what was sampled; None for the discrete model itself.
         chain_breaks: Mean share of broken chains; None without an embedding.
         info: What a sampler says about the call.
+        calls: 0 where the model shared the call of another one, which counts it.
+        copies: How often the model lay on the chip; None without an embedding.
     """
 
     cases: IntArray
@@ -148,6 +188,8 @@ class Sampled:
     size: tuple[int, int] | None = None
     chain_breaks: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    calls: int = 1
+    copies: int | None = None
 
 
 class SolverTemplate(ABC):
@@ -168,28 +210,47 @@ class SolverTemplate(ABC):
 
     def reads(self, tables: DenseDQM, seed: int) -> Reads:
         """See `Solver.reads`."""
+        return self.reads_of_many([tables], seed)[0]
+
+    def reads_of_many(self, models: Sequence[DenseDQM], seed: int) -> list[Reads]:
+        """See `JointSolver.reads_of_many`."""
         begin = time.perf_counter()
-        reduced = self.reduce(tables, seed)
+        seeds = seeds_of(seed, len(models))
+        reduced = [self.reduce(tables, s) for tables, s in zip(models, seeds, strict=True)]
+        is_left = [part.tables.n_variables > 0 for part in reduced]
+        sent = [part.tables for part, left in zip(reduced, is_left, strict=True) if left]
+        used = [s for s, left in zip(seeds, is_left, strict=True) if left]
+        sampled = iter(self.sample_many(sent, used) if sent else [])
+        # Where nothing is left, it is the only local minimum.
+        only = Sampled(np.empty((1, 0), dtype=np.intp), calls=0)
+        found = [next(sampled) if left else only for left in is_left]
+        shared = (time.perf_counter() - begin) / max(len(models), 1)
+        return [
+            self._polished(tables, part, of_it, shared)
+            for tables, part, of_it in zip(models, reduced, found, strict=True)
+        ]
+
+    def _polished(self, tables: DenseDQM, reduced: Reduced, found: Sampled, spent: float) -> Reads:
+        """What a model's reads lead to; ``spent`` are its seconds so far."""
+        begin = time.perf_counter()
         left = reduced.tables
-        if left.n_variables:
-            found = self.sample(left, seed)
-        else:  # the only local minimum is left
-            found = Sampled(np.empty((1, 0), dtype=np.intp))
         cases = reduced.expand(found.cases)
-        if self.polishes:
-            cases = tables.descend(cases)
         counts = np.ones(len(cases), np.intp) if found.counts is None else found.counts
+        if self.polishes:
+            most = -(-int(counts.sum()) // (found.copies or 1))
+            cases = _descended(tables, cases, most if (found.copies or 1) > 1 else len(cases))
         variables, couplers = found.size or (left.n_variables, left.n_couplers)
         report = SolverReport(
             self.name,
-            calls=int(left.n_variables > 0),
+            calls=found.calls,
             variables=variables,
             couplers=couplers,
             reads=int(counts.sum()),
             valid_reads=int((counts if found.valid is None else counts[found.valid]).sum()),
             chain_breaks=found.chain_breaks,
-            seconds=time.perf_counter() - begin,
+            seconds=spent + time.perf_counter() - begin,
             qpu_seconds=qpu_seconds(found.info),
+            copies=found.copies,
         )
         return Reads.of(tables, cases, report, counts)
 
@@ -201,6 +262,26 @@ class SolverTemplate(ABC):
     def sample(self, tables: DenseDQM, seed: int) -> Sampled:
         """Samples a model that has at least one variable; see `Solver.reads`."""
         ...
+
+    def sample_many(self, models: Sequence[DenseDQM], seeds: Sequence[int]) -> list[Sampled]:
+        """Samples models that have at least one variable: one by one unless a solver says how."""
+        return [self.sample(tables, seed) for tables, seed in zip(models, seeds, strict=True)]
+
+
+def _descended(tables: DenseDQM, cases: IntArray, most: int) -> IntArray:
+    """Polished configurations, shape (q, d) to (q, d).
+
+    Of the reads of many copies as many are polished, lowest energy first, as one copy gives. The
+    others stay as they were read: polished, most of them would be the same few minima, and a call
+    that was paid for would give no more candidates than one copy.
+    """
+    if most >= len(cases):
+        return tables.descend(cases)
+    distinct, number = np.unique(cases, axis=0, return_inverse=True)
+    best = np.argsort(tables.energies(distinct), kind="stable")[:most]
+    distinct[best] = tables.descend(distinct[best])
+    polished: IntArray = distinct[number.ravel()]
+    return polished
 
 
 @dataclass(frozen=True)

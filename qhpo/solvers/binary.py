@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from qhpo.encoding import DenseDQM, Encoding, Reduced, count_bits, eliminate, encode, reduced_to
 from qhpo.solvers.base import Sampled, SolverTemplate, affordable_reads
 
-__all__ = ["BinarySolver", "Parameters", "wrap_sampler"]
+__all__ = ["CALLS", "COPIES", "BinarySolver", "Parameters", "SampleMany", "wrap_sampler"]
 
 Parameters = Callable[[Encoding, int], Mapping[str, Any]]
 """Keyword arguments of ``sampler.sample`` for an encoded model and a seed."""
+
+SampleMany = Callable[[Sequence[dimod.BinaryQuadraticModel], int], list[dimod.SampleSet]]
+"""Samples several models, by a seed, in one call where it can. What it did stands in the ``info``
+of each answer."""
+
+CALLS, COPIES = "qhpo:calls", "qhpo:copies"
+"""Keys of an answer's ``info``: how many calls it took, 1 where nothing is said, and how often the
+model lay on a chip in one."""
 
 _UNKNOWN_SWEEPS = 64
 """What a read of a user's own sampler is taken to cost: the sweeps of a usual anneal."""
@@ -39,6 +47,8 @@ class BinarySolver(SolverTemplate):
         max_bits: Most bits the sampler takes, or a function that finds out; larger models are cut
             to the sub-problem that matters most. None for no limit.
         is_costly: Whether a call costs money or takes seconds.
+        sample_many: Samples several models in place of ``sampler.sample``; None where each is a
+            call of its own.
     """
 
     def __init__(
@@ -50,6 +60,7 @@ class BinarySolver(SolverTemplate):
         encoding: str = "one-hot",
         max_bits: int | Callable[[], int] | None = None,
         is_costly: bool = False,
+        sample_many: SampleMany | None = None,
     ) -> None:
         self.name = name
         self.is_costly = is_costly
@@ -57,6 +68,7 @@ class BinarySolver(SolverTemplate):
         self._parameters = parameters
         self._encoding = encoding
         self._max_bits = max_bits
+        self._sample_many = sample_many
 
     def reduce(self, tables: DenseDQM, seed: int) -> Reduced:
         """What elimination leaves, or as much of it as the sampler takes."""
@@ -72,16 +84,31 @@ class BinarySolver(SolverTemplate):
     def sample(self, tables: DenseDQM, seed: int) -> Sampled:
         """Encodes, samples and decodes."""
         encoding = encode(tables, self._encoding)
-        reads = self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
-        bits = _bits(reads)
-        return Sampled(
-            encoding.decode(bits),
-            np.asarray(reads.record.num_occurrences),
-            encoding.is_valid(bits),
-            (encoding.bqm.num_variables, encoding.bqm.num_interactions),
-            _chain_breaks(reads),
-            reads.info,
+        return _decoded(
+            encoding, self._sampler.sample(encoding.bqm, **self._parameters(encoding, seed))
         )
+
+    def sample_many(self, models: Sequence[DenseDQM], seeds: Sequence[int]) -> list[Sampled]:
+        """See `SolverTemplate.sample_many`."""
+        if self._sample_many is None:
+            return super().sample_many(models, seeds)
+        encodings = [encode(tables, self._encoding) for tables in models]
+        found = self._sample_many([encoding.bqm for encoding in encodings], seeds[0])
+        return [_decoded(encoding, reads) for encoding, reads in zip(encodings, found, strict=True)]
+
+
+def _decoded(encoding: Encoding, reads: dimod.SampleSet) -> Sampled:
+    bits = _bits(reads)
+    return Sampled(
+        encoding.decode(bits),
+        np.asarray(reads.record.num_occurrences),
+        encoding.is_valid(bits),
+        (encoding.bqm.num_variables, encoding.bqm.num_interactions),
+        _chain_breaks(reads),
+        reads.info,
+        int(reads.info.get(CALLS, 1)),
+        reads.info.get(COPIES),
+    )
 
 
 def wrap_sampler(sampler: dimod.Sampler, encoding: str | None = None) -> BinarySolver:

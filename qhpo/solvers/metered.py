@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from qhpo.encoding.dense_dqm import DenseDQM
 from qhpo.errors import SolverError
-from qhpo.solvers.base import Reads, Solver
+from qhpo.solvers.base import JointSolver, Reads, Solver, seeds_of
 from qhpo.solvers.report import SolverReport, merge
 
 __all__ = ["Budget", "MeteredSolver"]
@@ -102,13 +103,39 @@ class MeteredSolver:
 
     def reads(self, tables: DenseDQM, seed: int) -> Reads:
         """See `Solver.reads`; never fails where the fallback does not."""
+        found = self._asked(lambda: [self._solver.reads(tables, seed)])
+        if found is not None:
+            return found[0]
+        reads = self._fallback.reads(tables, seed)
+        self._add(self._fallback.name, replace(reads.report, fallback=self._reason))
+        return reads
+
+    def reads_of_many(self, models: Sequence[DenseDQM], seed: int) -> list[Reads]:
+        """See `JointSolver.reads_of_many`; never fails where the fallback does not."""
+        solver, seeds = self._solver, seeds_of(seed, len(models))
+        # One by one, the budget is looked at before each; a joint call may be several after all.
+        if isinstance(solver, JointSolver) and self._calls_left() >= len(models):
+            found = self._asked(lambda: solver.reads_of_many(models, seed))
+            if found is not None:
+                return found
+        return [self.reads(tables, s) for tables, s in zip(models, seeds, strict=True)]
+
+    def _calls_left(self) -> float:
+        """Calls that the budget still has."""
+        if self.budget.max_calls is None:
+            return math.inf
+        spent = merge(self._spent, self._taken.get(self.name))
+        return self.budget.max_calls - (spent.calls + spent.failed if spent else 0)
+
+    def _asked(self, ask: Callable[[], list[Reads]]) -> list[Reads] | None:
+        """What the solver answers; None where the budget is spent or it fails."""
         if not self._reason:
             self._reason = self.budget.spent_by(merge(self._spent, self._taken.get(self.name)))
             if self._reason:
                 self._tell(self._reason, self._reason)
         if not self._reason:
             try:
-                reads = self._solver.reads(tables, seed)
+                found = ask()
             except Exception as error:
                 self._failures += 1
                 self._add(self.name, SolverReport(self.name, 0, 0, 0, 0, 0, failed=1))
@@ -117,13 +144,12 @@ class MeteredSolver:
                 self._tell(self._reason + more, type(error).__name__ + more)
             else:
                 # A model that was solved without a call says nothing about the service.
-                if reads.report.calls:
+                if any(reads.report.calls for reads in found):
                     self._failures = 0
-                self._add(self.name, reads.report)
-                return reads
-        reads = self._fallback.reads(tables, seed)
-        self._add(self._fallback.name, replace(reads.report, fallback=self._reason))
-        return reads
+                for reads in found:
+                    self._add(self.name, reads.report)
+                return found
+        return None
 
     def _add(self, name: str, report: SolverReport) -> None:
         both = merge(self._taken.get(name), report)

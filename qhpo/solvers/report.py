@@ -19,13 +19,15 @@ class SolverReport:
 
     Attributes:
         solver: Its name.
-        calls: Quadratic models sampled; one that elimination solved is none.
+        calls: Calls that sampled quadratic models; one that elimination solved takes none, nor
+            does one that shared the call of another.
         variables: Variables of what was sampled, in the largest model: bits where it was encoded.
         couplers: Quadratic biases, in the largest model.
         reads: Samples that came back.
         valid_reads: How many of them stood for a configuration as they were, before any repair.
         energy: Lowest energy, after repair and polish.
         chain_breaks: Mean share of broken chains; None without an embedding.
+        copies: How often a model lay on the chip in one call, at most; None without an embedding.
         seconds: Wall time.
         qpu_seconds: QPU access time as the service reports it; 0 without a QPU.
         fallback: Why another solver than the chosen one was used; empty if none was.
@@ -44,6 +46,7 @@ class SolverReport:
     qpu_seconds: float = 0.0
     fallback: str = ""
     failed: int = 0
+    copies: int | None = None
 
     def with_energy(self, energies: NDArray[np.float64]) -> SolverReport:
         """The same, with the lowest of some energies."""
@@ -64,7 +67,8 @@ def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport 
     if one is None or other is None:
         return one or other
     breaks = [r for r in (one, other) if r.chain_breaks is not None]
-    weight = sum(r.calls for r in breaks)
+    weight = sum(r.reads for r in breaks)
+    copies = [r.copies for r in (one, other) if r.copies is not None]
     return replace(
         one,
         calls=one.calls + other.calls,
@@ -74,12 +78,13 @@ def merge(one: SolverReport | None, other: SolverReport | None) -> SolverReport 
         valid_reads=one.valid_reads + other.valid_reads,
         energy=min(one.energy, other.energy),
         chain_breaks=(
-            sum(r.calls * (r.chain_breaks or 0.0) for r in breaks) / weight if weight else None
+            sum(r.reads * (r.chain_breaks or 0.0) for r in breaks) / weight if weight else None
         ),
         seconds=one.seconds + other.seconds,
         qpu_seconds=one.qpu_seconds + other.qpu_seconds,
         fallback=one.fallback or other.fallback,
         failed=one.failed + other.failed,
+        copies=max(copies, default=None),
     )
 
 

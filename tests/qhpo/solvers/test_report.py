@@ -57,13 +57,13 @@ class TestMerge:
         assert both.qpu_seconds == pytest.approx(0.16)
 
     @pytest.mark.parametrize("pair", [(ONE, THREE), (THREE, ONE)], ids=["one first", "three first"])
-    def test_chain_breaks_are_weighted_by_calls(
+    def test_chain_breaks_are_weighted_by_reads(
         self, pair: tuple[SolverReport, SolverReport]
     ) -> None:
         assert _merged(*pair).chain_breaks == pytest.approx((1 * 0.1 + 3 * 0.5) / 4)
 
     def test_the_order_of_merging_does_not_matter_to_chain_breaks(self) -> None:
-        last = replace(ONE, calls=2, chain_breaks=0.9)
+        last = replace(ONE, calls=1, reads=200, chain_breaks=0.9)
         left = _merged(_merged(ONE, THREE), last).chain_breaks
         right = _merged(ONE, _merged(THREE, last)).chain_breaks
         assert left == pytest.approx(right)
@@ -95,6 +95,12 @@ class TestMerge:
         both = _merged(failed, replace(ONE, failed=1))
         assert both == replace(ONE, failed=3)
         assert _merged(ONE, failed) == replace(ONE, failed=2)
+
+    def test_copies_are_those_of_the_fullest_call(self) -> None:
+        some, most = replace(ONE, copies=4), replace(ONE, copies=77)
+        assert _merged(some, most).copies == _merged(most, some).copies == 77
+        assert _merged(ONE, some).copies == 4
+        assert _merged(ONE, THREE).copies is None
 
     def test_nothing_leaves_the_other(self) -> None:
         assert merge(None, None) is None
