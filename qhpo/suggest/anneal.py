@@ -6,20 +6,22 @@ keep the constraints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet, Moves, PenaltyWeights, penalized
-from qhpo.solvers import Solver
+from qhpo.solvers import Solver, reads_of_many
 from qhpo.space import Space
 from qhpo.suggest.search import Search
 from qhpo.suggest.settings import Settings
 from qhpo.surrogate.base import Part, QuadraticKind
 
-__all__ = ["annealed", "low_energies", "pulled_back", "with_toll"]
+__all__ = ["Annealed", "annealed", "low_energies", "pulled_back", "with_toll"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -61,7 +63,7 @@ def annealed(
     x = search.occurring.coordinates(imputed)[0]
     centre = space.nearest_levels(x)
     weights = PenaltyWeights()
-    found = [np.empty((0, len(space)), dtype=np.intp)]
+    parts = []
     for axes, model in _models(search, solver, settings, x, rng):
         moves, fixed = feasible.levels, region.fixed.copy()
         fixed[np.setdiff1d(np.arange(len(space)), axes)] = True
@@ -70,13 +72,22 @@ def annealed(
             moves, chosen = _plain_moves(space, axes), axes
         around, stay = centre[chosen], fixed[chosen]
         tolled = with_toll(model, around, stay, region.radius)
-        levels = low_energies(tolled, solver, moves, around, stay, weights, n_reads, rng)
-        # Under constraints a change that is taken back may break one.
-        if feasible.is_plain:
-            levels = pulled_back(model, levels, around, region.radius)
-        whole = np.tile(centre, (len(levels), 1))
-        whole[:, chosen] = levels
-        found.append(whole)
+        parts.append((chosen, model, Annealed(tolled, moves, around, stay)))
+    found = [np.empty((0, len(space)), dtype=np.intp)]
+    # Where every call costs something, all models share one if the solver can; elsewhere what one
+    # teaches of the penalties serves the next.
+    together = len(parts) if solver.is_costly else 1
+    for start in range(0, len(parts), together or 1):
+        some = parts[start : start + together]
+        each = low_energies([of for _, _, of in some], solver, weights, n_reads, rng)
+        for (chosen, model, of), levels in zip(some, each, strict=True):
+            # Under constraints a change that is taken back may break one.
+            kept = levels
+            if feasible.is_plain:
+                kept = pulled_back(model, levels, of.centre, region.radius)
+            whole = np.tile(centre, (len(kept), 1))
+            whole[:, chosen] = kept
+            found.append(whole)
     sampled = np.concatenate(found)
     # What stays at the centre keeps its value, which may lie between levels.
     places = np.where(sampled == centre, imputed, sampled)
@@ -135,49 +146,76 @@ def _plain_moves(space: Space, axes: IntArray) -> Moves:
     return FeasibleSet(Space({name: space.search_space[name] for name in names})).levels
 
 
-def low_energies(
-    model: DenseDQM,
-    solver: Solver,
-    moves: Moves,
-    centre: IntArray,
-    fixed: BoolArray,
-    weights: PenaltyWeights,
-    n_best: int,
-    rng: np.random.Generator,
-) -> IntArray:
-    """Configurations of low energy that keep the constraints.
+class Annealed(NamedTuple):
+    """A model that is annealed.
 
-    Args:
+    Attributes:
         model: Energies over the levels, a trust region's toll included.
-        solver: Samples the model, with penalties where there are constraints.
         moves: Constraints and conditions over nothing but the levels.
         centre: Level of every axis where fixed or inactive, shape (d,).
         fixed: Axes that keep the centre's level, shape (d,), bool.
+    """
+
+    model: DenseDQM
+    moves: Moves
+    centre: IntArray
+    fixed: BoolArray
+
+
+def low_energies(
+    parts: Sequence[Annealed],
+    solver: Solver,
+    weights: PenaltyWeights,
+    n_best: int,
+    rng: np.random.Generator,
+) -> list[IntArray]:
+    """Configurations of low energy that keep the constraints, of each model.
+
+    Args:
+        parts: The models. All that are still to be sampled share a call, if the solver can.
+        solver: Samples the models, with penalties where there are constraints.
         weights: Weights to start with; in place, what they have grown to.
         n_best: How many of the solver's reads to use, lowest energy first.
         rng: Seeds the solver and breaks ties.
 
     Returns:
-        Imputed configurations of levels, distinct, shape (q, d), q <= n_best; q is 0 if no read
-        could be repaired.
+        Of each model imputed configurations of levels, distinct, shape (q, d), q <= n_best; q is 0
+        if no read could be repaired.
     """
-    imputed = centre[None, :]
-    if fixed.all():
-        return moves.repaired_distinct(imputed, fixed, rng)
-    free = np.flatnonzero(~fixed)
+    imputed = [part.centre[None, :] for part in parts]
+    is_free = [not part.fixed.all() for part in parts]
+    broken = np.flatnonzero(is_free).tolist()
     for attempt in range(_ROUNDS):
-        penalties = penalized(model, moves, centre, fixed, weights)
-        reads = solver.reads(penalties, int(rng.integers(2**31))).cases[:n_best, : len(free)]
-        imputed = np.tile(centre, (len(reads), 1))
-        # A case behind the levels means inactive: the centre's level is imputed.
-        is_level = reads < moves.space.n_levels[free]
-        imputed[:, free] = np.where(is_level, reads, imputed[:, free])
-        if (moves.violation(imputed) == 0.0).any():
+        if not broken:
             break
+        penalties = [
+            penalized(of.model, of.moves, of.centre, of.fixed, weights)
+            for of in (parts[k] for k in broken)
+        ]
+        answers = reads_of_many(solver, penalties, int(rng.integers(2**31)))
+        for k, answer in zip(broken, answers, strict=True):
+            imputed[k] = _imputed(parts[k], answer.cases[:n_best])
+        broken = [k for k in broken if not (parts[k].moves.violation(imputed[k]) == 0.0).any()]
         if attempt < _ROUNDS - 1:
-            weights.grow(moves, imputed)
-    repaired = moves.repaired_distinct(imputed, fixed, rng)
-    return moves.descend(model, repaired, fixed, rng)
+            for k in broken:
+                weights.grow(parts[k].moves, imputed[k])
+    found = []
+    for of, start, is_sampled in zip(parts, imputed, is_free, strict=True):
+        repaired = of.moves.repaired_distinct(start, of.fixed, rng)
+        found.append(
+            of.moves.descend(of.model, repaired, of.fixed, rng) if is_sampled else repaired
+        )
+    return found
+
+
+def _imputed(part: Annealed, cases: IntArray) -> IntArray:
+    """Reads as imputed configurations: a case behind the levels means the centre's level."""
+    free = np.flatnonzero(~part.fixed)
+    reads = cases[:, : len(free)]
+    imputed = np.tile(part.centre, (len(reads), 1))
+    is_level = reads < part.moves.space.n_levels[free]
+    imputed[:, free] = np.where(is_level, reads, imputed[:, free])
+    return imputed
 
 
 def with_toll(model: DenseDQM, centre: IntArray, fixed: BoolArray, radius: int) -> DenseDQM:

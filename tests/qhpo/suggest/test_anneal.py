@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
@@ -18,7 +19,7 @@ from qhpo.encoding import DenseDQM
 from qhpo.feasible import FeasibleSet, PenaltyWeights
 from qhpo.solvers import Reads, SolverReport, make_solver
 from qhpo.space import Space, declared_conditions
-from qhpo.suggest.anneal import annealed, low_energies, pulled_back, with_toll
+from qhpo.suggest.anneal import Annealed, annealed, low_energies, pulled_back, with_toll
 from qhpo.suggest.settings import Settings
 from tests.qhpo.known import KnownValues, random_tables
 from tests.qhpo.strategies import (
@@ -64,6 +65,15 @@ class _Solver:
         return Reads.of(tables, cases, SolverReport("counting", 1, 0, 0, 4, 4))
 
 
+class _JointSolver(_Solver):
+    """Solves any number of models in one call."""
+
+    def reads_of_many(self, models: Sequence[DenseDQM], seed: int) -> list[Reads]:
+        answers = [self.reads(tables, seed) for tables in models]
+        self.calls -= len(models) - 1
+        return answers
+
+
 def _holds(problem: Problem, levels: IntArray) -> BoolArray:
     return problem.holds(problem.space.at_levels(levels))
 
@@ -83,7 +93,8 @@ def _sample(
     fixed = np.zeros(len(centre), dtype=bool) if fixed is None else fixed
     weights = weights or PenaltyWeights()
     moves = problem.feasible().levels
-    return low_energies(tables, solver, moves, centre, fixed, weights, n_best, rng), centre
+    part = Annealed(tables, moves, centre, fixed)
+    return low_energies([part], solver, weights, n_best, rng)[0], centre
 
 
 class TestToll:
@@ -328,3 +339,19 @@ class TestAnnealed:
         # No mean is annealed twice.
         means = [member for kind, member in search.surrogate.asked if kind == "mean"]
         assert len(set(means)) == n_means
+
+    @pytest.mark.parametrize(("is_costly", "n_calls"), [(True, 1), (False, 5)])
+    def test_share_a_call_where_each_costs_something(self, is_costly: bool, n_calls: int) -> None:
+        space = Space({f"x{i}": IntDistribution(0, 2) for i in range(5)})
+        rng = np.random.default_rng(0)
+        members = [random_tables(space, rng) for _ in range(3)]
+        x = np.zeros((1, 5))
+        search = make_search(FeasibleSet(space), everywhere(space, x[0]), x, members)
+        solver = _JointSolver(is_exact=True, is_costly=is_costly)
+        found = annealed(search, solver, Settings(), 2, rng)
+        assert isinstance(search.surrogate, KnownValues)
+        assert solver.calls == n_calls
+        # Each model's best is among them, whichever call it came from.
+        levels = {tuple(row) for row in found.tolist()}
+        for _, member in search.surrogate.asked:
+            assert tuple(EXACT.reads(members[member], 0).cases[0].tolist()) in levels
