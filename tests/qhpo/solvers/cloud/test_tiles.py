@@ -11,6 +11,7 @@ import dimod
 import dwave.graphs as dg
 import networkx as nx
 import numpy as np
+import optuna
 import pytest
 from dimod.testing import assert_sampleset_energies
 from dwave.embedding import embed_bqm
@@ -20,6 +21,7 @@ from minorminer.busclique import busgraph_cache
 from minorminer.utils.diagnostic import is_valid_embedding
 from optuna.distributions import IntDistribution
 
+from qhpo import QUBOSampler
 from qhpo.constraints import exactly
 from qhpo.encoding import DenseDQM, encode
 from qhpo.feasible import FeasibleSet, PenaltyWeights, penalized
@@ -318,3 +320,21 @@ class TestSeveralModels:
             assert len(annealer.models) == expected
         assert spent is not None
         assert spent.calls == 3
+
+
+def test_one_call_serves_a_batch(switch_on: Switch) -> None:
+    annealer = switch_on()
+    names = [f"x{i}" for i in range(12)]
+
+    def order(trial: optuna.Trial) -> float:
+        x = [trial.suggest_int(name, 0, 1) for name in names]
+        return float(sum((-1) ** (i * j) * x[i] * x[j] for i in range(12) for j in range(i)))
+
+    sampler = QUBOSampler(solver="qpu", batch_size=5, n_startup_trials=12, seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(order, n_trials=12)
+    assert not annealer.models
+    study.optimize(order, n_trials=15)
+    # Elimination may solve the models of a batch.
+    assert 1 <= len(annealer.models) <= 3
+    assert len({tuple(t.params.values()) for t in study.trials}) == 27
