@@ -64,7 +64,8 @@ class QUBOSampler(BaseSampler):
     conditional spaces are one model. Constraints that only running a trial tells
     (``trial.set_constraint``: kept where at most 0) are learnt as well, and so is where trials fail
     or return NaN; configurations likely to keep clear of both are preferred. In a study of several
-    objectives every trial weighs them anew: together they spread over the Pareto front.
+    objectives each has a model of its own, and a trial is worth the hypervolume that it is expected
+    to add to the Pareto front.
 
     The same seed and the same trials in the storage give the same suggestion, in any process.
 
