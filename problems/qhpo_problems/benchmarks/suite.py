@@ -27,6 +27,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "graph": "qhpo_problems.benchmarks.sampling.graph",
         "importance": "qhpo_problems.benchmarks.sampling.importances",
         "noisy": "qhpo_problems.benchmarks.sampling.noisy",
+        "objectives": "qhpo_problems.benchmarks.sampling.objectives",
         "scale": "qhpo_problems.benchmarks.sampling.scale",
         "training": "qhpo_problems.benchmarks.sampling.training",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",

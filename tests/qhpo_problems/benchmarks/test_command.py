@@ -63,6 +63,7 @@ def test_defaults_are_the_full_comparison(
         "tables": 10,
         "graph": 10,
         "noisy": 20,
+        "objectives": 10,
         "scale": 1,
         "importance": 3,
     }.get(name, 5)

@@ -23,7 +23,7 @@ from qhpo_problems.benchmarks.sampling.methods import Method
 from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark
 from qhpo_problems.benchmarks.sampling.trials import measure_trials, run_trials
 
-__all__ = ["SUITE", "load_graph_table"]
+__all__ = ["SUITE", "architectures", "find_package", "load_graph_table"]
 
 _TABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -39,7 +39,12 @@ _REPORTING = ("citeseer", "physics", "photo")
 """A third of the data sets, one of each kind."""
 
 
-def _find_package() -> ModuleType:
+def find_package() -> ModuleType:
+    """The package of the tables.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
     try:
         import nas_bench_graph
     except ModuleNotFoundError as error:
@@ -49,12 +54,12 @@ def _find_package() -> ModuleType:
 
 
 @cache
-def _architectures() -> tuple[dict[str, CategoricalDistribution], list[int | None]]:
+def architectures() -> tuple[dict[str, CategoricalDistribution], list[int | None]]:
     """Search space, and the key of each configuration's record; the last parameter runs fastest.
 
     None stands for a cell that only passes its input on, which nobody has trained.
     """
-    package = _find_package()
+    package = find_package()
     operations, links = package.architecture.gnn_list, package.architecture.link_list
     search_space = {
         "link": CategoricalDistribution(["".join(map(str, link)) for link in links]),
@@ -81,8 +86,8 @@ def load_graph_table(name: str) -> TabularBenchmark:
     """
     if name not in _TABLES:
         raise QhpoError(f"a table must be one of: {', '.join(_TABLES)}; got {name!r}")
-    search_space, keys = _architectures()
-    records = _find_package().light_read(name)
+    search_space, keys = architectures()
+    records = find_package().light_read(name)
     accuracies = {key: float(record["valid_perf"]) for key, record in records.items()}
     worst = min(accuracies.values())
     values = [1 - (worst if key is None else accuracies[key]) for key in keys]
@@ -91,7 +96,7 @@ def load_graph_table(name: str) -> TabularBenchmark:
 
 
 def _check(method: Method) -> None:
-    _find_package()
+    find_package()
     method.sampler(0, *tables.small())
 
 
