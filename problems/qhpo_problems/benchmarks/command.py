@@ -39,6 +39,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
         "qhpo bench --suite training --tables rnn-vowels --trials 20 --seeds 3 --out training.md",
+        "qhpo bench --suite curves --samplers qubo+model,tpe+median --out curves.md",
         "qhpo bench --suite features --out features.md",
     )
 )
@@ -47,10 +48,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(suite_names()),
     default="tables",
     show_default=True,
-    help="Tables of recorded trainings, combinatorial problems with constraints, test functions, "
-    "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
-    "trainings of the built-in problems, solvers on the quadratic models of studies, how long "
-    "encodings take, what QAOA circuits measure, or a formulation against other methods.",
+    help="Tables of recorded trainings, learning curves of trainings that are stopped early, "
+    "combinatorial problems with constraints, test functions, recorded graph networks, noisy "
+    "trainings, time and memory of long studies and large spaces, trainings of the built-in "
+    "problems, solvers on the quadratic models of studies, how long encodings take, what QAOA "
+    "circuits measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
@@ -85,10 +87,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph, noisy: 100; functions: 200; training: 30; others: each problem's "
-    "own",
-    help="Trials per run; of solvers: trials that the last models are made of; formulations have "
-    "none.",
+    show_default="tables, graph, noisy: 100; functions: 200; training: 30; curves: 20; others: "
+    "each problem's own",
+    help="Trials per run; of curves: training time, in trainings to the end; of solvers: trials "
+    "that the last models are made of; formulations have none.",
 )
 @click.option(
     "--seeds",
@@ -163,7 +165,9 @@ def bench(
     names = _tables(chosen, tables, part)
     each = range(first_seed, first_seed + (seeds or chosen.seeds))
     # What the methods share counts as a run of its own.
-    total = (len(methods) + (chosen.inputs is not None)) * len(names) * len(each)
+    total = len(methods) * len(names) * len(each)
+    if chosen.inputs is not None:
+        total += len(names) * (len(each) if chosen.inputs.by_seed else 1)
     console = Console(stderr=True)
     with _progress(total, cache, console) as count:
         records = run_suite(

@@ -135,15 +135,20 @@ def _with_inputs(
     suite: Suite, inputs: Inputs, tasks: Sequence[Task], cache: Path, jobs: int, on_run: Tell
 ) -> list[Task]:
     """The tasks with their files of inputs, which are there now."""
+
+    def place(task: Task) -> tuple[str, int]:
+        return task.table, task.seed if inputs.by_seed else 0
+
     made: dict[tuple[str, int], Task] = {}
     for task in tasks:
-        if (task.table, task.seed) not in made:
+        if place(task) not in made:
             facts = (suite.name, inputs.name, _settings(suite, task))
             digest = fingerprint(facts, inputs.sources(task.table)).digest
             path = cache / slug(inputs.name) / slug(task.table)
-            path /= f"{task.seed}-{digest}{inputs.suffix}"
-            shared = replace(task, name=inputs.name, method=None, inputs=path)
-            made[task.table, task.seed] = shared
+            table, seed = place(task)
+            path /= f"{seed}-{digest}{inputs.suffix}"
+            shared = replace(task, name=inputs.name, method=None, seed=seed, inputs=path)
+            made[table, seed] = shared
     missing = []
     for shared in made.values():
         if shared.inputs is not None and shared.inputs.exists():
@@ -153,7 +158,7 @@ def _with_inputs(
     with closing(run_in_workers(inputs.make, missing, jobs=jobs, prepare=_nothing)) as results:
         for shared, _ in results:
             on_run(shared.name, shared.table, shared.seed)
-    return [replace(task, inputs=made[task.table, task.seed].inputs) for task in tasks]
+    return [replace(task, inputs=made[place(task)].inputs) for task in tasks]
 
 
 def _nothing() -> None:

@@ -22,6 +22,8 @@ _SUITES: Mapping[str, str] = MappingProxyType(
     {
         "tables": "qhpo_problems.benchmarks.sampling.tables",
         "batches": "qhpo_problems.benchmarks.sampling.batches",
+        "curves": "qhpo_problems.benchmarks.sampling.curves.suite",
+        "lcdb": "qhpo_problems.benchmarks.sampling.curves.lcdb",
         "constrained": "qhpo_problems.benchmarks.sampling.constrained",
         "functions": "qhpo_problems.benchmarks.sampling.functions",
         "graph": "qhpo_problems.benchmarks.sampling.graph",
@@ -111,12 +113,14 @@ class Inputs:
         suffix: Of the files.
         make: Makes the file ``task.inputs``, which appears complete or not at all; picklable.
         sources: Table -> objects whose code decides what is in the file.
+        by_seed: Whether every seed has a file of its own, or all share that of seed 0.
     """
 
     name: str
     suffix: str
     make: Callable[[Task], None]
     sources: Callable[[str], Sequence[Any]]
+    by_seed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Samplers with pruners, on tables of learning curves."""
