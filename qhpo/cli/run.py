@@ -117,8 +117,8 @@ _TRIALS = 30
     "--pruner",
     type=click.Choice(list(PRUNERS)),
     help="What ends trials early that report bad values: of those that came as far, the worse half "
-    "(median) or three quarters (percentile), or by rounds (halving, hyperband).  [default: the "
-    "study's, or none]",
+    "(median) or three quarters (percentile), by rounds (halving, hyperband), or those that will "
+    "hardly become the best (model).  [default: the study's, or none]",
 )
 @click.option(
     "--seed",

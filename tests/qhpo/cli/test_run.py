@@ -530,7 +530,7 @@ def test_the_pruner_is_the_studys(tiny: Path) -> None:
     assert sum(t.state == TrialState.PRUNED for t in load("reporting").trials) == 7
 
 
-@pytest.mark.parametrize("pruner", ["hyperband", "halving", "percentile"])
+@pytest.mark.parametrize("pruner", ["hyperband", "halving", "percentile", "model"])
 @pytest.mark.parametrize("sampler", ["random", "tpe", None])
 def test_every_pruner_works_with_samplers(pruner: str, sampler: str | None, tiny: Path) -> None:
     assert run("reporting", "--trials", 8, "--pruner", pruner, sampler=sampler) == 0
