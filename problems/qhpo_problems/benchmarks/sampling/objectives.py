@@ -172,8 +172,8 @@ def _measure(task: Task) -> list[Row]:
 
 
 def _small() -> FrontTable:
-    space = {name: CategoricalDistribution(("a", "b", "c")) for name in ("first", "second")}
-    values = np.stack(np.meshgrid([0.0, 1.0, 2.0], [2.0, 1.0, 0.5]), axis=-1)
+    space = {name: CategoricalDistribution(("a", "b", "c", "d")) for name in ("first", "second")}
+    values = np.stack(np.meshgrid([0.0, 1.0, 2.0, 3.0], [2.0, 1.0, 0.5, 0.0]), axis=-1)
     return FrontTable(space, values)
 
 
