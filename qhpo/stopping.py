@@ -46,12 +46,9 @@ class ModelPruner(BasePruner):
     """
 
     def __init__(self, risk: float = 0.05, n_startup_trials: int = 4) -> None:
-        number: object = risk
-        is_number = isinstance(number, (int, float, np.number)) and not isinstance(number, bool)
-        if not is_number or not 0.0 <= risk < 1.0:
+        if not _is_probability(risk):
             raise QhpoError(f"risk must be a probability, 0 or more and below 1; got {risk!r}")
-        is_whole = isinstance(n_startup_trials, (int, np.integer))
-        if not is_whole or isinstance(n_startup_trials, bool) or n_startup_trials < 1:
+        if not _is_whole(n_startup_trials) or n_startup_trials < 1:
             raise QhpoError(
                 f"n_startup_trials must be a whole number, 1 or more; got {n_startup_trials!r}"
             )
@@ -98,3 +95,13 @@ class ModelPruner(BasePruner):
         if not curves.is_able or len(ends) < self._n_startup:
             return None
         return space, curves, min(ends)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_probability(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    return 0.0 <= float(value) < 1.0

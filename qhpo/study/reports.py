@@ -139,7 +139,7 @@ class StudyCurves:
         if self.quantity == "other" and reports:
             return self._sign * reports[max(reports)]
         assert trial.values is not None
-        return float(self._sign * trial.values[0])
+        return self._sign * float(trial.values[0])
 
 
 def _quantity(complete: Sequence[FrozenTrial], sign: float) -> Quantity:
