@@ -46,6 +46,7 @@ class Projection:
 
     def __init__(self, space: Space, constraints: Sequence[Constraint]) -> None:
         self._space = space
+        self._linear = [c for c in constraints if c.linear_row is not None]
         linear = [c.linear_row for c in constraints if c.linear_row is not None]
         index = {axis.name: i for i, axis in enumerate(space.axes)}
         self._coefficients = np.zeros((len(linear), len(space)))
@@ -98,6 +99,18 @@ class Projection:
         Returns:
             Shape (d,); the constraints are still violated if floats alone cannot keep them.
         """
+        settled = self._settled(coordinates, fixed)
+        # What is moved off one bound by rounding must not break another.
+        if not self._is_exact(settled) and self._is_exact(coordinates):
+            return coordinates.copy()
+        return settled
+
+    def _is_exact(self, coordinates: FloatArray) -> bool:
+        """Whether the constraints hold as Python computes them."""
+        params = self._space.decode(coordinates)
+        return all(constraint.satisfied(params) for constraint in self._linear)
+
+    def _settled(self, coordinates: FloatArray, fixed: BoolArray) -> FloatArray:
         free = np.flatnonzero(self.floats & ~fixed & ~np.isnan(coordinates))
         values = self.values(coordinates)
         margin = self._margin(values)
