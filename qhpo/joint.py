@@ -151,6 +151,7 @@ class Suggestions:
         claim = self._claimed(study, trial, trials, domain, feasible, coordinates, is_expected=True)
         self.news.tell_unread(domain.reader.unread)
         self.news.tell_never_asked(domain, trials)
+        self.news.tell_silent(self._policy.silent_sources(domain.feasible.space))
         if not claim.is_new and np.isnan(coordinates).all():
             self.news.note_repeated(trial._trial_id, claim.is_proof)
             # Beyond what is declared nothing is suggested anyway.

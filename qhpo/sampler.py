@@ -31,6 +31,7 @@ from qhpo.study import (
     Trials,
     begin,
     declared_as_text,
+    earlier_studies,
     ends_by_interrupt,
     fail,
     fixed_coordinates,
@@ -43,6 +44,7 @@ from qhpo.study import (
     restore_fixed,
 )
 from qhpo.suggest import QuadraticModel, Settings, SuggestionPolicy
+from qhpo.surrogate.sources import BelievedGood, Sources
 from qhpo.threads import single_threaded
 
 __all__ = ["QUBOSampler"]
@@ -105,6 +107,13 @@ class QUBOSampler(BaseSampler):
             trials, none of which is repeated for it. True: promising configurations are evaluated
             again where one more value tells more than another configuration would. False: the
             values are exact. See `recommend` for what comes of a noisy study.
+        prior_studies: Finished studies of the same or an overlapping search space, of one objective:
+            of another data set, another version of the program, other ranges. Parameters are
+            matched by name, values by what they are. What they expect is the mean of the model from
+            the first trial on, each with a weight that this study's values decide: one that
+            misleads loses its weight. They are read once, when the sampler is made.
+        believed_good: What a person believes to be good, ``{"lr": 1e-3, "optimizer": "adam"}``, or a
+            list of such: some parameters, not all, and a weight as that of a prior study.
         constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
             that has ended. Better call ``trial.set_constraint`` in the objective.
 
@@ -129,6 +138,8 @@ class QUBOSampler(BaseSampler):
         batch_size: int = 1,
         avoid_repeats: bool = True,
         noisy: bool | None = None,
+        prior_studies: Sequence[Study] = (),
+        believed_good: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         constraints_func: ConstraintsFunc | None = None,
         _settings: Settings | None = None,
         _is_remembered: bool = True,
@@ -150,7 +161,8 @@ class QUBOSampler(BaseSampler):
         self._batch_size = batch_size
         self._avoid_repeats = avoid_repeats and noisy is not True
         self._constraints_func = constraints_func
-        self._settings = replace(_settings or Settings(), surrogate=surrogate, noisy=noisy)
+        settings = replace(_settings or Settings(), surrogate=surrogate, noisy=noisy)
+        self._settings = replace(settings, sources=self._known_before(prior_studies, believed_good))
         self._solver = MeteredSolver(
             make_solver(solver, encoding=encoding),
             make_solver("neal"),
@@ -168,6 +180,18 @@ class QUBOSampler(BaseSampler):
                     raise QhpoError(message)
                 # A trial of the study may show one.
                 _logger.warning(message)
+
+    def _known_before(
+        self,
+        prior_studies: Sequence[Study],
+        believed_good: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    ) -> Sources | None:
+        """What was known before the study, checked."""
+        named = earlier_studies(prior_studies)
+        if believed_good is not None:
+            good = BelievedGood(believed_good, self._declaration.search_space)
+            named.append(("what is believed to be good", good))
+        return Sources(named) if named else None
 
     def _forget(self) -> None:
         """Everything that helps, and that a study tells again."""
@@ -203,6 +227,12 @@ class QUBOSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         begin(study, trial)
+        if self._settings.sources is not None and len(study.directions) > 1:
+            fail(study, trial)
+            raise QhpoError(
+                "prior_studies and believed_good need a study of one objective; got "
+                f"{len(study.directions)}; leave them out"
+            )
         self._tell_declared(study)
         restore_fixed(trial, self._declaration.search_space or {})
         # A trial that is fixed in advance asks for nothing: this is the only place to check it.

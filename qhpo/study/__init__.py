@@ -16,6 +16,7 @@ from qhpo.study.claims import (
 )
 from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
+from qhpo.study.earlier import earlier_studies
 from qhpo.study.news import News
 from qhpo.study.outcomes import ConstraintsFunc, measure
 from qhpo.study.ranges import union
@@ -48,6 +49,7 @@ __all__ = [
     "Trials",
     "begin",
     "declared_as_text",
+    "earlier_studies",
     "ends_by_interrupt",
     "fail",
     "fixed_coordinates",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from optuna.trial import TrialState
 
@@ -64,6 +64,15 @@ class News:
                 f"trials whose parameter {name!r} is not in the search space are left out: "
                 f"{reason}; declare what trials ask for",
                 name,
+            )
+
+    def tell_silent(self, sources: Iterable[str]) -> None:
+        """Warns of what was known before that tells no configurations of the space apart."""
+        for name in sources:
+            self._warn(
+                f"{name} says nothing about any parameter of this study, and is not used; its "
+                "parameters must have the same names, and its values must differ",
+                f"silent: {name}",
             )
 
     def tell_never_asked(self, domain: StudyDomain, trials: Trials) -> None:

@@ -20,6 +20,7 @@ from qhpo.suggest.model import QuadraticModel, quadratic_model
 from qhpo.suggest.optimize import Candidates
 from qhpo.suggest.recommend import Expected, best_expected
 from qhpo.suggest.settings import Settings
+from qhpo.surrogate.informed import InformedFitter
 
 __all__ = ["Suggestion", "SuggestionPolicy"]
 
@@ -66,6 +67,8 @@ class SuggestionPolicy:
         self._fitter = settings.fitter()
         self._objective_fitter = settings.fitter(is_one_of_several=True)
         self._outcome_fitter = settings.outcome_fitter()
+        fitter = self._fitter
+        self._informed = fitter if isinstance(fitter, InformedFitter) else None
 
     def suggest(
         self,
@@ -117,7 +120,7 @@ class SuggestionPolicy:
         """
         search = Candidates(
             feasible,
-            history,
+            self._expected(feasible, history, fixed, number),
             fixed,
             fitter=self._fitter if history.objectives is None else self._objective_fitter,
             outcome_fitter=self._outcome_fitter,
@@ -178,6 +181,10 @@ class SuggestionPolicy:
         found = best_expected(feasible.space, history, candidates[kept], fitter)
         return found._replace(chosen=int(kept[found.chosen]))
 
+    def silent_sources(self, space: Space) -> tuple[str, ...]:
+        """Names of what was known before that says nothing about any parameter of a space."""
+        return () if self._settings.sources is None else self._settings.sources.silent(space)
+
     def model(self, feasible: FeasibleSet, history: History) -> QuadraticModel:
         """What is annealed for candidates, without a trust region.
 
@@ -201,15 +208,35 @@ class SuggestionPolicy:
             if ((begun == fixed) | np.isnan(fixed)).all() and feasible.is_whole(begun):
                 yield begun
         n_rows = max(self._n_startup, 1)
-        if history.n_tried < n_rows:
+        if history.n_tried < n_rows and not self._is_led(feasible.space, history, number):
             row = self._first_configuration(feasible.space, number, n_rows)
             nearest = feasible.nearest(row, fixed, rng)
             if nearest is not None:
                 yield nearest
         else:
-            yield from search.ranked(history)
+            yield from search.ranked(self._expected(feasible, history, fixed, number))
         if not feasible.is_plain:
             yield from feasible.draws(_RANDOM_DRAWS, fixed, rng, history.coordinates)
+
+    def _is_led(self, space: Space, history: History, number: int) -> bool:
+        """Whether what was known before the study says what a trial is to be, not the design."""
+        informed = self._informed
+        if informed is None or history.objectives is not None:
+            return False
+        return informed.leads(space, history.coordinates, history.values, number)
+
+    def _expected(
+        self, feasible: FeasibleSet, history: History, fixed: FloatArray, number: int
+    ) -> History:
+        """Before the first value, the history with one that is as expected.
+
+        Then all that the model says of others is what was known before, in its own unit.
+        """
+        if self._informed is None or len(history.values):
+            return history
+        rng = np.random.default_rng([self._seed, number])
+        anywhere = feasible.any_configuration(fixed, rng)[None, :]
+        return replace(history, coordinates=anywhere, values=np.zeros(1), is_feasible=None)
 
     def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
         if self._settings.balanced_design:

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
+from qhpo.surrogate.informed import InformedFitter
 from qhpo.surrogate.signed import signed
+from qhpo.surrogate.sources import Sources
 from qhpo.surrogate.transform import OBJECTIVE_TRANSFORMS, TRANSFORMS, Transform
 
 __all__ = ["Settings"]
@@ -31,6 +33,7 @@ class Settings:
         priors: One prior per member of the ensemble.
         noisy: Whether the same configuration has another value the next time; None if that is to
             be learnt from the trials.
+        sources: What was known before the study; None if nothing.
         transforms: Transforms of trial values; the first is used unless another predicts much
             better.
         objective_transforms: The same of each of several objectives.
@@ -48,6 +51,7 @@ class Settings:
     surrogate: str = "anova-gp"
     priors: tuple[Prior, ...] = ENSEMBLE
     noisy: bool | None = None
+    sources: Sources | None = None
     transforms: tuple[Transform, ...] = TRANSFORMS
     objective_transforms: tuple[Transform, ...] = OBJECTIVE_TRANSFORMS
     balanced_design: bool = True
@@ -71,6 +75,8 @@ class Settings:
         if self.noisy is not None:
             known = _NOISY if self.noisy else _EXACT
             priors = tuple(replace(prior, **known) for prior in priors)
+        if self.sources is not None and not is_one_of_several:
+            return InformedFitter(priors, transforms, self.sources)
         return make_fitter(self.surrogate, priors, transforms)
 
     def recommending_fitter(self) -> SurrogateFitter:

@@ -108,8 +108,14 @@ class EnsembleFitter:
     ) -> AnovaGP:
         """See `SurrogateFitter.fit`."""
         kept = representatives(values if worth is None else worth, _MAX_OBSERVATIONS)
-        y = self.transformed(space, x, values)[kept]
+        y = self._modelled(space, x, values, self._choice(space, x, values))[kept]
         return AnovaGP(space, x[kept], y, self.members(space, x, values))
+
+    def _modelled(
+        self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int
+    ) -> FloatArray:
+        """What the process has of the values, shape (n,)."""
+        return self._transforms[transform](values)
 
     def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
         """See `SurrogateFitter.transformed`."""
@@ -194,7 +200,7 @@ class EnsembleFitter:
     ) -> Hyperparameters:
         key = (digest(space, coordinates, values), member, transform)
         if key not in self._fits:
-            y = self._transforms[transform](values)
+            y = self._modelled(space, coordinates, values, transform)
             chosen = _fitted(values, len(space))
             self._fits[key] = fit_map(
                 space, coordinates[chosen], y[chosen], self._priors[member], _MAX_ITERATIONS
