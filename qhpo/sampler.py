@@ -107,13 +107,13 @@ class QUBOSampler(BaseSampler):
             trials, none of which is repeated for it. True: promising configurations are evaluated
             again where one more value tells more than another configuration would. False: the
             values are exact. See `recommend` for what comes of a noisy study.
-        prior_studies: Finished studies of the same or an overlapping search space, of one objective:
-            of another data set, another version of the program, other ranges. Parameters are
-            matched by name, values by what they are. What they expect is the mean of the model from
-            the first trial on, each with a weight that this study's values decide: one that
-            misleads loses its weight. They are read once, when the sampler is made.
-        believed_good: What a person believes to be good, ``{"lr": 1e-3, "optimizer": "adam"}``, or a
-            list of such: some parameters, not all, and a weight as that of a prior study.
+        prior_studies: Finished studies of one objective over the same or an overlapping search
+            space: of another data set, another version of the program, other ranges. Parameters are
+            matched by name, values by what they are. What these studies' models expect is the mean
+            of this one's from the first trial on. Each has a weight that the values decide: one
+            that misleads loses it. They are read once, when the sampler is made.
+        believed_good: What a person believes to be good, ``{"lr": 1e-3, "optimizer": "adam"}``, or
+            a list of such. It may name some parameters only, and is weighted like a prior study.
         constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
             that has ended. Better call ``trial.set_constraint`` in the objective.
 

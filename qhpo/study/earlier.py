@@ -42,5 +42,7 @@ def earlier_studies(studies: Sequence[optuna.Study]) -> list[tuple[str, Source]]
                 f"a prior study must have {_LEAST} trials with a value and a parameter, or more; "
                 f"got {len(history.values)} in {name!r}; leave it out"
             )
-        found.append((f"the prior study {name!r}", FinishedStudy(space, history.coordinates, history.values)))
+        found.append(
+            (f"the prior study {name!r}", FinishedStudy(space, history.coordinates, history.values))
+        )
     return found

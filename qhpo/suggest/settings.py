@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from qhpo.errors import QhpoError
 from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.catalogue import make_fitter
 from qhpo.surrogate.hyperparameters import ENSEMBLE, Prior
@@ -69,6 +70,9 @@ class Settings:
 
         Args:
             is_one_of_several: Whether the values are those of one of several objectives.
+
+        Raises:
+            QhpoError: If the surrogate has no mean for what was known before.
         """
         transforms = self.objective_transforms if is_one_of_several else self.transforms
         priors = self.priors
@@ -76,6 +80,11 @@ class Settings:
             known = _NOISY if self.noisy else _EXACT
             priors = tuple(replace(prior, **known) for prior in priors)
         if self.sources is not None and not is_one_of_several:
+            if self.surrogate != "anova-gp":
+                raise QhpoError(
+                    "prior_studies and believed_good are the mean of the surrogate 'anova-gp'; got "
+                    f"surrogate={self.surrogate!r}; leave out one of the two"
+                )
             return InformedFitter(priors, transforms, self.sources)
         return make_fitter(self.surrogate, priors, transforms)
 

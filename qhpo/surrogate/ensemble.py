@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,14 +88,18 @@ class EnsembleFitter:
     Args:
         priors: One prior per member.
         transforms: Candidates; the first is used until another predicts much better.
+        expected: What is expected of observed configurations before their values: a function of the
+            space, of them and of their transformed values. What is left is modelled. None for 0.
     """
 
     def __init__(
         self,
         priors: tuple[Prior, ...] = ENSEMBLE,
         transforms: tuple[Transform, ...] = TRANSFORMS,
+        expected: Callable[[Space, FloatArray, FloatArray], FloatArray] | None = None,
     ) -> None:
         self._priors = priors
+        self._expected = expected
         self._transforms = transforms
         self._fits: OrderedDict[tuple[str, int, int], Hyperparameters] = OrderedDict()
         self._known_errors: OrderedDict[str, list[float]] = OrderedDict()
@@ -115,7 +120,8 @@ class EnsembleFitter:
         self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int
     ) -> FloatArray:
         """What the process has of the values, shape (n,)."""
-        return self._transforms[transform](values)
+        y = self._transforms[transform](values)
+        return y if self._expected is None else y - self._expected(space, coordinates, y)
 
     def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
         """See `SurrogateFitter.transformed`."""

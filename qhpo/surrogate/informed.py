@@ -14,7 +14,7 @@ y
 The prior mean is c + T b, and the Gaussian process models what is left. A weight is normal around
 1 / S before the first value, so that all sources together count as one; the values then decide:
 
-    b = argmin |y - c - T b|^2 + (S / tau^2) |b - 1/S|^2,  b >= 0,
+    b = argmin |y - c - T b|^2 + (S / tau^2) |b - 1 / S|^2,  b >= 0,
 
 with c so that the differences have mean 0. Values are normal scores of their ranks, or in units of
 their deviation, so that b says how far ranks agree: it falls to 0 for a source that misleads (a
@@ -61,8 +61,8 @@ class _Weighted(NamedTuple):
     constant: float
 
 
-class InformedFitter(EnsembleFitter):
-    """See `EnsembleFitter`; what it makes has a prior mean.
+class InformedFitter:
+    """See `SurrogateFitter`: an `EnsembleFitter` of what a prior mean leaves.
 
     Args:
         priors: One prior per member.
@@ -73,8 +73,8 @@ class InformedFitter(EnsembleFitter):
     def __init__(
         self, priors: tuple[Prior, ...], transforms: tuple[Transform, ...], sources: Sources
     ) -> None:
-        super().__init__(priors, transforms)
         self._sources = sources
+        self._ensemble = EnsembleFitter(priors, transforms, self._expected)
 
     def fit(
         self,
@@ -84,8 +84,12 @@ class InformedFitter(EnsembleFitter):
         worth: FloatArray | None = None,
     ) -> Surrogate:
         """See `SurrogateFitter.fit`."""
-        residual = super().fit(space, x, values, worth)
+        residual = self._ensemble.fit(space, x, values, worth)
         return Informed(residual, self._mean(space, x, self.transformed(space, x, values)))
+
+    def transformed(self, space: Space, x: FloatArray, values: FloatArray) -> FloatArray:
+        """See `SurrogateFitter.transformed`."""
+        return self._ensemble.transformed(space, x, values)
 
     def leads(self, space: Space, x: FloatArray, values: FloatArray, number: int) -> bool:
         """Whether the sources, rather than the first design, say what a trial is to be.
@@ -108,11 +112,9 @@ class InformedFitter(EnsembleFitter):
         found = self._weighted(space, x, self.transformed(space, x, values))
         return float(found.weights.sum()) > _TRUSTED
 
-    def _modelled(
-        self, space: Space, coordinates: FloatArray, values: FloatArray, transform: int
-    ) -> FloatArray:
-        y = super()._modelled(space, coordinates, values, transform)
-        return y - self._mean(space, coordinates, y).at(coordinates)
+    def _expected(self, space: Space, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Prior means of observations, given their transformed values, shape (n,)."""
+        return self._mean(space, x, y).at(x)
 
     def _mean(self, space: Space, x: FloatArray, y: FloatArray) -> PriorMean:
         """The prior mean, given transformed values."""
@@ -128,7 +130,7 @@ class InformedFitter(EnsembleFitter):
         return PriorMean(space, DenseDQM(space.starts, linear, quadratic, offset))
 
     def _weighted(self, space: Space, x: FloatArray, y: FloatArray) -> _Weighted:
-        """b and c given transformed values."""
+        """Their weights b, and c, given transformed values."""
         tables = self._sources.tables(space)
         n_sources = len(tables)
         if not n_sources:

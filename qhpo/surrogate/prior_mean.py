@@ -33,7 +33,8 @@ def level_weights(axis: Axis, points: FloatArray) -> FloatArray:
     """Weights of an axis's levels at coordinates, shape (P,) to (P, L); 0 where inactive."""
     levels = axis.coordinates
     if axis.is_category or len(levels) == 1:
-        return (points[:, None] == levels).astype(float)
+        same: FloatArray = (points[:, None] == levels).astype(float)
+        return same
     known = ~np.isnan(points)
     inside = np.clip(points[known], levels[0], levels[-1])
     upper = np.clip(np.searchsorted(levels, inside), 1, len(levels) - 1)
@@ -58,7 +59,7 @@ class PriorMean:
         self._tables = tables
 
     def _weights(self, x: FloatArray) -> FloatArray:
-        """u of configurations, (q, d) to (q, D)."""
+        """Weights u of configurations, (q, d) to (q, D)."""
         columns = zip(self._space.axes, x.T, strict=True)
         return np.concatenate([level_weights(axis, column) for axis, column in columns], axis=1)
 

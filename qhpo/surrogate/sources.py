@@ -99,7 +99,7 @@ class BelievedGood:
 
     def __init__(
         self,
-        good: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        good: object,
         declared: Mapping[str, BaseDistribution] | None = None,
     ) -> None:
         several = [good] if isinstance(good, Mapping) else good
@@ -176,7 +176,9 @@ def _near(axis: Axis, value: Any) -> FloatArray:
             f"{value!r} for {axis.name!r}, which is in {axis.distribution}"
         )
     apart = axis.coordinates - axis.coordinate(value)
-    return (apart == 0.0).astype(float) if axis.is_category else np.exp(-0.5 * (apart / _WIDTH) ** 2)
+    return (
+        (apart == 0.0).astype(float) if axis.is_category else np.exp(-0.5 * (apart / _WIDTH) ** 2)
+    )
 
 
 def _expected(space: Space, x: FloatArray, values: FloatArray) -> DenseDQM:
@@ -227,9 +229,7 @@ def _standardized(tables: DenseDQM) -> DenseDQM | None:
     if variance <= _LEAST_DEVIATION**2:
         return None
     scale = 1.0 / math.sqrt(variance)
-    return DenseDQM(
-        tables.starts, scale * tables.linear, scale * tables.quadratic, -scale * mean
-    )
+    return DenseDQM(tables.starts, scale * tables.linear, scale * tables.quadratic, -scale * mean)
 
 
 def _block_means(tables: DenseDQM, of_cases: FloatArray) -> FloatArray:

@@ -12,19 +12,40 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
+from qhpo.encoding import DenseDQM
 from qhpo.space import Space
 from qhpo.surrogate.base import Moments, Part, Surrogate, SurrogateFitter
 from qhpo.surrogate.ensemble import EnsembleFitter
 from qhpo.surrogate.horseshoe import HorseshoeFitter
+from qhpo.surrogate.hyperparameters import ENSEMBLE
+from qhpo.surrogate.informed import InformedFitter
+from qhpo.surrogate.sources import Sources
+from qhpo.surrogate.transform import TRANSFORMS
 from tests.qhpo.known import along_axis, every_change
 
 FloatArray = NDArray[np.float64]
 
 Make = Callable[[], SurrogateFitter]
 
+
+class _HalfKnown:
+    """Knows something of every axis, by a draw from a model of another study."""
+
+    def tables(self, space: Space) -> DenseDQM:
+        rng = np.random.default_rng(4)
+        size = int(space.starts[-1])
+        pairs = rng.standard_normal((size, size))
+        return DenseDQM.from_upper(space.starts, rng.standard_normal(size), pairs, 3.0)
+
+
+def _informed() -> SurrogateFitter:
+    return InformedFitter(ENSEMBLE, TRANSFORMS, Sources([("another study", _HalfKnown())]))
+
+
 FITTERS: dict[str, Make] = {
     "anova-gp": EnsembleFitter,
     "horseshoe": HorseshoeFitter,
+    "informed": _informed,
 }
 """What makes each of the surrogates."""
 
