@@ -32,6 +32,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "objectives": "qhpo_problems.benchmarks.sampling.objectives",
         "scale": "qhpo_problems.benchmarks.sampling.scale",
         "training": "qhpo_problems.benchmarks.sampling.training",
+        "transfer": "qhpo_problems.benchmarks.sampling.transfer.suite",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
         "circuits": "qhpo_problems.benchmarks.solving.circuits",
         "discrete": "qhpo_problems.benchmarks.formulations.discrete",

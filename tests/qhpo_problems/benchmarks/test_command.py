@@ -66,6 +66,7 @@ def test_defaults_are_the_full_comparison(
         "objectives": 10,
         "scale": 1,
         "importance": 3,
+        "transfer": 10,
     }.get(name, 5)
     assert calls == [
         {

@@ -1,0 +1,1 @@
+"""Samplers that know finished studies of other data sets."""
