@@ -20,6 +20,7 @@ discount
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -51,14 +52,21 @@ class PestControl:
         instance: Seed of the random numbers that all plans meet.
 
     Attributes:
+        sizes: Levels of each variable, the measures of a stage.
         search_space: One categorical parameter per stage: 0 for nothing, or a pesticide, 1 to 4.
     """
 
     def __init__(self, stages: int = 25, instance: int = 0) -> None:
         self.stages, self._instance = stages, instance
+        self.sizes = (5,) * stages
         self.search_space = {
             f"stage_{i}": CategoricalDistribution((0, 1, 2, 3, 4)) for i in range(stages)
         }
+
+    @property
+    def description(self) -> str:
+        """One line on it."""
+        return f"pest control, {self.stages} stages with nothing or one of four pesticides"
 
     def objective(self, trial: BaseTrial) -> float:
         """Cost of the plan that a trial is given."""
@@ -68,7 +76,7 @@ class PestControl:
             plan.append(distribution.choices.index(measure))
         return self.value(plan)
 
-    def value(self, plan: list[int]) -> float:
+    def value(self, plan: Sequence[int]) -> float:
         """Cost of a plan, the measure of each stage in their order."""
         infested, spread, luck = self._chances
         price = np.array(_PRICE)

@@ -1,0 +1,1 @@
+"""Combinatorial problems that papers compare on, and the models that these papers search with."""
