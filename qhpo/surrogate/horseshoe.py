@@ -367,11 +367,16 @@ class HorseshoeChain:
         self.tau = 1.0
         self.noise = 1.0
 
-    def sweep(self) -> None:
-        """Draws tau and sigma given lambda, the coefficients given these, then lambda."""
+    def sweep(self) -> FloatArray:
+        """Draws tau and sigma given lambda, the coefficients given these, then lambda.
+
+        Returns:
+            The coefficients, in units of sigma, shape (p,).
+        """
         total, vectors = self._draw_global()
         coefficients = self._draw_coefficients(total, vectors)
         self._draw_local(coefficients)
+        return coefficients
 
     def _draw_global(self) -> tuple[FloatArray, FloatArray]:
         """Draws tau and sigma, with the coefficients integrated out.

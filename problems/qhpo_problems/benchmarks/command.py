@@ -36,6 +36,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
         "qhpo bench --out bench.md --plot bench.png",
         "qhpo bench --suite functions --tables bbob-d2,bbob-d3 --part choosing",
         "qhpo bench --tables car,kc1 --noise",
+        "qhpo bench --suite combinatorial --samplers qubo,fmqa --tables pest-control --seeds 3",
         "qhpo bench --suite constrained --tables cardinality,layers --out constrained.md",
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
         "qhpo bench --suite training --tables rnn-vowels --trials 20 --seeds 3 --out training.md",
@@ -49,10 +50,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default="tables",
     show_default=True,
     help="Tables of recorded trainings, learning curves of trainings that are stopped early, "
-    "combinatorial problems with constraints, test functions, recorded graph networks, noisy "
-    "trainings, time and memory of long studies and large spaces, trainings of the built-in "
-    "problems, solvers on the quadratic models of studies, how long encodings take, what QAOA "
-    "circuits measure, or a formulation against other methods.",
+    "combinatorial problems of the literature, and some with constraints, test functions, "
+    "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
+    "trainings of the built-in problems, solvers on the quadratic models of studies, how long "
+    "encodings take, what QAOA circuits measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
@@ -96,7 +97,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph: 10; noisy: 20; scale: 1; others: 5",
+    show_default="tables, graph, combinatorial: 10; noisy: 20; scale: 1; others: 5",
     help="Runs of each method on each table.",
 )
 @click.option(

@@ -81,7 +81,7 @@ def draw(suite: Suite, results: Results, path: Path) -> None:
 def _curves(suite: Suite, results: Results) -> Figure:
     from matplotlib.figure import Figure
 
-    groups = suite.groups(results)
+    groups = suite.drawn_groups(results)
     rows, columns = _grid(len(groups))
     size = (9.5, 5.0) if len(groups) == 1 else (6.5 * columns, 4.0 * rows)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
@@ -177,7 +177,7 @@ def _dots(suite: Suite, results: Results) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator
 
-    metric, groups = suite.drawn, suite.groups(results)
+    metric, groups = suite.drawn, suite.drawn_groups(results)
     rows_of_panels, columns = _grid(len(groups))
     n_methods = len(results.methods)
     size = 1.5 + 3.5 * columns, rows_of_panels * (1.8 + 0.4 * n_methods)

@@ -127,9 +127,10 @@ def _sheets(suite: Suite, results: Results) -> list[Sheet]:
 
 
 def _of_group(suite: Suite, group: Group, methods: Sequence[str]) -> list[Sheet]:
-    """One table for each heading of the metrics."""
+    """One table for each heading of the metrics that the group has data for."""
     sheets = []
-    for heading, metrics in groupby(suite.metrics, lambda metric: metric.heading):
+    known = [metric for metric in suite.metrics if (metric.field or metric.name) in group.data]
+    for heading, metrics in groupby(known, lambda metric: metric.heading):
         columns: dict[str, list[Cell]] = {}
         for metric in metrics:
             points = group.points.items() if metric.each else [("", None)]

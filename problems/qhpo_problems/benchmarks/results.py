@@ -37,7 +37,8 @@ class Group:
 
     Attributes:
         title: Stands above it.
-        data: Field -> numbers, shape (methods, tables, seeds, rows), or (methods, models).
+        data: Field -> numbers, shape (methods, tables, seeds, rows), or (methods, models). Metrics
+            of other fields are left out.
         points: End of a column's name, such as ``" @25"`` -> the row that it shows.
         runs: Runs of each method.
         trials: Number of trials behind each row; counted from 1 if empty.

@@ -24,6 +24,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "batches": "qhpo_problems.benchmarks.sampling.batches",
         "curves": "qhpo_problems.benchmarks.sampling.curves.suite",
         "lcdb": "qhpo_problems.benchmarks.sampling.curves.lcdb",
+        "combinatorial": "qhpo_problems.benchmarks.sampling.combinatorial.suite",
         "constrained": "qhpo_problems.benchmarks.sampling.constrained",
         "functions": "qhpo_problems.benchmarks.sampling.functions",
         "graph": "qhpo_problems.benchmarks.sampling.graph",
@@ -193,6 +194,11 @@ class Suite:
     def drawn(self) -> Metric:
         """The metric of its picture."""
         return next(m for m in self.metrics if m.name == (self.drawn_as or self.metrics[0].name))
+
+    def drawn_groups(self, results: Results) -> list[Group]:
+        """The groups that have data of that metric: the panels of the picture."""
+        field = self.drawn.field or self.drawn.name
+        return [group for group in self.groups(results) if field in group.data]
 
     def part(self, name: str) -> tuple[str, ...]:
         """The tables of one of `PARTS`.

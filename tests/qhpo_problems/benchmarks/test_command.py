@@ -60,6 +60,7 @@ def test_defaults_are_the_full_comparison(
     tables = suite.default_tables or tuple(suite.tables)
     seeds = {
         "batches": 20,
+        "combinatorial": 10,
         "tables": 10,
         "graph": 10,
         "noisy": 20,
