@@ -1,9 +1,9 @@
 """Contamination control: at which stages of a food supply chain to pay for prevention, 2^25 plans.
 
 The problem of Y. Hu et al., "Contamination control in food supply chain" (WSC 2010), as R. Baptista
-and M. Poloczek, "Bayesian optimization of combinatorial structures" (ICML 2018, section 4.1.3),
-relax it. As C. Oh et al. have it (COMBO, NeurIPS 2019), all plans meet the same random numbers, so
-that a plan has one value.
+and M. Poloczek, "Bayesian optimization of combinatorial structures" (ICML 2018), relax it. As C. Oh
+et al. have it (COMBO, NeurIPS 2019), all plans meet the same random numbers, so that a plan has one
+value.
 
 Glossary
 --------
@@ -39,7 +39,8 @@ _LIMIT, _EPSILON = 0.1, 0.05
 """U and epsilon."""
 
 _SPARSITY = 0.01
-"""lambda, added to the price of 1 of each prevention: that of COMBO, the largest of BOCS."""
+"""lambda, added to the price of 1 of each prevention: the largest that BOCS and COMBO compare
+at."""
 
 
 class Contamination:

@@ -1,7 +1,7 @@
 """Ising sparsification: which couplings of a grid of spins to keep, 2^24 choices for 4 by 4.
 
 The problem of R. Baptista and M. Poloczek, "Bayesian optimization of combinatorial structures"
-(ICML 2018, section 4.1.2): a model q with few couplings that is near to a model p with all of them.
+(ICML 2018): a model q with few couplings that is near to a model p with all of them.
 
 Glossary
 --------
@@ -31,7 +31,7 @@ __all__ = ["IsingSparsification"]
 FloatArray = npt.NDArray[np.float64]
 
 _SPARSITY = 0.01
-"""lambda of each coupling that is kept: that of COMBO, the largest of BOCS."""
+"""lambda of each coupling that is kept: the largest that BOCS and COMBO compare at."""
 
 _WEAKEST, _STRONGEST = 0.05, 5.0
 """Couplings are uniform between these, with a random sign."""

@@ -1,4 +1,4 @@
-"""LABS: binary sequences of low autocorrelation, as in S. Golomb's merit factor problem.
+"""LABS: binary sequences of low autocorrelation, 2^50 of 50 signs.
 
 Of a sequence s of n signs, C_k = sum_i s_i s_(i+k), and the energy is E = sum_(k>0) C_k^2. The
 merit factor, n^2 / 2E, is maximized (M. Golay, "The merit factor of long low autocorrelation

@@ -3,7 +3,7 @@
 The best solutions of published problems have structure, such as one level nearly everywhere, from
 which a method may profit that likes it by accident (L. Papenmeier, L. Nardi and M. Poloczek,
 "Bounce: reliable high-dimensional Bayesian optimization for combinatorial and mixed spaces",
-NeurIPS 2023, section 4). So every seed has a permutation of the levels of each variable. Bits are
+NeurIPS 2023). So every seed has a permutation of the levels of each variable. Bits are
 flipped or not, which is the same.
 """
 
