@@ -3,8 +3,8 @@
 The best solutions of published problems have structure, such as one level nearly everywhere, from
 which a method may profit that likes it by accident (L. Papenmeier, L. Nardi and M. Poloczek,
 "Bounce: reliable high-dimensional Bayesian optimization for combinatorial and mixed spaces",
-NeurIPS 2023). So every seed has a permutation of the levels of each variable. Bits are
-flipped or not, which is the same.
+NeurIPS 2023). So every seed has a permutation of the levels of each variable. Bits are flipped or
+not, which is the same.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Problem(Hashable, Protocol):
     sizes: tuple[int, ...]
 
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """See the attributes."""
+        ...
 
     def value(self, levels: Sequence[int]) -> float:
         """Value of a configuration, the level of each variable in their order."""
