@@ -87,11 +87,6 @@ def _groups(results: Results) -> list[Group]:
     return groups
 
 
-def _show(value: float) -> str:
-    """Three decimals, of large values one."""
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
-
-
 def _rank_error(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Standard error over seeds of the mean rank."""
     from scipy.stats import rankdata
@@ -111,7 +106,7 @@ SUITE = Suite(
     metrics=(
         Metric("rank", "{:.2f}".format, min, "ranked", rank, _rank_error),
         Metric(
-            *("best", _show, min, "best", mean, standard_error),
+            *("best", "{:.2f}".format, min, "best", mean, standard_error),
             label="mean of the best value",
         ),
         Metric("found", "{:.0f}".format, max, "gap", hits, each=False, of_runs=True),

@@ -14,7 +14,6 @@ from optuna.samplers import GPSampler, RandomSampler, TPESampler
 
 from qhpo import QUBOSampler
 from qhpo_problems.benchmarks import Record, Results, Suite, draw, load_suite, run_suite
-from qhpo_problems.benchmarks.report import to_markdown
 from qhpo_problems.benchmarks.sampling.combinatorial.annealed import AnnealedSampler
 from qhpo_problems.benchmarks.sampling.combinatorial.relabelled import load_relabelled
 
@@ -73,11 +72,6 @@ def test_the_picture_has_a_panel_for_each_problem(
     draw(SUITE, Results.of(records), tmp_path / "plot.png")
     assert len(figures[0].axes) == 2
     assert "24 couplings" in figures[0].axes[0].get_title().replace("\n", " ")
-
-
-def test_large_values_have_one_decimal(make_record: MakeRecord) -> None:
-    text = to_markdown(SUITE, Results.of([make_record([117.25], table="maxsat-60")]))
-    assert "| tpe | **117.2** |" in text
 
 
 def test_names_are_the_samplers_they_say() -> None:
