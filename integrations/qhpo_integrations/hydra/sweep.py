@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qhpo.errors import QhpoError
-from qhpo_integrations.asking import ask
+from qhpo_integrations.asking import ask, hand_back
 from qhpo_integrations.hydra.options import Options
 from qhpo_integrations.hydra.trial import job_override, running
 
@@ -128,13 +128,7 @@ class Sweep:
 
     def _hand_back_left_behind(self) -> None:
         """Marks what a killed sweep of this machine has left, so that it is done again first."""
-        left = [trial for trial in self._study.trials if _is_left_behind(trial)]
-        try:
-            # As if Ctrl-C had cut them off: a failure of their own would be learnt from.
-            raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            for trial in left:
-                self._study.tell(trial.number, state=TrialState.FAIL)
+        hand_back(self._study, [t.number for t in self._study.trials if _is_left_behind(t)])
 
     def _write_results(self) -> None:
         from omegaconf import OmegaConf
