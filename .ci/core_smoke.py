@@ -23,6 +23,7 @@ EXTRAS = (
     "nas_bench_graph",
     "pandas",
     "plotly",
+    "ray",
     "seglearn",
     "simple_icd_10_cm",
     "sklearn",

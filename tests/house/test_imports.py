@@ -32,6 +32,7 @@ HEAVY = (
     "pennylane",
     "plotly",
     "qiskit",
+    "ray",
     "seglearn",
     "simple_icd_10_cm",
     "sklearn",

@@ -20,13 +20,12 @@ With ``tune.TuneConfig(search_alg=search, num_samples=50)`` Ray runs it.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from qhpo.errors import MissingExtraError
 
-# A namespace package of that name may be any folder that is called so.
-if find_spec("ray.tune") is None:
-    raise MissingExtraError("QUBOSearch", "ray", "ray")
+try:
+    import ray.tune  # noqa: F401 (Ray without its extra has no such module)
+except ImportError as error:
+    raise MissingExtraError("QUBOSearch", "ray[tune]", "ray") from error
 
 from qhpo_integrations.ray.search import QUBOSearch
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -312,3 +314,9 @@ class TestProperties:
         ray.suggest("a")
         ray.on_trial_complete("a", {"_metric": 2.0, "training_iteration": 1})
         assert last(ray).value == 2.0
+
+
+def test_without_ray_the_extra_is_named() -> None:
+    code = "import sys; sys.modules['ray'] = None; import qhpo_integrations.ray"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert 'run: pip install "qhpo[ray]"' in run.stderr.splitlines()[-1]
