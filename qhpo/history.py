@@ -11,9 +11,24 @@ from numpy.typing import NDArray
 from qhpo.answers import Answers
 from qhpo.space import Space
 
-__all__ = ["History", "Outcomes"]
+__all__ = ["History", "Outcomes", "dominators"]
 
 FloatArray = NDArray[np.float64]
+
+
+def dominators(values: FloatArray) -> NDArray[np.intp]:
+    """How many rows are nowhere worse than a row, and somewhere better; 0 on the Pareto front.
+
+    Args:
+        values: One row a trial, shape (n, m), smaller is better, not NaN.
+
+    Returns:
+        Shape (n,).
+    """
+    found = np.zeros(len(values), dtype=np.intp)
+    for i, row in enumerate(values):
+        found[i] = ((values <= row).all(axis=1) & (values < row).any(axis=1)).sum()
+    return found
 
 
 @dataclass(frozen=True)

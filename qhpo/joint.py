@@ -238,31 +238,39 @@ class Suggestions:
         chosen = self._policy.suggest(FeasibleSet(space), history, free, trial.number, rng)
         return axis.value(float(chosen.coordinates[0]))
 
-    def recommended(self, study: Study, trials: Trials) -> Recommendation:
-        """The evaluated configuration of least posterior mean, with what is expected of it.
+    def recommended(self, study: Study, trials: Trials) -> list[Recommendation]:
+        """The evaluated configurations that no other one dominates by posterior means.
+
+        Of one objective that is the one of least posterior mean.
 
         Raises:
             QhpoError: If the study has no complete trial that the model can read and that kept the
-                constraints that it measured.
+                declared constraints and those that it measured.
         """
         domain = self._updated(study, trials)
         complete, x = domain.reader.complete(trials)
-        if not complete:
+        n = len(study.directions)
+        # Even weights: every objective has a surrogate of its own, and the sum is not asked for.
+        history = domain.reader.history(trials, None, None if n == 1 else np.full(n, 1.0 / n))
+        front = self._policy.front(domain.feasible, history, x) if complete else []
+        if not front:
             raise QhpoError(
                 "a recommendation needs a complete trial with parameters of the search space, "
-                "which kept the constraints that it measured; got a study with none among "
-                f"{len(trials.all)} trials; run some first"
+                "which kept the declared constraints and those that it measured; got a study with "
+                f"none among {len(trials.all)} trials; run some first"
             )
-        history = domain.reader.history(trials, None)
-        best = self._policy.best(domain.feasible, history, x)
-        # Of trials with this configuration, all of which are expected to be worth the same.
-        same = [
-            t
-            for t, row in zip(complete, x, strict=True)
-            if np.array_equal(row, x[best.chosen], equal_nan=True)
-        ]
-        luckiest = min(same, key=lambda trial: trials.signs[0] * trial.values[0])
-        return Recommendation(luckiest, trials.signs[0] * best.value, best.deviation)
+        recommendations = []
+        for one in front:
+            # Trials with this configuration, all of which are expected to be worth the same.
+            same = [
+                trial
+                for trial, row in zip(complete, x, strict=True)
+                if np.array_equal(row, x[one.chosen], equal_nan=True)
+            ]
+            luckiest = min(same, key=lambda trial: trials.signed(trial.values))
+            values = trials.signed(one.values)
+            recommendations.append(Recommendation(luckiest, tuple(values), one.deviations))
+        return recommendations
 
     def model(self, study: Study, trials: Trials) -> QuadraticModel:
         """What the next suggestion is annealed from.

@@ -297,13 +297,30 @@ class QUBOSampler(BaseSampler):
 
         Raises:
             QhpoError: If the study has several objectives, or no complete trial that the model can
-                read and that kept the constraints that it measured.
+                read and that kept the declared constraints and those that it measured.
         """
         if len(study.directions) > 1:
             raise QhpoError(
-                "a recommendation needs a study of one objective; got "
-                f"{len(study.directions)}; study.best_trials are those that none beats"
+                "one configuration is recommended for a study of one objective; got "
+                f"{len(study.directions)}; `recommend_front` names those that none beats"
             )
+        return self.recommend_front(study)[0]
+
+    def recommend_front(self, study: Study) -> list[Recommendation]:
+        """The evaluated configurations that no other one dominates by posterior means.
+
+        Each objective has the surrogate that it would have alone, and its mean is taken in its own
+        unit. Where values are noisy, lucky trials keep better ones out of the observed front
+        (``study.best_trials``).
+
+        Returns:
+            Each configuration once, the best expected value of the first objective first. Of one
+            objective, what `recommend` names.
+
+        Raises:
+            QhpoError: If the study has no complete trial that the model can read and that kept the
+                declared constraints and those that it measured.
+        """
         with self._lock, single_threaded():
             return self._suggestions.recommended(study, Trials(study))
 

@@ -229,7 +229,7 @@ def _text(study: optuna.Study, ending: str) -> str:
     if ending == ".csv":
         write_csv(study, trials, stream)
     else:
-        write_json(study_record(study, trials, None), stream)
+        write_json(study_record(study, trials, []), stream)
     return stream.getvalue()
 
 

@@ -55,14 +55,14 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def study_record(
-    study: optuna.Study, trials: Sequence[FrozenTrial], recommended: Recommendation | None
+    study: optuna.Study, trials: Sequence[FrozenTrial], recommended: Sequence[Recommendation]
 ) -> dict[str, Any]:
     """A study with all of its trials.
 
     Args:
         study: The study.
         trials: Its trials.
-        recommended: What its model holds to be the best, None if it cannot say.
+        recommended: What its model holds to be the best, nothing if it cannot say.
     """
     return {
         "study": study.study_name,
@@ -72,14 +72,21 @@ def study_record(
         "directions": [direction.name.lower() for direction in study.directions],
         "attributes": attributes(study.user_attrs),
         "best": [trial.number for trial in best_trials(study)],
-        "recommended": recommended
-        and {
-            "trial": recommended.trial.number,
-            "value": recommended.value,
-            "deviation": recommended.deviation,
-        },
+        "recommended": _recommended(study, recommended),
         "trials": [trial_record(trial) for trial in trials],
     }
+
+
+def _recommended(study: optuna.Study, recommended: Sequence[Recommendation]) -> Any:
+    """Of one objective the one there is, or None; of several a list."""
+    if len(study.directions) > 1:
+        return [
+            {"trial": one.trial.number, "values": one.values, "deviations": one.deviations}
+            for one in recommended
+        ]
+    for one in recommended:
+        return {"trial": one.trial.number, "value": one.value, "deviation": one.deviation}
+    return None
 
 
 def write_json(record: Mapping[str, Any], stream: TextIO) -> None:

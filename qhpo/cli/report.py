@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -26,6 +26,9 @@ from qhpo.cli.studies import (
     training_seconds,
 )
 
+if TYPE_CHECKING:
+    from qhpo.study import Recommendation
+
 __all__ = [
     "Conditions",
     "active",
@@ -39,6 +42,7 @@ __all__ = [
     "plural",
     "plus_minus",
     "print_best",
+    "print_expected_front",
     "print_group",
     "print_trials",
     "table",
@@ -225,6 +229,22 @@ def print_best(console: Console, study: optuna.Study, conditions: Conditions | N
         facts(console, [("best value", f"{number(found.value)}  (trial {found.number})")])
         print_group(console, "", active(found.params, conditions or {}))
         print_group(console, "attributes", attributes(found.user_attrs))
+
+
+def print_expected_front(
+    console: Console, study: optuna.Study, recommended: Sequence[Recommendation]
+) -> None:
+    """Print what of several objectives is expected without noise; nothing if it is not known."""
+    if not recommended:
+        return
+    said = f"{len(recommended)} that no other is expected to beat without noise"
+    facts(console, [("recommended", said)], fold=True)
+    columns = [_number_column([one.trial for one in recommended])]
+    for i, name in enumerate(metrics(study)):
+        columns.append(
+            (name, [plus_minus(console, r.values[i], r.deviations[i]) for r in recommended], True)
+        )
+    _print_table(console, columns, [one.trial for one in recommended])
 
 
 def print_group(console: Console, title: str, values: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from qhpo.cli.report import (
     plural,
     plus_minus,
     print_best,
+    print_expected_front,
     print_group,
     print_trials,
     table,
@@ -190,9 +191,12 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
     console.print()
     print_best(console, study, _conditions(study))
     found = _recommended(study)
-    if found is not None:
-        expected = plus_minus(console, found.value, found.deviation)
-        facts(console, [("recommended", f"trial {found.trial.number}, {expected}")], fold=True)
+    if len(study.directions) > 1:
+        print_expected_front(console, study, found)
+    else:
+        for one in found:
+            expected = plus_minus(console, one.value, one.deviation)
+            facts(console, [("recommended", f"trial {one.trial.number}, {expected}")], fold=True)
     if trials:
         console.print()
         print_trials(console, study, last)
@@ -241,12 +245,12 @@ def _conditions(study: optuna.Study) -> Conditions:
     return {} if problem is None else {**problem.conditions, **problem.ignored_unless}
 
 
-def _recommended(study: optuna.Study) -> Recommendation | None:
+def _recommended(study: optuna.Study) -> list[Recommendation]:
     """What the model holds to be the best in truth, where it knows enough to say so."""
     try:
-        return qubo_of(study).recommend(study)
-    except QhpoError:  # no feasible trial with a parameter, or several objectives
-        return None
+        return qubo_of(study).recommend_front(study)
+    except QhpoError:  # no feasible trial with a parameter
+        return []
 
 
 def _origin(study: optuna.Study) -> str:

@@ -21,7 +21,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["is_dominated", "random_weights", "scalarized"]
+from qhpo.history import dominators
+
+__all__ = ["random_weights", "scalarized"]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,21 +34,6 @@ _RHO = 0.05
 def random_weights(n_objectives: int, rng: np.random.Generator) -> FloatArray:
     """Weights drawn evenly from all that are at least 0 and sum to 1, shape (m,)."""
     return rng.dirichlet(np.ones(n_objectives))
-
-
-def is_dominated(values: FloatArray) -> NDArray[np.bool_]:
-    """Which rows another row is nowhere worse than, and somewhere better.
-
-    Args:
-        values: One row a trial, shape (n, m), smaller is better, not NaN.
-
-    Returns:
-        Shape (n,).
-    """
-    found = np.zeros(len(values), dtype=bool)
-    for i, row in enumerate(values):
-        found[i] = ((values <= row).all(axis=1) & (values < row).any(axis=1)).any()
-    return found
 
 
 def scalarized(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -65,7 +52,7 @@ def scalarized(values: FloatArray, weights: FloatArray) -> FloatArray:
         return np.empty(0)
     clipped = np.column_stack([_finite(column) for column in values.T])
     ideal = clipped.min(axis=0)
-    nadir = clipped[~is_dominated(clipped)].max(axis=0)
+    nadir = clipped[dominators(clipped) == 0].max(axis=0)
     # One trial may be the best in everything: what else there is then gives the scale.
     width = np.where(nadir > ideal, nadir, clipped.max(axis=0)) - ideal
     weighted = weights * ((clipped - ideal) / np.where(width > 0.0, width, 1.0))

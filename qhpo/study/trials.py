@@ -10,7 +10,7 @@ import math
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from statistics import median_low
 from typing import Any
@@ -65,6 +65,10 @@ class Trials:
         self.signs = [
             -1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions
         ]
+
+    def signed(self, values: Sequence[float]) -> list[float]:
+        """Values of the objectives as they are minimized, or back again."""
+        return [sign * value for sign, value in zip(self.signs, values, strict=True)]
 
     @cached_property
     def finished(self) -> list[FrozenTrial]:

@@ -18,7 +18,7 @@ from qhpo.space import Space
 from qhpo.suggest.design import design_row
 from qhpo.suggest.model import QuadraticModel, quadratic_model
 from qhpo.suggest.optimize import Candidates
-from qhpo.suggest.recommend import Expected, best_expected
+from qhpo.suggest.recommend import Expected, best_expected, front_expected
 from qhpo.suggest.settings import Settings
 from qhpo.surrogate.informed import InformedFitter
 
@@ -166,20 +166,31 @@ class SuggestionPolicy:
             again = feasible.any_configuration(fixed, rng, history.coordinates)
         return Suggestion(again, False, left.is_proof)
 
-    def best(self, feasible: FeasibleSet, history: History, candidates: FloatArray) -> Expected:
-        """Of configurations, shape (q, d), the one of least posterior mean.
+    def front(
+        self, feasible: FeasibleSet, history: History, candidates: FloatArray
+    ) -> list[Expected]:
+        """Of configurations, shape (q, d), those that no other one dominates by posterior means.
+
+        Of one objective that is the one of least posterior mean.
 
         Args:
-            feasible: The search space with its constraints, which candidates keep if one does.
+            feasible: The search space with its constraints.
             history: At least one configuration with a value.
             candidates: At least one.
+
+        Returns:
+            The best of the first objective first; nothing if none of them keeps the constraints.
         """
         # What conditions say now does not matter to a trial that was evaluated as it is.
         kept = np.flatnonzero([feasible.keeps_rules(configuration) for configuration in candidates])
-        kept = kept if len(kept) else np.arange(len(candidates))
+        if not len(kept):
+            return []
         fitter = self._settings.recommending_fitter()
-        found = best_expected(feasible.space, history, candidates[kept], fitter)
-        return found._replace(chosen=int(kept[found.chosen]))
+        if history.objectives is None:
+            found = [best_expected(feasible.space, history, candidates[kept], fitter)]
+        else:
+            found = front_expected(feasible.space, history, candidates[kept], fitter)
+        return [one._replace(chosen=int(kept[one.chosen])) for one in found]
 
     def silent_sources(self, space: Space) -> tuple[str, ...]:
         """Names of what was known before that says nothing about any parameter of a space."""

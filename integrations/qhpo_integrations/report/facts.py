@@ -147,12 +147,15 @@ class StudyFacts:
         return sorted(names, key=lambda n: (min(r.get(n, len(r)) for r in ranks), n))[:most]
 
     @cached_property
-    def recommended(self) -> Recommendation | None:
-        """The evaluated configuration that the model expects most of, where it can say."""
+    def recommended(self) -> list[Recommendation]:
+        """The evaluated configurations that the model expects most of, where it can say.
+
+        At most one of one objective, of several its front.
+        """
         try:
-            return qubo_of(self.study).recommend(self.study)
+            return qubo_of(self.study).recommend_front(self.study)
         except QhpoError:
-            return None
+            return []
 
     @cached_property
     def reasons(self) -> list[tuple[str, int]]:

@@ -210,7 +210,7 @@ def _configuration(facts: StudyFacts) -> str:
         return _front_table(facts)
     best = facts.best[0]
     body = []
-    recommended = facts.recommended
+    recommended = next(iter(facts.recommended), None)
     headers = ["parameter", f"best, trial {best.number}"]
     columns = [best.params]
     if recommended is not None and recommended.trial.number != best.number:
@@ -218,10 +218,11 @@ def _configuration(facts: StudyFacts) -> str:
         columns.append(recommended.params)
     names = list(dict.fromkeys(name for params in columns for name in params))
     rows = [[text(n), *(text(c[n]) if n in c else "-" for c in columns)] for n in names]
-    rows.append(["its value", *(text(t.values[0]) for t in _of_columns(facts, len(columns)))])
+    shown = [best] if recommended is None or len(columns) == 1 else [best, recommended.trial]
+    rows.append(["its value", *(text(trial.values[0]) for trial in shown)])
     body.append(table(headers, rows))
     if recommended is not None:
-        expected = f"{number(recommended.value, 4)} ± {number(recommended.deviation, 2)}"
+        expected = _plus_minus(recommended.value, recommended.deviation)
         if len(columns) > 1:
             body.append(
                 f"<p>Trial {best.number} has the best value, which may be luck. Trial "
@@ -237,9 +238,8 @@ def _configuration(facts: StudyFacts) -> str:
     return section("The configuration to take", *body, _to_paste(facts, chosen))
 
 
-def _of_columns(facts: StudyFacts, n: int) -> list[FrozenTrial]:
-    recommended = facts.recommended
-    return [facts.best[0], *([recommended.trial] if n > 1 and recommended is not None else [])]
+def _plus_minus(value: float, deviation: float) -> str:
+    return f"{number(value, 4)} ± {number(deviation, 2)}"
 
 
 def _to_paste(facts: StudyFacts, trial: FrozenTrial) -> str:
@@ -262,19 +262,41 @@ def _command(facts: StudyFacts, trial: FrozenTrial) -> str | None:
 
 
 def _front_table(facts: StudyFacts) -> str:
-    names = list(dict.fromkeys(n for t in facts.best for n in t.params))
-    rows = [
-        [str(t.number), *map(text, t.values), *(text(t.params.get(n, "-")) for n in names)]
-        for t in facts.best[:_FRONT]
+    observed = [(t, [text(value) for value in t.values]) for t in facts.best]
+    expected = [
+        (one.trial, [_plus_minus(*each) for each in zip(one.values, one.deviations, strict=True)])
+        for one in facts.recommended
     ]
-    more = f"<p>{len(facts.best)} trials; the first {_FRONT} are shown.</p>"
-    headers = ["trial", *map(text, facts.metrics), *map(text, names)]
+    chosen = facts.recommended[0].trial if facts.recommended else facts.best[0]
     return section(
         "Trials that no other beats",
-        table(headers, rows),
-        more if len(facts.best) > _FRONT else "",
-        _to_paste(facts, facts.best[0]),
+        *_front(facts, observed),
+        *_expected_front(facts, expected),
+        _to_paste(facts, chosen),
     )
+
+
+def _expected_front(facts: StudyFacts, shown: Sequence[tuple[FrozenTrial, list[str]]]) -> list[str]:
+    if not shown:
+        return []
+    said = (
+        "<h3>Recommended</h3><p>Some of these values may be luck. These are the trials that no "
+        "other one is expected to beat if all were repeated without noise, and what is then "
+        "expected of them.</p>"
+    )
+    return [said, *_front(facts, shown)]
+
+
+def _front(facts: StudyFacts, shown: Sequence[tuple[FrozenTrial, list[str]]]) -> list[str]:
+    """A table of trials with what is said of their objectives."""
+    names = list(dict.fromkeys(n for trial, _ in shown for n in trial.params))
+    rows = [
+        [str(trial.number), *said, *(text(trial.params.get(n, "-")) for n in names)]
+        for trial, said in shown[:_FRONT]
+    ]
+    more = f"<p>{len(shown)} trials; the first {_FRONT} are shown.</p>"
+    headers = ["trial", *map(text, facts.metrics), *map(text, names)]
+    return [table(headers, rows), *([more] if len(shown) > _FRONT else [])]
 
 
 def _advice(facts: StudyFacts) -> str:

@@ -201,6 +201,14 @@ def test_several_objectives(tiny: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "problem  pair, minimize cost, maximize gain, seed 0\n" in out
     assert f"best trials  {len(front)} that no other beats in cost and gain\n" in out
     rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit()]
+    recommended = QUBOSampler(seed=0).recommend_front(study)
+    said = f"recommended  {len(recommended)} that no other is expected to beat without noise\n"
+    assert said in out
+    expected = [rows.pop(len(front)) for _ in recommended]
+    assert [int(row[0]) for row in expected] == [one.trial.number for one in recommended]
+    for row, one in zip(expected, recommended, strict=True):
+        said = [f"{v:.4g} ± {d:.2g}" for v, d in zip(one.values, one.deviations, strict=True)]
+        assert " ".join(row[1:7]) == " ".join(said)
     assert len(rows) == len(front) + 12
     for row, trial in zip(rows, front, strict=False):
         expected = [trial.number, *trial.values, trial.params["width"], trial.params["height"]]
@@ -344,7 +352,14 @@ def test_several_objectives_for_other_programs(
     rows = list(csv.DictReader(io.StringIO(shown(capsys, "--csv"))))
 
     assert record["metrics"] == ["cost", "gain"]
-    assert record["recommended"] is None
+    assert record["recommended"] == [
+        {
+            "trial": one.trial.number,
+            "values": list(one.values),
+            "deviations": list(one.deviations),
+        }
+        for one in QUBOSampler(seed=0).recommend_front(study)
+    ]
     assert sorted(record["best"]) == [trial.number for trial in study.best_trials]
     assert [[float(r["values_cost"]), float(r["values_gain"])] for r in rows] == [
         trial.values for trial in study.trials

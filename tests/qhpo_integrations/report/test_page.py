@@ -14,7 +14,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from qhpo import QhpoError
+from qhpo import QhpoError, QUBOSampler
 from qhpo.cli import main
 from qhpo_integrations.report import report_page
 from qhpo_integrations.report.advice import advice, measured
@@ -126,6 +126,17 @@ def test_it_says_what_is_so() -> None:
     assert f"'kind': '{best.params['kind']}'" in said
     assert f"--idle={best.params['idle']!r}" in said
     assert re.search(r"kind \(\d+ %\)", said)
+
+
+def test_of_several_objectives_both_fronts_stand_there() -> None:
+    study = make(two, 25, directions=["minimize", "minimize"])
+    said = plain(report_page([study]))
+    observed, recommended = said.split("Trials that no other beats")[1].split(" Recommended ")
+    for trial in study.best_trials:
+        assert f" {trial.number} {trial.values[0]:.5g} {trial.values[1]:.5g} " in observed
+    for one in QUBOSampler(seed=0).recommend_front(study):
+        values = [f"{v:.4g} ± {d:.2g}" for v, d in zip(one.values, one.deviations, strict=True)]
+        assert f" {one.trial.number} {' '.join(values)} " in recommended
 
 
 def test_advice_names_ends_idle_parameters_and_poor_choices() -> None:
