@@ -11,7 +11,8 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
-from qhpo.cli.options import Interrupted, examples
+from qhpo.cli.interrupts import Interrupted
+from qhpo.cli.options import examples
 from qhpo.errors import QhpoError
 from qhpo.plugins import Plugins
 

@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import Trial, TrialState
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
+from qhpo.cli.interrupts import interruptible
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.samplers import (
     OF_QUBO,
@@ -118,9 +119,9 @@ def ask(
     if sampler is not None:
         check_sampler(sampler, solver or "neal")
     given: dict[str, Any] = {"sampler": sampler, "solver": solver, "seed": seed}
-    with readable_errors(storage):
+    with interruptible() as interrupts, readable_errors(storage):
         if task is None:
-            opened = open_storage(storage, must_exist=True)
+            opened = open_storage(storage, must_exist=True, interrupts=interrupts)
             entered = load_stored(opened, str(study), storage)
             problem = _known(entered)
             tell_unknown(entered)
@@ -131,7 +132,11 @@ def ask(
             problem = load_task(task)
             _space(problem)
             entered, choices = enter_study(
-                open_storage(storage), study or problem.name, problem, pruner=pruner, **given
+                open_storage(storage, interrupts=interrupts),
+                study or problem.name,
+                problem,
+                pruner=pruner,
+                **given,
             )
         limits = {name: problem.defaults[name] for name in OF_QUBO if name in problem.defaults}
         check_sampler(choices.sampler, choices.solver, limits.get("encoding"), problem)

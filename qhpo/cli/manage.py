@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from rich.text import Text
 
 from qhpo.cli.completion import complete_study
+from qhpo.cli.interrupts import Interrupts, interruptible
 from qhpo.cli.options import examples
 from qhpo.cli.records import study_record, write_csv, write_json
 from qhpo.cli.report import number, output, plural, table, trial_counts
@@ -116,8 +117,8 @@ def _best(study: optuna.Study) -> str:
 def rename(ctx: click.Context, old: str, new: str, storage: str) -> None:
     """Give the study OLD the name NEW."""
     storage = _url(ctx, storage)
-    with readable_errors(storage):
-        opened = open_storage(storage, must_exist=True)
+    with interruptible() as interrupts, readable_errors(storage):
+        opened = open_storage(storage, must_exist=True, interrupts=interrupts)
         study = load_stored(opened, old, storage)
         _check_free(opened, new, storage)
         running = [
@@ -142,8 +143,8 @@ def rename(ctx: click.Context, old: str, new: str, storage: str) -> None:
 def delete(ctx: click.Context, name: str, yes: bool, storage: str) -> None:
     """Delete the study NAME and its trials for ever."""
     storage = _url(ctx, storage)
-    with readable_errors(storage):
-        opened = open_storage(storage, must_exist=True)
+    with interruptible() as interrupts, readable_errors(storage):
+        opened = open_storage(storage, must_exist=True, interrupts=interrupts)
         study = load_stored(opened, name, storage)
         n = plural(len(study.get_trials(deepcopy=False)), "trial")
         if not yes:
@@ -175,14 +176,14 @@ def export(ctx: click.Context, name: str, target: str | None, storage: str) -> N
     """Write the study NAME to a file, or copy it to another storage."""
     storage = _url(ctx, storage)
     target = f"{name}.csv" if target is None else target
-    with readable_errors(storage):
-        opened = open_storage(storage, must_exist=True)
+    with interruptible() as interrupts, readable_errors(storage):
+        opened = open_storage(storage, must_exist=True, interrupts=interrupts)
         study = load_stored(opened, name, storage)
         ending = Path(target).suffix.lower()
         if ending in _DATABASES and "://" not in target:
-            _export_to_storage(opened, name, f"sqlite:///{target}")
+            _export_to_storage(opened, name, f"sqlite:///{target}", interrupts)
         elif ending in _JOURNALS or "://" in target:
-            _export_to_storage(opened, name, target)
+            _export_to_storage(opened, name, target, interrupts)
         elif ending in (".csv", ".json"):
             _write(Path(target), _text(study, ending))
         else:
@@ -194,9 +195,9 @@ def export(ctx: click.Context, name: str, target: str | None, storage: str) -> N
     click.echo(f"{name} is in {shown}: {plural(len(study.get_trials(deepcopy=False)), 'trial')}")
 
 
-def _export_to_storage(storage: BaseStorage, name: str, url: str) -> None:
+def _export_to_storage(storage: BaseStorage, name: str, url: str, interrupts: Interrupts) -> None:
     with readable_errors(url):
-        there = open_storage(url)
+        there = open_storage(url, interrupts=interrupts)
         _check_free(there, name, url)
         _copy(storage, name, there, name)
 

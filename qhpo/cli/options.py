@@ -1,4 +1,4 @@
-"""What the commands share on the command line: numbers, the examples of a help, and Ctrl-C."""
+"""What the commands share on the command line: numbers, and the examples of a help."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["Interrupted", "Seconds", "WholeNumber", "examples"]
-
-
-class Interrupted(click.ClickException):
-    """The user pressed Ctrl-C, or a scheduler ends the program; the message says how to continue.
-
-    Args:
-        message: What is printed.
-        exit_code: 128 and the number of the signal.
-    """
-
-    exit_code = 130
-
-    def __init__(self, message: str, exit_code: int = 130) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  # Click wants one for each class
+__all__ = ["Seconds", "WholeNumber", "examples"]
 
 
 class WholeNumber(click.IntRange):

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.grid import grid_places
-from qhpo.cli.interrupts import Interrupts
-from qhpo.cli.options import Interrupted, Seconds, WholeNumber, examples
+from qhpo.cli.interrupts import Interrupted, Interrupts
+from qhpo.cli.options import Seconds, WholeNumber, examples
 from qhpo.cli.pool import Pool, end_with_parent, is_worker
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
@@ -220,7 +220,7 @@ def run(
                 )
             with readable_errors(storage):
                 opened, choices = enter_study(
-                    open_storage(storage),
+                    open_storage(storage, interrupts=interrupts),
                     others["study"] or task.name,
                     task,
                     sampler=sampler,

@@ -221,6 +221,10 @@ class Search:
                 trial.set_user_attr(HANDED_BACK, True)
                 raise
             except Exception as error:
+                if self._interrupts.received is not None:
+                    # What a signal breaks may say so in its own words: it is no failure.
+                    trial.set_user_attr(HANDED_BACK, True)
+                    raise KeyboardInterrupt from error
                 is_refusal = isinstance(error, QhpoError)
                 if attempt < self._plan.retries and not is_refusal:
                     continue

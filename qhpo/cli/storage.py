@@ -12,16 +12,19 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
+from qhpo.cli.interrupts import Interrupts
 from qhpo.errors import QhpoError
 
 __all__ = [
@@ -58,9 +61,17 @@ _GRPC_SECONDS = 10
 
 _JOURNAL_SUFFIXES = (".log", ".journal")
 
+_CALLS = sorted(
+    name
+    for name in {*dir(BaseStorage), *dir(BaseHeartbeat)} - {*dir(object)}
+    if callable(getattr(BaseStorage, name, None) or getattr(BaseHeartbeat, name, None))
+)
+"""What Optuna calls of a storage."""
+
 _PASSWORD = re.compile(r":[^:/@]*@")
 
 _P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
@@ -76,17 +87,41 @@ def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
     return option(command)
 
 
-def open_storage(url: str, *, must_exist: bool = False) -> BaseStorage:
+def open_storage(
+    url: str, *, must_exist: bool = False, interrupts: Interrupts | None = None
+) -> BaseStorage:
     """An Optuna storage. In a database workers give a sign of life: a killed one is noticed.
 
     Args:
         url: As this module reads it, such as ``"sqlite:///qhpo.db"``.
         must_exist: Create neither file nor tables.
+        interrupts: Where signals are handled: none of them interrupts a call of the storage. A
+            transaction that is cut off keeps its lock, and a journal loses that of another process.
 
     Raises:
         QhpoError: If the URL is malformed, the database cannot be reached, is not a database, or
             must exist and does not.
     """
+    if interrupts is None:
+        return _opened(url, must_exist)
+    with interrupts.held():
+        storage = _opened(url, must_exist)
+    for name in _CALLS:
+        if hasattr(storage, name):
+            setattr(storage, name, _holding(interrupts, getattr(storage, name)))
+    return storage
+
+
+def _holding(interrupts: Interrupts, call: Callable[_P, _R]) -> Callable[_P, _R]:
+    @wraps(call)
+    def held(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with interrupts.held():
+            return call(*args, **kwargs)
+
+    return held
+
+
+def _opened(url: str, must_exist: bool) -> BaseStorage:
     if (file := _journal(url)) is not None:
         return _open_journal(url, file, must_exist)
     if url.startswith("grpc:"):

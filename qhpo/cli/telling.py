@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qhpo.cli.completion import complete_study
+from qhpo.cli.interrupts import interruptible
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored, trial_of
@@ -154,12 +155,13 @@ def tell(
         raise click.UsageError("--constraint and --step belong to a --value; got none")
     else:
         answers = _lines(sys.stdin, trial)
-    with readable_errors(storage):
+    with interruptible() as interrupts, readable_errors(storage):
         opened: optuna.Study | None = None
         for answer in answers:
             # After the first answer: in a pipe, `qhpo ask` may be about to make the study.
             if opened is None:
-                opened = load_stored(open_storage(storage, must_exist=True), study, storage)
+                found = open_storage(storage, must_exist=True, interrupts=interrupts)
+                opened = load_stored(found, study, storage)
             _tell(opened, answer)
 
 

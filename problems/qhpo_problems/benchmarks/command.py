@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from qhpo.cli.options import Interrupted, WholeNumber, examples
+from qhpo.cli.interrupts import Interrupted
+from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.report import output
 from qhpo_problems.benchmarks.plot import check_plot_path, draw
 from qhpo_problems.benchmarks.report import check_report_path, print_report, write_report
