@@ -20,10 +20,7 @@ without a place is withdrawn. What is used of Optuna's private API for this stan
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -39,6 +36,7 @@ from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qhpo.cli.studies import AGAIN, HANDED_BACK, SAMPLER, WITHDRAWN, Status, status
+from qhpo.cli.turns import one_at_a_time
 
 __all__ = ["ClaimedStudy", "Claims", "claimed"]
 
@@ -114,7 +112,7 @@ class Claims:
         Returns:
             Its identifier, or None if there is no place left just now.
         """
-        with _one_at_a_time(self._key):
+        with one_at_a_time(self._key):
             trials = self._trials()
             if sum(map(_holds_place, trials)) >= self._places(trials):
                 return None
@@ -265,28 +263,6 @@ def _fail(storage: optuna.storages.BaseStorage, trial_id: int) -> None:
         storage.set_trial_state_values(trial_id, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return
-
-
-@contextmanager
-def _one_at_a_time(key: str) -> Iterator[None]:
-    """Within it, no other process of this machine claims a trial of the same storage."""
-    if not key or sys.platform == "win32":  # the ranks remain
-        yield
-        return
-    import fcntl
-
-    name = hashlib.sha256(key.encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"qhpo-{name}.lock"
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError:  # of another user: the ranks remain
-        yield
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
 
 
 def _identity(pid: int) -> str:

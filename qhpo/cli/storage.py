@@ -18,13 +18,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage, get_storage
 from optuna.storages._heartbeat import BaseHeartbeat
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from qhpo.cli.interrupts import Interrupts
+from qhpo.cli.journal import open_journal
 from qhpo.errors import QhpoError
 
 __all__ = [
@@ -212,7 +212,7 @@ def _open_journal(url: str, file: Path, must_exist: bool) -> BaseStorage:
             pass
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return JournalStorage(JournalFileBackend(str(file)))
+            return open_journal(file)
     except OSError as error:
         raise _unusable(url, error.strerror or error) from error
     except (ValueError, KeyError, TypeError, AssertionError) as error:
