@@ -13,6 +13,9 @@ rank
 place
     A trial that is still missing to the total.
 
+What was cut off is done again by a claim that says so (`AGAIN`), and by nothing else: a sampler
+that suggested it as well, for a trial that was claimed a moment earlier, would do it twice.
+
 Optuna's own queue is no claim: on SQLite two processes can both take a waiting trial. Processes on
 one machine therefore claim one after another; several machines go by the ranks alone, and a claim
 without a place is withdrawn. What is used of Optuna's private API for this stands in this module.
@@ -35,13 +38,11 @@ from optuna.storages import fail_stale_trials
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from qhpo.cli.studies import AGAIN, HANDED_BACK, SAMPLER, WITHDRAWN, Status, status
+from qhpo.cli.studies import SAMPLER, Status, status
 from qhpo.cli.turns import one_at_a_time
+from qhpo.study import AGAIN, HANDED_BACK, OWNER, WITHDRAWN
 
 __all__ = ["ClaimedStudy", "Claims", "claimed"]
-
-_OWNER = "qhpo:owner"
-"""System attribute of a claim: the process that has made it."""
 
 _ALIVE = "qhpo:alive"
 """System attribute of a claim in a storage without a heartbeat: it changes while somebody works."""
@@ -84,8 +85,8 @@ class Claims:
         attributes: User attributes of every claim; the sampler's name is among them.
         places: Takes the study's trials, returns how many of them may count.
         key: Names the storage among those of this machine; empty for one of this process alone.
-        offers_again: Whether trials that were cut off are enqueued; if not, the sampler suggests
-            them again.
+        offers_again: Whether trials that were cut off are done again, as a sampler leaves to the
+            claims; if not, it has places of its own for them.
     """
 
     def __init__(
@@ -170,16 +171,18 @@ class Claims:
         try:
             for name, value in self._attributes.items():
                 self._storage.set_trial_user_attr(trial_id, name, value)
+            # Whoever takes it writes its own name; if it dies first, it is still one of `qhpo run`.
+            self._storage.set_trial_system_attr(trial_id, OWNER, "")
             self._beat(trial_id)
             if not self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
                 return False
         except UpdateFinishedTrialError:
             return False
-        self._storage.set_trial_system_attr(trial_id, _OWNER, self._owner)
+        self._storage.set_trial_system_attr(trial_id, OWNER, self._owner)
         return True
 
     def _create(self, again: FrozenTrial | None) -> int:
-        system: dict[str, Any] = {_OWNER: self._owner}
+        system: dict[str, Any] = {OWNER: self._owner}
         user = dict(self._attributes)
         if again is not None:
             system["fixed_params"] = {**again.system_attrs.get("fixed_params", {}), **again.params}
@@ -218,7 +221,7 @@ class Claims:
 
     def _is_orphan(self, trial: FrozenTrial) -> bool:
         """Whether the process that claimed it ran on this machine, and is dead."""
-        owner = trial.system_attrs.get(_OWNER)
+        owner = trial.system_attrs.get(OWNER)
         if not owner or not self._owner or owner == self._owner:
             return False
         machine, pid, _ = str(owner).rsplit(" ", 2)

@@ -32,7 +32,6 @@ from qhpo.cli.report import plural
 from qhpo.cli.studies import (
     ATTRIBUTE_LENGTH,
     ERROR,
-    HANDED_BACK,
     SAMPLER,
     SOLVER,
     Choices,
@@ -43,6 +42,7 @@ from qhpo.cli.studies import (
 )
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
+from qhpo.study import HANDED_BACK
 
 __all__ = ["FAILURES_IN_A_ROW", "Plan", "Search"]
 

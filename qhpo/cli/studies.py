@@ -23,18 +23,15 @@ from qhpo.pruners import make_pruner
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
-    "AGAIN",
     "ATTRIBUTE_LENGTH",
     "DIRECTION",
     "ERROR",
-    "HANDED_BACK",
     "MAX_PARAMS",
     "PROBLEM",
     "PRUNER",
     "SAMPLER",
     "SEED",
     "SOLVER",
-    "WITHDRAWN",
     "Choices",
     "Status",
     "best_trials",
@@ -56,15 +53,8 @@ SAMPLER = "qhpo:sampler"
 SOLVER = "qhpo:solver"
 PRUNER = "qhpo:pruner"
 
-# User attributes of a trial.
 ERROR = "qhpo:error"
-AGAIN = "qhpo:again"
-"""Number of the trial that was cut off, and whose configuration this one has."""
-HANDED_BACK = "qhpo:handed_back"
-"""Of a trial that was cut off by a signal to its process, not by its death."""
-WITHDRAWN = "qhpo:withdrawn"
-"""Of a trial that was never begun, because other processes had taken the last places."""
-
+"""User attribute of a trial that failed: why."""
 _TRACEBACK = "qhpo:traceback"
 """This and a number: the traceback of a trial that failed, in chunks."""
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from qhpo.study.batches import Left, leave, left, take
 from qhpo.study.claims import (
+    AGAIN,
+    HANDED_BACK,
+    OWNER,
+    WITHDRAWN,
     begin,
     ends_by_interrupt,
     fail,
@@ -34,7 +38,11 @@ from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
 
 __all__ = [
+    "AGAIN",
     "ANNEALS",
+    "HANDED_BACK",
+    "OWNER",
+    "WITHDRAWN",
     "ConstraintsFunc",
     "Declaration",
     "HistoryReader",

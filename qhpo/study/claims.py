@@ -7,7 +7,7 @@ reason of a failure: what is used of its private API for this stands in this mod
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -20,7 +20,13 @@ from qhpo.space import restored
 from qhpo.study.attributes import has_text, read_text, write_text
 
 __all__ = [
+    "AGAIN",
+    "HANDED_BACK",
+    "OWNER",
+    "WITHDRAWN",
+    "awaited",
     "begin",
+    "counts_against",
     "ends_by_interrupt",
     "fail",
     "fixed_params",
@@ -33,6 +39,18 @@ __all__ = [
     "restore_fixed",
     "was_run",
 ]
+
+OWNER = "qhpo:owner"
+"""System attribute of a trial of `qhpo run`: the process that has claimed it. What is cut off there
+the runs do again, one run after another; a sampler that did so as well would do it twice."""
+
+# User attributes of such a trial.
+AGAIN = "qhpo:again"
+"""Number of the trial that was cut off, and whose configuration this one has."""
+HANDED_BACK = "qhpo:handed_back"
+"""Of a trial that was cut off by a signal to its process, not by its death."""
+WITHDRAWN = "qhpo:withdrawn"
+"""Of a trial that was never begun, because other processes had taken the last places."""
 
 _PARAMS = "qhpo:params"
 """System attributes of a trial, this and a number: its configuration in chunks."""
@@ -78,6 +96,28 @@ def is_left(trial: FrozenTrial) -> bool:
     if trial.state != TrialState.FAIL:
         return False
     return _BEGUN in trial.system_attrs and _FAILED not in trial.system_attrs
+
+
+def awaited(trials: Iterable[FrozenTrial], cut_off: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials that `qhpo run` will do again, as it has not done yet.
+
+    Args:
+        trials: All trials of the study.
+        cut_off: Those of them that were begun and cut off.
+    """
+    done_again = {t.user_attrs.get(AGAIN) for t in trials if WITHDRAWN not in t.user_attrs}
+    return [
+        trial
+        for trial in cut_off
+        if OWNER in trial.system_attrs
+        and (trial.params or "fixed_params" in trial.system_attrs)
+        and trial.number not in done_again
+    ]
+
+
+def counts_against(trial: FrozenTrial) -> bool:
+    """Whether a configuration may be the reason for which its trial was cut off."""
+    return HANDED_BACK not in trial.user_attrs
 
 
 def was_run(trial: FrozenTrial) -> bool:

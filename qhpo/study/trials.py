@@ -27,7 +27,14 @@ from qhpo.errors import QhpoError
 from qhpo.history import History
 from qhpo.space import Space
 from qhpo.study.answering import answers_of
-from qhpo.study.claims import has_published, is_left, published_params
+from qhpo.study.claims import (
+    OWNER,
+    awaited,
+    counts_against,
+    has_published,
+    is_left,
+    published_params,
+)
 from qhpo.study.outcomes import Tried, measured
 from qhpo.study.ranges import AskedRanges, RangeMemory
 from qhpo.study.reports import StudyCurves, last_turn
@@ -94,6 +101,11 @@ class Trials:
         if trial.state == TrialState.RUNNING:
             return trial._trial_id in self._silent
         return is_left(trial)
+
+    @cached_property
+    def awaited(self) -> list[FrozenTrial]:
+        """Those of them that `qhpo run` is going to do again, which leaves nothing to a sampler."""
+        return awaited(self.all, self.cut_off)
 
     @cached_property
     def ranges(self) -> AskedRanges:
@@ -222,7 +234,8 @@ class HistoryReader:
         Failed trials, and pruned ones without a report, teach where trials fail and are not
         repeated. What was begun and cut off is
         suggested again, before anything else, if that has happened once: what cuts off trials may
-        be its doing, and after the second time it counts as failed.
+        be its doing, and after the second time it counts as failed. What `qhpo run` is going to do
+        again is as good as running.
 
         Args:
             trials: The study's trials.
@@ -353,18 +366,20 @@ class HistoryReader:
     def avoid(self, trials: Trials, current: FrozenTrial | None) -> FloatArray:
         """Configurations of all finished and other running trials, shape (t, d).
 
-        Without those of which one trial was cut off, and no other has been made since.
+        Without those of which one trial was cut off, and no other has been made since; with those
+        of them that `qhpo run` is going to do again.
         """
         ended = [x for trial, x in self._known(trials) if not trials.is_cut_off(trial)]
         again = self._cut_off(trials)[1]
         return self._stacked(ended + again + self._pending(trials, current))
 
     def _cut_off(self, trials: Trials) -> tuple[list[FloatArray], list[FloatArray]]:
-        """Configurations of trials that were cut off, and those of them that were so twice."""
-        each = map(self._coordinates, trials.cut_off)
-        found = [x for x in each if x is not None]
-        counts = Counter(map(self._space.key, found))
-        return found, [x for x in found if counts[self._space.key(x)] > 1]
+        """Configurations of trials that were cut off and are free, and of those that were twice."""
+        each = [(t, x) for t in trials.cut_off if (x := self._coordinates(t)) is not None]
+        free = [x for trial, x in each if OWNER not in trial.system_attrs]
+        suspects = [x for trial, x in each if counts_against(trial)]
+        counts = Counter(map(self._space.key, suspects))
+        return free, [x for x in suspects if counts[self._space.key(x)] > 1]
 
     def done(self, trials: Trials) -> FloatArray:
         """Configurations that are not worth another trial where nothing is left, shape (t, d).
@@ -418,8 +433,9 @@ class HistoryReader:
         return np.array(found, dtype=float).reshape(len(found), len(self._space))
 
     def _pending(self, trials: Trials, current: FrozenTrial | None) -> list[FloatArray]:
-        found = []
         asking = None if current is None else current.number
+        others = [trial for trial in trials.awaited if trial.number != asking]
+        found = [x for trial in others if (x := self._coordinates(trial)) is not None]
         for trial in trials.all:
             is_other = trial.state == TrialState.RUNNING and trial.number != asking
             if is_other and not trials.is_cut_off(trial):

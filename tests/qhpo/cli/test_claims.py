@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -10,11 +11,14 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from qhpo import QUBOSampler
 from qhpo.cli.claims import ClaimedStudy, Claims, _identity
-from qhpo.cli.studies import AGAIN, HANDED_BACK, SAMPLER, WITHDRAWN, Status, status
+from qhpo.cli.studies import SAMPLER, Status, status
+from qhpo.study import AGAIN, HANDED_BACK, WITHDRAWN
 
 ATTRIBUTES = {SAMPLER: "random"}
 
@@ -160,3 +164,106 @@ def test_a_silent_claim_without_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> 
             threading.Event().wait(0.15)
     states = [trial.state for trial in study.trials]
     assert states == [TrialState.FAIL, TrialState.RUNNING]
+
+
+SPACE = {"x": IntDistribution(0, 5), "y": IntDistribution(0, 4)}
+
+
+class Worker:
+    """One that knows nothing of others but what is in the study."""
+
+    def __init__(self, study: optuna.Study, total: int) -> None:
+        self.study = ClaimedStudy.of(study)
+        self.study.sampler = QUBOSampler(SPACE, seed=0, n_startup_trials=99)
+        self.claims = claims_of(study, total)
+        self.trial: optuna.Trial | None = None
+
+    def begin(self) -> None:
+        self.study.claim = self.claims.next()
+        if self.study.claim is not None:
+            self.trial = self.study.ask()
+
+    def suggest(self, n: int = 2) -> dict[str, int]:
+        assert self.trial is not None
+        return {k: self.trial.suggest_int(k, 0, SPACE[k].high) for k in list(SPACE)[:n]}
+
+    def end(self, state: TrialState, **attributes: bool) -> None:
+        assert self.trial is not None
+        trial, self.trial = self.study._storage.get_trial(self.trial._trial_id), None
+        end(self.study, trial, state, **attributes)
+
+
+@pytest.mark.parametrize("attributes", [{}, {HANDED_BACK: True}], ids=["killed", "handed back"])
+@pytest.mark.parametrize("n_asked", [1, 2])
+def test_only_a_claim_takes_up_what_was_cut_off(n_asked: int, attributes: dict[str, bool]) -> None:
+    """Also where another trial, claimed a moment earlier, is about to be suggested something."""
+    study = optuna.create_study()
+    first, early, late = (Worker(study, 9) for _ in range(3))
+    first.begin()
+    early.begin()
+    cut_off = first.suggest(n_asked)
+    first.end(TrialState.FAIL, **attributes)
+    other = early.suggest()
+    late.begin()
+    assert late.trial is not None
+    assert late.trial.user_attrs[AGAIN] == 0
+    again = late.suggest()
+    assert cut_off.items() <= again.items()
+    assert other != again
+
+
+def test_what_was_cut_off_is_not_asked_for_by_others() -> None:
+    """A program with the sampler, and `qhpo ask`, leave it to the run that goes on."""
+    study = optuna.create_study()
+    first, late = Worker(study, 9), Worker(study, 9)
+    first.begin()
+    cut_off = first.suggest()
+    first.end(TrialState.FAIL, **{HANDED_BACK: True})
+    program = optuna.load_study(
+        study_name=study.study_name, storage=study._storage, sampler=QUBOSampler(SPACE, seed=0)
+    )
+    assert program.ask(SPACE).params != cut_off
+    late.begin()
+    assert late.suggest() == cut_off
+
+
+def test_ctrl_c_does_not_count_against_a_configuration() -> None:
+    study = optuna.create_study()
+    worker = Worker(study, 30)
+    for _ in range(4):
+        worker.begin()
+        cut_off = worker.suggest()
+        worker.end(TrialState.FAIL, **{HANDED_BACK: True})
+    found = []
+    for _ in range(30):
+        worker.begin()
+        found.append(tuple(worker.suggest().values()))
+        worker.end(TrialState.COMPLETE)
+    assert found[0] == tuple(cut_off.values())
+    assert len(set(found)) == 30
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_cut_off_nothing_is_lost_or_done_twice(seed: int) -> None:
+    """Four workers, of which at any moment one claims, asks or ends, over the whole of a space."""
+    rng = random.Random(seed)
+    study = optuna.create_study()
+    total = 30
+    workers = [Worker(study, total) for _ in range(4)]
+    suggested = dict.fromkeys(workers, False)
+    cuts = 25
+    while sum(status(trial).finished for trial in study.trials) < total:
+        worker = rng.choice(workers)
+        if worker.trial is None:
+            worker.begin()
+            suggested[worker] = False
+        elif not suggested[worker]:
+            worker.suggest()
+            suggested[worker] = True
+        elif cuts and rng.random() < 0.5:
+            cuts -= 1
+            worker.end(TrialState.FAIL, **({HANDED_BACK: True} if rng.random() < 0.7 else {}))
+        else:
+            worker.end(TrialState.COMPLETE)
+    done = [trial for trial in study.trials if status(trial) is Status.COMPLETE]
+    assert len(done) == total == len({tuple(trial.params.values()) for trial in done})

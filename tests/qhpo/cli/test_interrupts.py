@@ -21,7 +21,8 @@ from qhpo.cli.interrupts import Interrupts, interruptible
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.search import Plan, Search
 from qhpo.cli.storage import open_storage
-from qhpo.cli.studies import AGAIN, Choices, Status, status
+from qhpo.cli.studies import Choices, Status, status
+from qhpo.study import AGAIN
 
 TOTAL = 3
 

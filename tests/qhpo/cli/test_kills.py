@@ -13,7 +13,8 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.cli.studies import AGAIN, Status, status
+from qhpo.cli.studies import Status, status
+from qhpo.study import AGAIN
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
