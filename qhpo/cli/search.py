@@ -42,7 +42,7 @@ from qhpo.cli.studies import (
 )
 from qhpo.errors import QhpoError
 from qhpo.problem import Objective
-from qhpo.study import HANDED_BACK
+from qhpo.study import AGAIN, HANDED_BACK
 
 __all__ = ["FAILURES_IN_A_ROW", "Plan", "Search"]
 
@@ -186,18 +186,23 @@ class Search:
         try:
             self._study.optimize(self._evaluate, n_trials=1, catch=(Exception,))
         except Exception as error:
-            # Optuna's log of a trial's end fails if its storage did, and hides the cause.
             if (failure := _storage_failure(error)) is not None:
                 raise failure from error
-            # The result of a trial that another worker took for left behind is refused.
             ended = self._study._storage.get_trial(claim)
-            if isinstance(error, QhpoError) or status(ended) is not Status.INTERRUPTED:
+            refusal = self._refusal or (error if isinstance(error, QhpoError) else None)
+            if refusal is not None:
+                # What was cut off may break rules that the task has only now.
+                is_again = AGAIN in ended.user_attrs and ERROR not in ended.user_attrs
+                if not is_again:
+                    raise refusal from None
+                self._refusal = None
+                text = f"trial {ended.user_attrs[AGAIN]} is not done again: {refusal}"
+            elif _was_ended_by_others(error):
+                # Taken for left behind, or told by hand.
+                text = f"trial {ended.number}  its result came too late: others had ended it"
+            else:
                 raise
-            progress.news(
-                f"trial {ended.number}  its result came too late: another process had taken it "
-                "for left behind",
-                style="yellow",
-            )
+            progress.news(text, style="yellow")
             return
         if self._refusal is not None:
             raise self._refusal
@@ -261,12 +266,24 @@ def _quiet_heartbeat() -> Iterator[None]:
         threading.excepthook = previous
 
 
-def _storage_failure(error: BaseException | None) -> StorageInternalError | None:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came up with: Optuna's log of a trial's end hides the first."""
     while error is not None:
-        if isinstance(error, StorageInternalError):
-            return error
+        yield error
         error = error.__context__
-    return None
+
+
+def _storage_failure(error: BaseException) -> StorageInternalError | None:
+    return next((e for e in _chain(error) if isinstance(e, StorageInternalError)), None)
+
+
+def _was_ended_by_others(error: BaseException) -> bool:
+    """Whether a result is refused because its trial has ended; Optuna has two errors for it."""
+    return any(
+        isinstance(each, UpdateFinishedTrialError)
+        or (isinstance(each, ValueError) and str(each).startswith("Cannot tell a "))
+        for each in _chain(error)
+    )
 
 
 def _checked(value: object, n_objectives: int) -> float | list[float]:

@@ -20,6 +20,7 @@ from qhpo.cli.task import PROBLEM, note_task
 from qhpo.errors import QhpoError
 from qhpo.problem import OVER_BUDGET, RULED_OUT, Problem
 from qhpo.pruners import make_pruner
+from qhpo.study import has_failed_by_itself
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
@@ -112,7 +113,8 @@ def status(trial: FrozenTrial) -> Status:
     """What became of a trial, also of one that another Optuna program made."""
     if trial.state == TrialState.FAIL:
         # A trial of `qhpo run` that ended by itself says why; one that was cut off cannot.
-        cut_off = SAMPLER in trial.user_attrs and ERROR not in trial.user_attrs
+        has_ended = ERROR in trial.user_attrs or has_failed_by_itself(trial)
+        cut_off = SAMPLER in trial.user_attrs and not has_ended
         return Status.INTERRUPTED if cut_off else Status.FAILED
     if trial.state == TrialState.PRUNED and OVER_BUDGET in trial.user_attrs:
         return Status.OVER_BUDGET

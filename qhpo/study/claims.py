@@ -30,6 +30,7 @@ __all__ = [
     "ends_by_interrupt",
     "fail",
     "fixed_params",
+    "has_failed_by_itself",
     "has_published",
     "is_left",
     "note_failure",
@@ -91,11 +92,16 @@ def ends_by_interrupt() -> bool:
     return isinstance(reason or sys.exc_info()[1], KeyboardInterrupt)
 
 
+def has_failed_by_itself(trial: FrozenTrial) -> bool:
+    """Whether a sampler of this package has seen a trial fail, or has refused it."""
+    return _FAILED in trial.system_attrs
+
+
 def is_left(trial: FrozenTrial) -> bool:
     """Whether a trial was marked as failed by others than its objective."""
     if trial.state != TrialState.FAIL:
         return False
-    return _BEGUN in trial.system_attrs and _FAILED not in trial.system_attrs
+    return _BEGUN in trial.system_attrs and not has_failed_by_itself(trial)
 
 
 def awaited(trials: Iterable[FrozenTrial], cut_off: Iterable[FrozenTrial]) -> list[FrozenTrial]:

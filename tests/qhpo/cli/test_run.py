@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
@@ -11,15 +12,18 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 from rich.console import Console
 
+from qhpo import QUBOSampler
 from qhpo.cli import main, storage
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
 from qhpo.cli.studies import Choices, Status, note_traceback, status, traceback_of
-from qhpo.problem import PROBLEMS, Problem
+from qhpo.constraints import predicate
+from qhpo.problem import PROBLEMS, Problem, suggest
 from qhpo.wrappers import CPU_SECONDS, WALL_SECONDS
 
 URL = "sqlite:///qhpo.db"
@@ -440,10 +444,23 @@ def test_a_sampler_that_breaks_is_not_hidden(tiny: Path, monkeypatch: pytest.Mon
         run("parabola", "--trials", 2)
 
 
+@pytest.mark.parametrize(
+    ("state", "attributes", "found"),
+    [
+        (TrialState.FAIL, {}, Status.INTERRUPTED),
+        (TrialState.FAIL, {"qhpo:error": "told as failed"}, Status.FAILED),
+        (TrialState.PRUNED, {}, Status.PRUNED),
+    ],
+)
 def test_a_result_that_comes_too_late_is_dropped(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    state: TrialState,
+    attributes: dict[str, str],
+    found: Status,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Another worker took this one's trial for left behind, say after the machine had slept."""
+    """Another worker took this one's trial for left behind, or somebody has told its end."""
 
     other = optuna.storages.RDBStorage(URL)
     original = optuna.Trial.suggest_categorical
@@ -451,7 +468,9 @@ def test_a_result_that_comes_too_late_is_dropped(
     def suggest(self: optuna.Trial, *args: Any, **kwargs: Any) -> Any:
         value = original(self, *args, **kwargs)
         if self.number == 1:
-            other.set_trial_state_values(self._trial_id, TrialState.FAIL)
+            for name, text in attributes.items():
+                other.set_trial_user_attr(self._trial_id, name, text)
+            other.set_trial_state_values(self._trial_id, state)
         return value
 
     monkeypatch.setattr(optuna.Trial, "suggest_categorical", suggest)
@@ -459,12 +478,32 @@ def test_a_result_that_comes_too_late_is_dropped(
     assert run("parabola", "--trials", 3) == 0
 
     assert "trial 1  its result came too late" in capsys.readouterr().err
-    assert [status(trial) for trial in load("parabola").trials] == [
-        Status.COMPLETE,
-        Status.INTERRUPTED,
-        Status.COMPLETE,
-        Status.COMPLETE,
-    ]
+    every = [status(trial) for trial in load("parabola").trials]
+    assert every[:3] == [Status.COMPLETE, found, Status.COMPLETE]
+    assert sum(each.finished for each in every) == 3
+
+
+def test_what_was_cut_off_and_is_ruled_out_by_now_is_left(tiny: Path) -> None:
+    """The task has another rule than before the interrupt."""
+    space = {"x": IntDistribution(0, 3), "y": IntDistribution(0, 3)}
+    kept: list[object] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, space)
+        kept.append(params)
+        if len(kept) == 1:
+            raise KeyboardInterrupt
+        return float(params["x"])
+
+    study = optuna.create_study()
+    for rules in ([], [predicate(lambda p: p != kept[0])]):
+        study.sampler = QUBOSampler(space, constraints=rules, seed=0)
+        search = Search(study, objective, Choices("qubo", "neal", 0), Plan(4))
+        with contextlib.suppress(KeyboardInterrupt):
+            search.run(SearchProgress(Console(quiet=True), "s", 4))
+    found = [status(trial) for trial in study.trials]
+    assert found == [Status.INTERRUPTED, Status.FAILED, *[Status.COMPLETE] * 4]
+    assert kept[0] not in kept[1:]
 
 
 @pytest.mark.parametrize("text", ["e" * 5000, "ошибка" * 500, "🎛" * 500, '"\\' * 500])
