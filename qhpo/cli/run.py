@@ -151,7 +151,8 @@ _TRIALS = 30
     "--retries",
     type=WholeNumber(min=0),
     metavar="N",
-    help="Further attempts at a configuration that failed, beside those that the file asks for.",
+    help="Further attempts at a configuration that failed, in place of the number that the file "
+    "gives.  [default: what the file says, or 0]",
 )
 @click.option(
     "--jobs",

@@ -89,14 +89,7 @@ def objective(
     _try_folder(spec.folder)
 
     def run(trial: optuna.Trial) -> float:
-        params = suggest(trial, search_space, conditions)
-        for attempt in range(spec.retries + 1):
-            try:
-                return _Attempt(spec, trial, params).value()
-            except ProgramError:
-                if attempt == spec.retries:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        return _Attempt(spec, trial, suggest(trial, search_space, conditions)).value()
 
     return run
 

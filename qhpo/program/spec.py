@@ -70,7 +70,6 @@ class ProgramSpec:
         answer: Where the answer is read.
         measured: Bounds of further keys of the answer, which are constraints known only afterwards.
         timeout: Wall-clock seconds one attempt may take; None for no limit.
-        retries: Further attempts after one that failed.
         folder: Holds a folder for each trial, with its logs and exit code.
         environment: Variables added to those of this process.
         given: Takes the parameters of a configuration, returns what the program gets of them as
@@ -83,7 +82,6 @@ class ProgramSpec:
     answer: Answer = "json"
     measured: Mapping[str, Bound] = field(default_factory=dict, hash=False)
     timeout: float | None = None
-    retries: int = 0
     folder: Path = Path("qhpo-runs")
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
     given: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict

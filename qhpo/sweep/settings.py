@@ -50,14 +50,14 @@ class ProgramSettings:
     Attributes:
         answer: Where its values are read.
         timeout: Seconds one attempt may take; None for no limit.
-        retries: Further attempts after one that failed.
+        retries: Further attempts after one that failed; None leaves it to `qhpo run`.
         folder: Holds a folder for each trial.
         environment: Variables added to those of this process.
     """
 
     answer: Answer = "json"
     timeout: float | None = None
-    retries: int = 0
+    retries: int | None = None
     folder: Path = ProgramSpec.folder
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 

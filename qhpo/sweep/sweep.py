@@ -115,6 +115,7 @@ class Sweep:
         settings = self.settings
         chosen = {name: getattr(settings, name) for name in DEFAULTS if hasattr(settings, name)}
         chosen |= {"sampler": self.method, "trials": self.trials, "target": self.metric.target}
+        chosen["retries"] = settings.program.retries
         if self.bands is not None:
             chosen["pruner"] = self.bands
         return {name: value for name, value in chosen.items() if value is not None}
@@ -154,7 +155,6 @@ class Sweep:
             program.answer,
             self.measured,
             program.timeout,
-            program.retries,
             program.folder,
             program.environment,
             self.handed,

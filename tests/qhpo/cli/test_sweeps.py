@@ -135,3 +135,29 @@ def test_a_dry_run_says_what_validate_says_and_leaves_nothing(
 def test_a_problem_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "cnn-digits", "--dry-run"]) == 2
     assert "sweep file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "program", ['./fails.sh\ncommand: ["${program}"]', "tiny_fails:train"], ids=["sh", "python"]
+)
+@pytest.mark.parametrize(
+    ("options", "n"), [([], 3), (["--retries", "1"], 2), (["--retries", "0"], 1)]
+)
+def test_retries_are_one_number(
+    program: str, options: list[str], n: int, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option takes the place of what the file says; each attempt leaves a line."""
+    monkeypatch.setattr("qhpo.cli.search.FAILURES_IN_A_ROW", 1)
+    (tiny / "fails.sh").write_text("#!/bin/sh\necho x >> attempts; exit 3\n")
+    (tiny / "fails.sh").chmod(0o755)
+    (tiny / "tiny_fails.py").write_text(
+        "def train(a):\n    open('attempts', 'a').write('x\\n')\n    raise ValueError\n"
+    )
+    Path("sweep.yaml").write_text(
+        f"program: {program}\nmetric: {{name: loss}}\nparameters: {{a: {{values: [1, 2]}}}}\n"
+        "method: random\nqhpo: {program: {retries: 2}}\n"
+    )
+
+    assert main(["run", "sweep.yaml", *options]) == 1
+    assert len(trials()) == 1
+    assert (tiny / "attempts").read_text() == n * "x\n"

@@ -320,12 +320,21 @@ def test_a_child_that_is_left_behind_is_not_waited_for(setting: Setting) -> None
     assert gone(pids(setting.folder)[0])
 
 
-def test_a_program_that_fails_is_tried_again(setting: Setting) -> None:
+def test_a_further_attempt_has_a_folder_of_its_own(setting: Setting) -> None:
     script = """
 if [ -e "$QHPO_FOLDER/../tried" ]; then echo '{"loss": 1}'; exit 0; fi
 touch "$QHPO_FOLDER/../tried"; exit 1
 """
-    trial = setting.sh(script, retries=1)
+    run = objective(setting.spec(["sh", "-c", script.replace("{", "{{").replace("}", "}}")]), SPACE)
+
+    def twice(trial: optuna.Trial) -> float:
+        with pytest.raises(ProgramError):
+            run(trial)
+        return run(trial)
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(twice, n_trials=1)
+    trial = study.trials[0]
     assert trial.value == 1.0
     assert trial.user_attrs["log_folder"] == str(setting.folder / "trial-0000-2")
     assert (setting.folder / "trial-0000" / "exit-code.txt").read_text() == "1\n"

@@ -403,7 +403,7 @@ def test_settings(load: Load) -> None:
     )
     assert sweep.trials == 9
     assert sweep.measured == {"memory": Bound(None, 4000.0), "acc": Bound(0.5, 1.0)}
-    assert (spec.metric, spec.answer, spec.timeout, spec.retries) == (
+    assert (spec.metric, spec.answer, spec.timeout, sweep.defaults["retries"]) == (
         "loss",
         Path("out.json"),
         5.0,
