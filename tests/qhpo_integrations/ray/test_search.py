@@ -138,6 +138,7 @@ class TestSuggestions:
 class TestEnds:
     """What a trial is in the study."""
 
+    @pytest.mark.filterwarnings("error::UserWarning")
     def test_a_function_that_returns_is_complete(self) -> None:
         ray = search()
         ray.suggest("long")
@@ -174,6 +175,7 @@ class TestEnds:
         ray.on_trial_complete("a")
         assert (last(ray).state, last(ray).value) == (TrialState.PRUNED, 2.0)
 
+    @pytest.mark.filterwarnings("error::UserWarning")
     def test_a_trial_that_begins_anew_reports_what_is_new(self) -> None:
         ray = search()
         ray.suggest("good")
