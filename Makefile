@@ -1,6 +1,7 @@
 # make demo       tune a small CNN on real images, then show the study
 # make test       the tests, without the slow ones
 # make test-slow  the slow tests
+# make test-ray   those of Ray Tune, which it installs first (0.4 GB), with its example
 # make lint       formatting, lint, types, import contracts, contents of the wheel, the pages
 # make docs       the pages of docs/ as HTML in build/docs, every warning an error
 # make examples   every script of examples/ on a small budget
@@ -16,7 +17,7 @@ INSTALL := -m pip install -qq --disable-pip-version-check --only-binary=:all: -c
 # The models and tables here are small: a second thread per process costs more than it gives.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint docs examples smoke clean
+.PHONY: demo test test-slow test-ray lint docs examples smoke clean
 
 # One environment serves all targets: torch is nearly all of its size and both the demo and the
 # tests need it, so a lighter one for the demo would only be a second download.
@@ -37,6 +38,12 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+test-ray: $(STAMP)
+	@$(BIN)/python $(INSTALL) --no-build-isolation -e ".[dev,ray]"
+	$(BIN)/python -m pytest -m "slow or not slow" tests/qhpo_integrations/ray
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
+	QHPO_EXAMPLE_TRIALS=3 $(BIN)/python $(CURDIR)/examples/ray/tune_network.py
 
 lint: $(STAMP) docs
 	$(BIN)/ruff format --check .

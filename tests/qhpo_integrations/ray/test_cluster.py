@@ -13,6 +13,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+pytest.importorskip("ray", reason="ray is not installed: `make test-ray` brings it")
+
 pytestmark = pytest.mark.slow
 
 PROGRAM = """

@@ -12,6 +12,9 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
+
+pytest.importorskip("ray", reason="ray is not installed: `make test-ray` brings it")
+
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter, Repeater
 

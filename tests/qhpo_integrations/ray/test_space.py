@@ -9,6 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+pytest.importorskip("ray", reason="ray is not installed: `make test-ray` brings it")
+
 from ray import tune
 
 from qhpo.errors import QhpoError

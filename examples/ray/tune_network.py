@@ -1,6 +1,6 @@
 """Ray Tune on all cores: networks within a budget of weights, the bad ones stopped early.
 
-It needs `pip install "qhpo[ray,sklearn]"`. Run it with: python examples/ray_tune.py. The
+It needs `pip install "qhpo[ray,sklearn]"`. Run it with: python examples/ray/tune_network.py. The
 environment variable QHPO_EXAMPLE_TRIALS sets the number of trials, 30 if it is not set. Ray writes
 what it did into ray_results/ of the working directory. On a cluster, give `ray.init` its address.
 """
