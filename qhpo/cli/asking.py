@@ -22,6 +22,7 @@ from qhpo.cli.samplers import (
     WorkerSampler,
     build_sampler,
     check_sampler,
+    with_prior_studies,
 )
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
 from qhpo.cli.stored import ASKED, load_stored
@@ -138,7 +139,8 @@ def ask(
                 pruner=pruner,
                 **given,
             )
-        limits = {name: problem.defaults[name] for name in OF_QUBO if name in problem.defaults}
+        brought = {name: problem.defaults[name] for name in OF_QUBO if name in problem.defaults}
+        limits = with_prior_studies(brought, entered, storage)
         check_sampler(choices.sampler, choices.solver, limits.get("encoding"), problem)
         entered.sampler = WorkerSampler(
             lambda first: build_sampler(problem, choices, first, limits), problem

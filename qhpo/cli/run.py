@@ -25,6 +25,7 @@ from qhpo.cli.samplers import (
     WorkerSampler,
     build_sampler,
     check_sampler,
+    with_prior_studies,
 )
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
 from qhpo.cli.storage import (
@@ -114,6 +115,16 @@ _TRIALS = 30
     "[default: what the file says, or 1]",
 )
 @click.option(
+    "--prior-study",
+    "prior_studies",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_study,
+    callback=lambda context, option, names: names or None,
+    help="A finished study of the same storage that knows something of this one; may be given "
+    "several times.  [default: what the file says, or none]",
+)
+@click.option(
     "--pruner",
     type=click.Choice(list(PRUNERS)),
     help="What ends trials early that report bad values: of those that came as far, the worse half "
@@ -192,10 +203,11 @@ def run(
     share the work. A trial whose process was killed is done again: at once on the same machine, on
     another one after a minute of silence.
     """
-    for name in ("solver", "encoding", "qpu_seconds", "max_calls", "batch_size"):
+    options = {name: name.replace("_", "-") for name in ("solver", *OF_QUBO[:4])}
+    for name, option in {**options, "prior_studies": "prior-study"}.items():
         if ctx.params[name] is not None and sampler not in (None, "qubo"):
             raise click.UsageError(
-                f"--{name.replace('_', '-')} belongs to --sampler qubo, not {sampler}; leave it out"
+                f"--{option} belongs to --sampler qubo, not {sampler}; leave it out"
             )
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other; leave one out")
@@ -230,7 +242,7 @@ def run(
                     max_params=others["max_params"],
                     pruner=others["pruner"],
                 )
-                limits = _limits(task, others)
+                limits = with_prior_studies(_limits(task, others), opened, storage)
                 check_sampler(choices.sampler, choices.solver, limits["encoding"], task)
                 if checkpoints is not None:
                     opened.set_user_attr(CHECKPOINTS, _folder(checkpoints))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from qhpo.cli.grid import GridSampler
+from qhpo.cli.stored import load_stored, study_names
 from qhpo.cli.studies import MAX_PARAMS, SEED, Choices
 from qhpo.cli.task import task_of, tell_unknown
 from qhpo.errors import MissingExtraError, QhpoError
@@ -29,7 +32,10 @@ __all__ = [
     "build_sampler",
     "check_sampler",
     "qubo_of",
+    "with_prior_studies",
 ]
+
+_logger = logging.getLogger("qhpo")
 
 SAMPLERS = ("qubo", "tpe", "gp", "random", "grid")
 
@@ -38,13 +44,15 @@ OF_QUBO = (
     "qpu_seconds",
     "max_calls",
     "batch_size",
+    "prior_studies",
     "n_startup_trials",
     "noisy",
     "surrogate",
+    "believed_good",
 )
-"""Arguments of `QUBOSampler`, of which the first four are options too."""
+"""Arguments of `QUBOSampler`, of which the first five are options too. Prior studies are named."""
 
-_OF_THE_MODEL = ("n_startup_trials", "noisy", "surrogate")
+_OF_THE_MODEL = ("n_startup_trials", "noisy", "surrogate", "believed_good", "prior_studies")
 """Those of them that decide what is believed of the values; the others are about the solver."""
 
 
@@ -157,7 +165,37 @@ def qubo_of(study: Study) -> QUBOSampler:
     budget = known.get(MAX_PARAMS) if problem.size is not None else None
     choices = Choices("qubo", "neal", seed, None if budget is None else int(budget))
     limits = {n: problem.defaults[n] for n in _OF_THE_MODEL if n in problem.defaults}
-    return _qubo(problem, choices, limits)
+    there = study_names(study._storage)
+    for name in limits.get("prior_studies", ()):
+        if name not in there:
+            _logger.warning(
+                f"the prior study {name!r} is no longer in the storage; what is said of the model "
+                "is without it"
+            )
+    limits["prior_studies"] = [n for n in limits.get("prior_studies", ()) if n in there]
+    return _qubo(problem, choices, with_prior_studies(limits, study, ""))
+
+
+def with_prior_studies(limits: Mapping[str, Any], study: optuna.Study, url: str) -> dict[str, Any]:
+    """The same limits, their prior studies read from the storage of a study.
+
+    Args:
+        limits: See `build_sampler`; prior studies by their names.
+        study: The one that is to be searched.
+        url: Of the storage, for the error.
+
+    Raises:
+        QhpoError: If one is not there, or is the study itself.
+    """
+    found = []
+    for name in limits.get("prior_studies", ()):
+        if name == study.study_name:
+            raise QhpoError(
+                f"a study cannot be its own prior study; got {name!r}; name the new one "
+                "otherwise with --study"
+            )
+        found.append(load_stored(study._storage, name, url))
+    return {**limits, "prior_studies": found}
 
 
 class WorkerSampler(DelegatingSampler):

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from optuna.distributions import BaseDistribution
+
 from qhpo.constraints import Constraint
 from qhpo.errors import QhpoError
 from qhpo.problem import Direction
 from qhpo.program import Bound
 from qhpo.space import Axis
+from qhpo.surrogate.sources import BelievedGood
 from qhpo.sweep.bands import read_bands
 from qhpo.sweep.command import Command, read_command
 from qhpo.sweep.conditions import read_conditions
@@ -123,6 +126,8 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     conditions = read_conditions(spec.get("conditions"), parameters, vocabulary)
     rules, measured = _rules(spec.get("constraints"), vocabulary, conditions)
     settings = read_settings(spec.get("qhpo"), (metric.name, *measured))
+    if settings.believed_good is not None:
+        _check_believed(settings.believed_good, parameters.search_space)
     run_cap = whole(spec["run_cap"], "run_cap", least=1) if "run_cap" in spec else None
     if run_cap is not None and (settings.trials or 0) > run_cap:
         fail("qhpo.trials", f"must be at most run_cap, {run_cap}", settings.trials, "lower it")
@@ -158,6 +163,13 @@ def _read(path: Path, spec: dict[str, Any]) -> Sweep:
     )
     _check_grid(sweep)
     return sweep
+
+
+def _check_believed(good: object, search_space: Mapping[str, BaseDistribution]) -> None:
+    try:
+        BelievedGood(good, search_space)
+    except QhpoError as error:
+        raise QhpoError(f"qhpo.believed_good: {error}; correct it") from error
 
 
 def _metric(value: object, notes: list[str]) -> Metric:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from re import Pattern
@@ -74,6 +74,8 @@ class Settings:
         qpu_seconds: QPU access time that the study may spend.
         max_calls: Calls of the solver that the study may spend.
         batch_size: Trials that one anneal serves.
+        prior_studies: Names of finished studies of the same storage that know something.
+        believed_good: Values of some parameters, or several such, that are believed to be good.
         noisy: Whether the same configuration has another value the next time.
         surrogate: Model of the trials' values.
         trials: Finished trials that the study should have in the end.
@@ -89,6 +91,8 @@ class Settings:
     qpu_seconds: float | None = None
     max_calls: int | None = None
     batch_size: int | None = None
+    prior_studies: tuple[str, ...] | None = None
+    believed_good: Sequence[Mapping[str, Any]] | None = field(default=None, hash=False)
     noisy: bool | None = None
     surrogate: str | None = None
     trials: int | None = None
@@ -150,6 +154,24 @@ def _budget(value: object, where: str) -> float:
     return float(number(value, where))
 
 
+def _names(value: object, where: str) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not names:
+        fail(where, "must be a list of names of studies", value, "write at least one")
+    return tuple(text(name, f"{where}[{i}]") for i, name in enumerate(names))
+
+
+def _good(value: object, where: str) -> tuple[Mapping[str, Any], ...]:
+    several = [value] if isinstance(value, Mapping) else value
+    if not isinstance(several, Sequence) or isinstance(several, str) or not several:
+        fail(where, "must be values by parameter, or a list of such", value, "write them")
+    found = tuple(mapping(one, f"{where}[{i}]") for i, one in enumerate(several))
+    for one in found:
+        if not one:
+            fail(where, "must name a parameter", one, "leave it out")
+    return found
+
+
 _READERS: Mapping[str, Callable[[object, str], Any]] = MappingProxyType(
     {
         "solver": _solver,
@@ -159,6 +181,8 @@ _READERS: Mapping[str, Callable[[object, str], Any]] = MappingProxyType(
         "qpu_seconds": _budget,
         "max_calls": _bounded_count,
         "batch_size": _trials,
+        "prior_studies": _names,
+        "believed_good": _good,
         "noisy": boolean,
         "surrogate": _surrogate,
         "trials": _trials,

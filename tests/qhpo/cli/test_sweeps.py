@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.cli import main
+from qhpo.problem import DEFAULTS
+from qhpo.sweep.settings import Settings
 
 SHELL = """#!/bin/sh
 for word in "$@"; do
@@ -161,3 +164,51 @@ def test_retries_are_one_number(
     assert main(["run", "sweep.yaml", *options]) == 1
     assert len(trials()) == 1
     assert (tiny / "attempts").read_text() == n * "x\n"
+
+
+class TestPriorStudies:
+    """Finished studies of the same storage, by their names."""
+
+    @pytest.fixture(autouse=True)
+    def _earlier(self) -> None:
+        Path("sweep.yaml").write_text(SWEEP)
+        assert main(["run", "sweep.yaml", "--study", "earlier", "--trials", "10"]) == 0
+
+    def _first(self, *arguments: str) -> FrozenTrial:
+        assert main(["run", "sweep.yaml", "--study", "later", "--trials", "1", *arguments]) == 0
+        return optuna.load_study(study_name="later", storage="sqlite:///qhpo.db").trials[0]
+
+    def test_lead_from_the_first_trial_on(self) -> None:
+        best = self._first("--prior-study", "earlier")
+        assert best.params == {"a": 0, "b": 3}  # the best of all that keep the rules
+
+    def test_may_stand_in_the_file_which_the_study_remembers(self) -> None:
+        text = SWEEP.replace("seed: 1", "seed: 1, prior_studies: earlier")
+        Path("sweep.yaml").write_text(text)
+        assert self._first().params == {"a": 0, "b": 3}
+        assert main(["ask", "--study", "later"]) == 0
+        assert main(["qubo", "later"]) == 0
+        # What was read is gone: the model is shown without it, and says so.
+        assert main(["studies", "delete", "earlier", "--yes"]) == 0
+        assert main(["qubo", "later"]) == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["--prior-study", "earlyer"], "did you mean earlier?"),
+            (["--prior-study", "later"], "cannot be its own prior study"),
+            (["--prior-study", "earlier", "--sampler", "tpe"], "--prior-study belongs to"),
+        ],
+    )
+    def test_what_is_wrong_is_one_line(
+        self, capfd: pytest.CaptureFixture[str], arguments: list[str], says: str
+    ) -> None:
+        assert main(["run", "sweep.yaml", "--study", "later", *arguments]) == 2
+        told = capfd.readouterr().err
+        assert says in " ".join(told.split())
+        assert "Traceback" not in told
+
+
+def test_every_setting_of_a_file_reaches_the_search() -> None:
+    for setting in fields(Settings):
+        assert setting.name in (*DEFAULTS, "program"), setting.name

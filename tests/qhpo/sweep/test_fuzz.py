@@ -65,6 +65,8 @@ qhpo:
   seed: 3
   n_startup_trials: 5
   batch_size: 4
+  prior_studies: [last-month, other-data]
+  believed_good: {width_1: 32}
   noisy: false
   trials: 10
   timeout: 60
