@@ -25,8 +25,8 @@ from qhpo.cli.samplers import (
     with_prior_studies,
 )
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
-from qhpo.cli.stored import ASKED, load_stored
-from qhpo.cli.studies import MAX_PARAMS, PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
+from qhpo.cli.stored import load_stored
+from qhpo.cli.studies import ASKED, MAX_PARAMS, PRUNER, SAMPLER, SEED, SOLVER, Choices, enter_study
 from qhpo.cli.task import load_task, task_of, tell_unknown
 from qhpo.errors import QhpoError
 from qhpo.problem import Problem, suggest
@@ -105,8 +105,9 @@ def ask(
     last searched with, or, if nobody has said that, for what its trials have: any study of an
     Optuna program is continued so.
 
-    Evaluate the parameters in whatever language, and answer with `qhpo tell STUDY TRIAL`. A trial
-    counts as running until it is told; the same configuration is not suggested twice.
+    Evaluate the parameters in whatever language, and answer with `qhpo tell STUDY TRIAL`. Until
+    then `qhpo show` lists the trial as asked, `qhpo run` neither counts it nor waits for it, and
+    its configuration is not suggested again. What nobody will evaluate is given up with --failed.
     """
     if task is None and study is None:
         raise click.UsageError("a TASK or --study must say what to ask for; got neither")
@@ -235,9 +236,14 @@ def _asked(study: optuna.Study, problem: Problem, choices: Choices) -> dict[str,
     # The rules are those of an objective of `qhpo run`, the packages nobody needs here.
     outside = replace(problem, make_objective=lambda seed: every, packages=())
     objective = outside.objective(choices.seed, choices.max_params)
+    made_with = {SAMPLER: choices.sampler}
+    if choices.sampler == "qubo":
+        made_with[SOLVER] = choices.solver
     for _ in range(_ATTEMPTS):
         trial = _begun(study)
         try:
+            # First of all: where this process is killed, the trial is known for what it is.
+            trial.set_user_attr(ASKED, made_with)
             objective(trial)
         except optuna.TrialPruned:  # it breaks a rule, which only some samplers know
             study.tell(trial, state=TrialState.PRUNED)
@@ -251,10 +257,6 @@ def _asked(study: optuna.Study, problem: Problem, choices: Choices) -> dict[str,
                 f"the study {study.study_name} does not take the parameters of {problem.name}: "
                 f"{error}; choose another name with --study"
             ) from error
-        made_with = {SAMPLER: choices.sampler}
-        if choices.sampler == "qubo":
-            made_with[SOLVER] = choices.solver
-        trial.set_user_attr(ASKED, made_with)
         found = {name: params[name] for name in _space(problem) if name in params}
         return {"trial": trial.number, "params": found}
     raise QhpoError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conditions",
     "active",
+    "age",
     "anneals",
     "attributes",
     "column",
@@ -70,6 +72,7 @@ _STYLES = {
     Status.FAILED: "red",
     Status.INTERRUPTED: "dim",
     Status.RUNNING: "cyan",
+    Status.ASKED: "cyan",
     Status.WAITING: "dim",
 }
 
@@ -156,9 +159,20 @@ def anneals(trials: Sequence[FrozenTrial]) -> list[str]:
 
 
 def trial_counts(trials: Sequence[FrozenTrial]) -> str:
-    """Such as ``"28 complete, 2 failed"``."""
-    counts = count(trials)
-    return ", ".join(f"{n} {kind.value}" for kind, n in counts.items()) or "none yet"
+    """Such as ``"28 complete, 2 failed, 1 asked (2 h 05 min ago)"``; of several the oldest."""
+    parts = []
+    for kind, n in count(trials).items():
+        oldest = max((age(t) for t in trials if status(t) is kind is Status.ASKED), default=None)
+        since = "" if oldest is None else f" ({duration(oldest)} ago)"
+        parts.append(f"{n} {kind.value}{since}")
+    return ", ".join(parts) or "none yet"
+
+
+def age(trial: FrozenTrial) -> float:
+    """Seconds since a trial was started; 0 where it was not."""
+    if trial.datetime_start is None:
+        return 0.0
+    return max((datetime.now() - trial.datetime_start).total_seconds(), 0.0)
 
 
 def table(*headers: str, fold: Collection[str] = ()) -> Table:

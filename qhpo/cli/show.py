@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from qhpo.cli.records import study_record, trial_record, write_csv, write_json
 from qhpo.cli.report import (
     Conditions,
     active,
+    age,
     anneals,
     attributes,
     duration,
@@ -37,7 +39,7 @@ from qhpo.cli.report import (
     trial_counts,
 )
 from qhpo.cli.samplers import qubo_of
-from qhpo.cli.storage import open_storage, readable_errors, shown_url, storage_option
+from qhpo.cli.storage import DEFAULT_URL, open_storage, readable_errors, shown_url, storage_option
 from qhpo.cli.stored import load_stored, study_names, trial_of
 from qhpo.cli.studies import (
     ERROR,
@@ -61,6 +63,12 @@ __all__ = ["show"]
 
 _WATCH_SECONDS = 3.0
 """Between two looks of --watch: short beside a trial, long beside a query."""
+
+_OPEN = (Status.RUNNING, Status.ASKED, Status.WAITING)
+"""Of trials whose end is still to come."""
+
+_MOST_ASKED = 5
+"""Open trials of `qhpo ask` that are listed with their ages."""
 
 _QUIET_LOOKS = 3
 """Looks without a running trial after which a study has ended: between two trials there is none
@@ -159,7 +167,7 @@ def _watch(study: optuna.Study, show_it: Callable[[Console], None]) -> None:
     while True:
         trials = study.get_trials(deepcopy=False)
         # A study without trials is one whose data are being prepared.
-        runs = not trials or any(status(t) in (Status.RUNNING, Status.WAITING) for t in trials)
+        runs = not trials or any(status(t) in _OPEN for t in trials)
         quiet = 0 if runs else quiet + 1
         now = [(t.state, len(t.intermediate_values)) for t in trials]
         if now != seen:
@@ -183,6 +191,7 @@ def _print(console: Console, study: optuna.Study, url: str, last: int) -> None:
             ("problem", _origin(study)),
             ("sampler", _samplers(trials)),
             ("trials", trial_counts(trials)),
+            *_asked(study, trials, url),
             ("time", time_spent(trials)),
             *(("anneals", line) for line in anneals(trials)),
         ],
@@ -251,6 +260,20 @@ def _recommended(study: optuna.Study) -> list[Recommendation]:
         return qubo_of(study).recommend_front(study)
     except QhpoError:  # no feasible trial with a parameter
         return []
+
+
+def _asked(study: optuna.Study, trials: Sequence[FrozenTrial], url: str) -> list[tuple[str, str]]:
+    """The trials of `qhpo ask` that nobody has told of yet, and how one is given up."""
+    found = [trial for trial in trials if status(trial) is Status.ASKED]
+    if not found:
+        return []
+    each = [f"trial {trial.number} {duration(age(trial))} ago" for trial in found[:_MOST_ASKED]]
+    if len(found) > _MOST_ASKED:
+        each.append(f"{len(found) - _MOST_ASKED} more")
+    words = ["qhpo", "tell", study.study_name, str(found[0].number), "--failed"]
+    where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
+    how = shlex.join([*words, *where])
+    return [("asked", f"{', '.join(each)}; give one up with {how}")]
 
 
 def _origin(study: optuna.Study) -> str:

@@ -14,12 +14,7 @@ from qhpo.cli.report import plural
 from qhpo.cli.storage import shown_url
 from qhpo.errors import QhpoError
 
-__all__ = ["ASKED", "find_studies", "load_stored", "study_names", "trial_of"]
-
-ASKED = "qhpo:asked"
-"""User attribute of a trial of `qhpo ask`: the attributes that `qhpo tell` gives it. A running
-trial that has them is one of `qhpo run`, whose process gives a sign of life."""
-
+__all__ = ["find_studies", "load_stored", "study_names", "trial_of"]
 
 _LISTED = 8
 """Studies that an error names."""

@@ -24,6 +24,7 @@ from qhpo.study import has_failed_by_itself
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
+    "ASKED",
     "ATTRIBUTE_LENGTH",
     "DIRECTION",
     "ERROR",
@@ -56,6 +57,11 @@ PRUNER = "qhpo:pruner"
 
 ERROR = "qhpo:error"
 """User attribute of a trial that failed: why."""
+
+ASKED = "qhpo:asked"
+"""User attribute of a trial of `qhpo ask`: the attributes that `qhpo tell` gives it. A running
+trial that has them is one of `qhpo run`, whose process gives a sign of life."""
+
 _TRACEBACK = "qhpo:traceback"
 """This and a number: the traceback of a trial that failed, in chunks."""
 
@@ -70,9 +76,10 @@ _CHUNKS = 100
 class Status(Enum):
     """What became of a trial.
 
-    Interrupted: its process was stopped before the objective ended. Over budget: pruned without
-    training, because its model was larger than the study allows. Ruled out: pruned at once, because
-    its configuration breaks a constraint.
+    Asked: `qhpo ask` has given it out, and nobody has told its end. Interrupted: its process was
+    stopped before the objective ended. Over budget: pruned without training, because its model was
+    larger than the study allows. Ruled out: pruned at once, because its configuration breaks a
+    constraint.
     """
 
     COMPLETE = "complete"
@@ -82,6 +89,7 @@ class Status(Enum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"
+    ASKED = "asked"
     WAITING = "waiting"
 
     @property
@@ -116,6 +124,9 @@ def status(trial: FrozenTrial) -> Status:
         has_ended = ERROR in trial.user_attrs or has_failed_by_itself(trial)
         cut_off = SAMPLER in trial.user_attrs and not has_ended
         return Status.INTERRUPTED if cut_off else Status.FAILED
+    is_claimed = SAMPLER in trial.user_attrs
+    if trial.state == TrialState.RUNNING and ASKED in trial.user_attrs and not is_claimed:
+        return Status.ASKED
     if trial.state == TrialState.PRUNED and OVER_BUDGET in trial.user_attrs:
         return Status.OVER_BUDGET
     if trial.state == TrialState.PRUNED and RULED_OUT in trial.user_attrs:

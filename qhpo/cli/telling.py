@@ -18,8 +18,8 @@ from qhpo.cli.completion import complete_study
 from qhpo.cli.interrupts import interruptible
 from qhpo.cli.options import WholeNumber, examples
 from qhpo.cli.storage import open_storage, readable_errors, storage_option
-from qhpo.cli.stored import ASKED, load_stored, trial_of
-from qhpo.cli.studies import ERROR, PRUNER, metrics
+from qhpo.cli.stored import load_stored, trial_of
+from qhpo.cli.studies import ASKED, ERROR, PRUNER, metrics
 from qhpo.errors import QhpoError
 from qhpo.pruners import make_pruner
 from qhpo.study import note_failure

@@ -6,7 +6,9 @@ import math
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -16,6 +18,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
 from qhpo.cli import main
+from qhpo.cli.studies import Status, status
 
 URL = "sqlite:///qhpo.db"
 
@@ -138,6 +141,57 @@ def test_a_waiting_trial_comes_first(tiny: Path, capsys: pytest.CaptureFixture[s
     (line,) = asked(capsys, "sized")
 
     assert line == {"trial": 0, "params": {"x": 0.125, "width": 2, "layers": 3}}
+
+
+def test_a_trial_that_nobody_tells_of_is_open(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is listed with its age, no run counts it or waits for it, and nobody repeats it."""
+    lines = asked(capsys, "ruled", "-n", "2")
+    given = [line["params"] for line in lines]
+    late = datetime.now() + timedelta(hours=3, minutes=4)
+    with monkeypatch.context() as patched:
+        patched.setattr("qhpo.cli.report.datetime", SimpleNamespace(now=lambda: late))
+        assert main(["show", "ruled"]) == 0
+        out = capsys.readouterr().out
+        assert "trials   2 asked (3 h 04 min ago)" in out
+        assert "asked    trial 0 3 h 04 min ago, trial 1 3 h 04 min ago; give one up" in out
+        assert "with qhpo tell ruled 0 --failed" in out
+        assert main(["studies"]) == 0
+        assert "2 asked (3 h 04 min ago)" in capsys.readouterr().out
+
+    # The 21 configurations are run, but for the two that are open.
+    assert main(["run", "ruled", "--trials", "19"]) == 0
+    assert "waiting" not in capsys.readouterr().err
+    trials = loaded("ruled").trials
+    assert [status(trial) for trial in trials[:2]] == [Status.ASKED] * 2
+    assert len(trials) == 21
+    assert all(trial.params not in given for trial in trials[2:])
+
+    assert main(["tell", "ruled", "0", "--failed"]) == 0
+    assert main(["tell", "ruled", "1", "--value", "-1"]) == 0
+    found = [status(trial) for trial in loaded("ruled").trials[:2]]
+    assert found == [Status.FAILED, Status.COMPLETE]
+    assert main(["show", "ruled"]) == 0
+    assert "asked" not in capsys.readouterr().out
+
+
+def test_a_trial_is_known_as_asked_from_the_first_moment(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the process is killed before it has said what was asked for."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*args: object, **kwargs: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("qhpo.cli.asking.suggest", killed)
+    monkeypatch.setattr(optuna.Study, "tell", killed)
+    with pytest.raises(Killed):
+        main(["ask", "sized"])
+    assert [status(trial) for trial in loaded("sized").trials] == [Status.ASKED]
 
 
 def test_failed_and_pruned(capsys: pytest.CaptureFixture[str]) -> None:
