@@ -49,6 +49,9 @@ _SIGNAL_SECONDS = 0.5
 """A scheduler that stops a job signals all of its processes: the program's end may be seen before
 the signal to this process is."""
 
+_SHELL_SIGNAL = 128
+"""Added to the number of a signal, it is what a shell ends with when its program was killed."""
+
 _TAIL = 2000
 """Bytes of the end of a log that an error brings along."""
 
@@ -157,7 +160,7 @@ class _Attempt:
             self._trial.set_user_attr(SECONDS, round(time.monotonic() - start, 3))
         (self._folder / "exit-code.txt").write_text(f"{code}\n")
         self._trial.set_user_attr(EXIT_CODE, code)
-        if code < 0:
+        if code < 0 or code > _SHELL_SIGNAL:
             time.sleep(_SIGNAL_SECONDS)
         if code != 0:
             raise self._failure(_exit(code) + self._although())

@@ -340,6 +340,26 @@ touch "$QHPO_FOLDER/../tried"; exit 1
     assert (setting.folder / "trial-0000" / "exit-code.txt").read_text() == "1\n"
 
 
+@pytest.mark.parametrize("script", ["kill -INT $$", "exit 130"])
+def test_a_signal_that_reaches_the_program_first(script: str, setting: Setting) -> None:
+    """A scheduler signals all processes of a job: the trial has not failed, it is cut off."""
+
+    def interrupt() -> None:
+        while not (setting.folder / "trial-0000" / "exit-code.txt").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            setting.sh(script)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, previous)
+
+
 def test_ctrl_c_ends_the_program(setting: Setting) -> None:
     def interrupt() -> None:
         file = setting.folder / "trial-0000" / "pids"
