@@ -126,8 +126,8 @@ def test_ten_random_moments(jobs: int, sampler: str, tiny: Path, start: Start) -
         time.sleep(rng.uniform(0.2, 12.0))
         process.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         _, err = process.communicate(timeout=PATIENCE)
-        # A signal may come before qhpo does, while the program of this test imports Optuna.
-        assert "Traceback" not in err or "optuna/__init__.py" in err
+        # A signal may come before qhpo does, while the program of this test imports its packages.
+        assert "Traceback" not in err or ("in main\n" not in err and "in thread" not in err), err
     process = start(*args)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
