@@ -49,7 +49,10 @@ def check(found: Sequence[FrozenTrial], total: int) -> None:
     for trial in found:
         if status(trial) is Status.INTERRUPTED and trial.params:
             again = taken_up[trial.number]
-            assert trial.params.items() <= again.params.items() or not again.params
+            # It may have been cut off as well, before it had asked for all that it was to use.
+            assert trial.params.items() <= again.system_attrs["fixed_params"].items()
+            for name in trial.params.keys() & again.params.keys():
+                assert again.params[name] == trial.params[name]
 
 
 # With several workers a busy machine may take longer than SQLite waits for its lock.
