@@ -5,7 +5,7 @@
 # make lint       formatting, lint, types, import contracts, contents of the wheel, the pages
 # make docs       the pages of docs/ as HTML in build/docs, every warning an error
 # make examples   every script of examples/ on a small budget
-# make smoke      the wheel without any extra, on each Python here that qhpo names
+# make smoke      the wheel without any extra, on each Python here that qhpo names and the oldest Optuna
 # make clean      remove what the targets above have built (never a study's database)
 
 PYTHON ?= python3

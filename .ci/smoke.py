@@ -1,7 +1,8 @@
 """Builds the wheel and runs `core_smoke.py` on each Python found of those that qhpo names.
 
 `make smoke` calls it with the environment that holds the build tools. Every run has an environment
-of its own, with the wheel and no extra. Pip starts with an empty cache: a package that it has kept
+of its own, with the wheel and no extra; the first has a second run, with the oldest Optuna that
+pyproject.toml allows. Pip starts with an empty cache: a package that it has kept
 from an earlier day would hide that it no longer installs.
 """
 
@@ -44,14 +45,30 @@ def can_make_environments(python: str) -> bool:
     return subprocess.run([python, "-c", "import ensurepip"], capture_output=True).returncode == 0
 
 
-def run_core(python: str, wheel: Path, folder: Path) -> None:
-    """Installs the wheel, without extras, for this Python and runs it."""
+def oldest_optuna() -> str:
+    """The requirement of the first Optuna that pyproject.toml allows, such as optuna==4.5.*."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (oldest,) = (one for one in project["dependencies"] if one.startswith("optuna>="))
+    return oldest.replace(">=", "==") + ".*"
+
+
+def make_environment(python: str, wheel: Path, folder: Path) -> str:
+    """Installs the wheel, without extras, for this Python; returns that of the environment."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     own = str(folder / "bin" / "python")
-    pip = [own, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    options = ["--only-binary=:all:", "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, *options, str(wheel)], check=True)
-    subprocess.run([own, "-I", str(ROOT / ".ci" / "core_smoke.py")], check=True)
+    install(own, "-c", str(ROOT / "constraints.txt"), str(wheel))
+    return own
+
+
+def install(python: str, *what: str) -> None:
+    """Pip's installation of what is named, wheels only."""
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--only-binary=:all:", *what], check=True)
+
+
+def run_core(python: str) -> None:
+    """Runs the wheel in an environment."""
+    subprocess.run([python, "-I", str(ROOT / ".ci" / "core_smoke.py")], check=True)
 
 
 def main() -> None:
@@ -68,7 +85,10 @@ def main() -> None:
         (wheel,) = folder.glob("*.whl")
         for version, python in found.items():
             print(f"Python {version}:", flush=True)
-            run_core(python, wheel, folder / version)
+            run_core(make_environment(python, wheel, folder / version))
+        own = str(folder / next(iter(found)) / "bin" / "python")
+        install(own, oldest_optuna())
+        run_core(own)
     absent = [version for version in pythons if version not in found]
     print(f"smoke: ran on Python {', '.join(found)}; not found: {', '.join(absent) or 'none'}")
 

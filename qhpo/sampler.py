@@ -115,7 +115,7 @@ class QUBOSampler(BaseSampler):
         believed_good: What a person believes to be good, ``{"lr": 1e-3, "optimizer": "adam"}``, or
             a list of such. It may name some parameters only, and is weighted like a prior study.
         constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
-            that has ended. Better call ``trial.set_constraint`` in the objective.
+            that has ended. With Optuna 5 better call ``trial.set_constraint`` in the objective.
 
     Raises:
         QhpoError: If an argument is not of the form above, a constraint does not fit the search

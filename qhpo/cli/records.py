@@ -28,7 +28,7 @@ from qhpo.cli.studies import (
     suggesting_seconds,
     traceback_of,
 )
-from qhpo.study import Recommendation
+from qhpo.study import Recommendation, measured_constraints
 
 __all__ = ["study_record", "trial_record", "write_csv", "write_json"]
 
@@ -41,7 +41,7 @@ def trial_record(trial: FrozenTrial) -> dict[str, Any]:
         "values": trial.values,
         "params": trial.params,
         "attributes": attributes(trial.user_attrs),
-        "constraints": trial.constraints,
+        "constraints": measured_constraints(trial),
         "reports": trial.intermediate_values,
         "started": _time(trial.datetime_start),
         "ended": _time(trial.datetime_complete),
@@ -102,7 +102,7 @@ def write_csv(study: optuna.Study, trials: Sequence[FrozenTrial], stream: TextIO
     parts = {
         "params": _names(trial.params for trial in trials),
         "user_attrs": _names(attributes(trial.user_attrs) for trial in trials),
-        "constraints": _names(trial.constraints for trial in trials),
+        "constraints": _names(measured_constraints(trial) for trial in trials),
     }
     writer = csv.writer(stream, lineterminator="\n")
     columns = [f"{part}_{name}" for part, found in parts.items() for name in found]

@@ -57,7 +57,7 @@ from qhpo.cli.studies import (
 )
 from qhpo.cli.task import task_of
 from qhpo.errors import QhpoError
-from qhpo.study import Recommendation
+from qhpo.study import Recommendation, measured_constraints
 
 __all__ = ["show"]
 
@@ -233,7 +233,7 @@ def _print_trial(console: Console, study: optuna.Study, trial: FrozenTrial) -> N
     groups = {
         "parameters": params,
         "without effect": {n: v for n, v in trial.params.items() if n not in params},
-        "constraints, kept where at most 0": trial.constraints,
+        "constraints, kept where at most 0": measured_constraints(trial),
         "attributes": attributes(trial.user_attrs),
         "reports": {f"step {step}": v for step, v in sorted(trial.intermediate_values.items())},
     }

@@ -22,7 +22,7 @@ from qhpo.cli.stored import load_stored, trial_of
 from qhpo.cli.studies import ASKED, ERROR, PRUNER, metrics
 from qhpo.errors import QhpoError
 from qhpo.pruners import make_pruner
-from qhpo.study import note_failure
+from qhpo.study import measured_constraints, note_failure, set_constraint
 
 __all__ = ["tell"]
 
@@ -275,7 +275,7 @@ def _tell(study: optuna.Study, answer: _Answer) -> None:
     _check_fits(study, known, answer)
     trial = Trial(study, known._trial_id)
     for name, amount in answer.constraints.items():
-        trial.set_constraint(name, amount)
+        set_constraint(trial, name, amount)
     if answer.step is not None:
         trial.report(answer.values[0], answer.step)
         if not answer.pruned:
@@ -316,5 +316,5 @@ def _check_fits(study: optuna.Study, trial: FrozenTrial, answer: _Answer) -> Non
             f"got {len(answer.values)} for trial {trial.number}"
         )
     for name in answer.constraints:
-        if name in trial.constraints:
+        if name in measured_constraints(trial):
             raise QhpoError(f"a constraint is told once; {name} of {where} is known already")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import optuna
 
 from qhpo.program.spec import Bound
+from qhpo.study import set_constraint
 
 __all__ = ["measure", "note"]
 
@@ -18,7 +19,7 @@ def measure(
     values = {name: value_of(name) for name in measured}
     for name, bound in measured.items():
         for demand, violation in bound.violations(name, values[name]).items():
-            trial.set_constraint(demand, violation)
+            set_constraint(trial, demand, violation)
 
 
 def note(trial: optuna.Trial, others: Mapping[str, float]) -> None:

@@ -23,7 +23,13 @@ from qhpo.study.declaration import Declaration
 from qhpo.study.domain import StudyDomain, fixed_coordinates
 from qhpo.study.earlier import earlier_studies
 from qhpo.study.news import News
-from qhpo.study.outcomes import ConstraintsFunc, measure
+from qhpo.study.outcomes import (
+    ConstraintsFunc,
+    constraint_attributes,
+    measure,
+    measured_constraints,
+    set_constraint,
+)
 from qhpo.study.ranges import union
 from qhpo.study.recommendation import Recommendation
 from qhpo.study.remembered import (
@@ -57,6 +63,7 @@ __all__ = [
     "TrialReads",
     "Trials",
     "begin",
+    "constraint_attributes",
     "declared_as_text",
     "earlier_studies",
     "ends_by_interrupt",
@@ -67,6 +74,7 @@ __all__ = [
     "leave",
     "left",
     "measure",
+    "measured_constraints",
     "metered",
     "note_failure",
     "publish",
@@ -77,6 +85,7 @@ __all__ = [
     "remembered",
     "restore_fixed",
     "searched_of",
+    "set_constraint",
     "spent",
     "take",
     "union",

@@ -2,7 +2,7 @@
 
 Optuna keeps what `Trial.set_constraint` and a ``constraints_func`` have said in one place, a number
 each of at most 0 where the constraint is kept: what is used of its private API for this stands in
-this module.
+this module, and with it all that differs in Optuna 4, where a constraint has no name.
 """
 
 from __future__ import annotations
@@ -16,14 +16,24 @@ from numpy.typing import NDArray
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.study import Study
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qhpo.history import Outcomes
 
-__all__ = ["ConstraintsFunc", "Tried", "measure", "measured"]
+__all__ = [
+    "ConstraintsFunc",
+    "Tried",
+    "constraint_attributes",
+    "measure",
+    "measured_constraints",
+    "set_constraint",
+]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+_PREFIX = f"{_CONSTRAINTS_KEY}:"
+"""Of the attributes that hold one constraint each, with its name behind."""
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
 """What Optuna's samplers take: the constraints of a trial that has ended, at most 0 if kept."""
@@ -37,19 +47,35 @@ def measure(
         _process_constraints_after_trial(function, study, trial, state)
 
 
-def measured(trial: FrozenTrial) -> dict[str, float]:
+def set_constraint(trial: Trial, name: str, value: float) -> None:
+    """Stores a constraint that a running trial has measured, which has not been stored before."""
+    if hasattr(trial, "set_constraint"):
+        trial.set_constraint(name, value)
+        return
+    # Optuna 4 has no such method, and its samplers and `Study.best_trial` read a list. The name
+    # stands beside it, where Optuna 5 looks for it.
+    known = trial.storage.get_trial_system_attrs(trial._trial_id).get(_CONSTRAINTS_KEY) or ()
+    trial.storage.set_trial_system_attr(trial._trial_id, _CONSTRAINTS_KEY, [*known, value])
+    trial.storage.set_trial_system_attr(trial._trial_id, f"{_PREFIX}{name}", value)
+
+
+def constraint_attributes(values: Sequence[float]) -> dict[str, list[float]]:
+    """System attributes of a trial that is made with constraints, whose names do not matter."""
+    return {_CONSTRAINTS_KEY: list(values)} if values else {}
+
+
+def measured_constraints(trial: FrozenTrial) -> dict[str, float]:
     """Constraints that a trial has measured, by name.
 
     They are read where Optuna keeps them: ``FrozenTrial.constraints`` came with Optuna 5.
     """
     attributes = trial.system_attrs
-    # A list comes from a ``constraints_func``, single ones from `Trial.set_constraint`.
-    found = {str(i): v for i, v in enumerate(attributes.get(_CONSTRAINTS_KEY) or ())}
-    prefix = f"{_CONSTRAINTS_KEY}:"
-    found.update(
-        (k.removeprefix(prefix), attributes[k]) for k in attributes if k.startswith(prefix)
-    )
-    return {name: float(value) for name, value in found.items() if not math.isnan(value)}
+    named = {k.removeprefix(_PREFIX): attributes[k] for k in attributes if k.startswith(_PREFIX)}
+    # A list comes from a ``constraints_func``, or repeats what has a name: see `set_constraint`.
+    listed = attributes.get(_CONSTRAINTS_KEY) or ()
+    if sorted(listed) != sorted(named.values()):
+        named = {**{str(i): value for i, value in enumerate(listed)}, **named}
+    return {name: float(value) for name, value in named.items() if not math.isnan(value)}
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from qhpo.study.claims import (
     is_left,
     published_params,
 )
-from qhpo.study.outcomes import Tried, measured
+from qhpo.study.outcomes import Tried, measured_constraints
 from qhpo.study.ranges import AskedRanges, RangeMemory
 from qhpo.study.reports import StudyCurves, last_turn
 from qhpo.study.scalarization import scalarized
@@ -342,7 +342,7 @@ class HistoryReader:
     def _measured(self, trial: FrozenTrial) -> dict[str, float]:
         """Constraints of a trial that is over."""
         if trial._trial_id not in self._constraints:
-            self._constraints[trial._trial_id] = measured(trial)
+            self._constraints[trial._trial_id] = measured_constraints(trial)
         return self._constraints[trial._trial_id]
 
     def _filled(self, trial: FrozenTrial, x: FloatArray, is_always: BoolArray) -> FloatArray:

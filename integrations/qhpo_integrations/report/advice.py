@@ -12,6 +12,7 @@ from qhpo import Interactions
 from qhpo.cli.report import number
 from qhpo.importance import Curve
 from qhpo.space import Axis
+from qhpo.study import measured_constraints
 from qhpo_integrations.report.facts import StudyFacts
 
 __all__ = ["Measured", "advice", "measured"]
@@ -157,27 +158,27 @@ class Measured(NamedTuple):
 
 def measured(facts: StudyFacts) -> list[Measured]:
     """Every constraint that trials have measured, the active ones first."""
-    names = {name: None for trial in facts.trials for name in trial.constraints}
+    known = {trial.number: measured_constraints(trial) for trial in facts.trials}
+    names = {name: None for constraints in known.values() for name in constraints}
     best = facts.best[0] if facts.best else None
     sign = -1.0 if facts.is_maximized else 1.0
     found = []
     for name in names:
-        told = [t for t in facts.trials if name in t.constraints]
-        values = np.array([t.constraints[name] for t in told])
+        values = np.array([told[name] for told in known.values() if name in told])
         finite = values[np.isfinite(values)]
         width = float(np.ptp(finite)) if len(finite) else 0.0
-        at_best = None if best is None else best.constraints.get(name)
+        at_best = None if best is None else known[best.number].get(name)
         is_near = at_best is not None and 0.0 <= -at_best <= _NEAR * width and width > 0.0
         costs = (
             facts.is_single
             and best is not None
             and any(
-                t.constraints.get(name, 0.0) > 0.0
-                and all(v <= 0.0 for k, v in t.constraints.items() if k != name)
+                known[t.number].get(name, 0.0) > 0.0
+                and all(v <= 0.0 for k, v in known[t.number].items() if k != name)
                 and sign * t.values[0] < sign * best.values[0]
                 for t in facts.complete
             )
         )
         kept = int((values <= 0.0).sum())
-        found.append(Measured(name, kept, len(told), at_best, is_near or costs))
+        found.append(Measured(name, kept, len(values), at_best, is_near or costs))
     return sorted(found, key=lambda one: (not one.is_active, one.name))

@@ -23,6 +23,7 @@ from qhpo.cli.samplers import qubo_of
 from qhpo.cli.studies import ERROR, Status, best_trials, metrics, status
 from qhpo.cli.task import task_of
 from qhpo.problem import Problem
+from qhpo.study import constraint_attributes, measured_constraints
 
 __all__ = ["StudyFacts", "text", "thinned"]
 
@@ -204,5 +205,5 @@ class StudyFacts:
             values=trial.values,
             params=params,
             distributions=distributions,
-            constraints=dict(trial.constraints) or None,
+            system_attrs=constraint_attributes(list(measured_constraints(trial).values())),
         )

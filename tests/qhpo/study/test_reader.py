@@ -15,7 +15,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qhpo.history import History
 from qhpo.space import Space
-from qhpo.study import HistoryReader, Trials, publish, published_params
+from qhpo.study import (
+    HistoryReader,
+    Trials,
+    measured_constraints,
+    publish,
+    published_params,
+    set_constraint,
+)
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "kind": CategoricalDistribution(["a", "b", None]),
@@ -179,6 +186,20 @@ class TestOutcomes:
         assert history.is_feasible.tolist() == [False, False, True, True]
         assert [o.is_broken for o in history.constraints] == [True, True, False]
         assert history.failures is None
+
+    def test_what_optuna_4_has_no_method_for(
+        self, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(optuna.Trial, "set_constraint")
+        trial = study.ask()
+        found = {"size": -1.0, "time": 2.0}
+        for name, value in found.items():
+            set_constraint(trial, name, value)
+        (stored,) = study.get_trials()
+        assert measured_constraints(stored) == found
+        # Samplers and `Study.best_trial` of Optuna 4 read the list, Optuna 5 finds the names.
+        assert stored.system_attrs["constraints"] == [-1.0, 2.0]
+        assert found.items() <= stored.constraints.items()
 
     def test_what_failed_trials_measured_counts(self, study: optuna.Study) -> None:
         _add(study, 1.0, state=TrialState.FAIL, constraints={"size": 2.0})
