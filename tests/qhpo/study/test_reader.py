@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
 from qhpo.history import History
 from qhpo.space import Space
@@ -190,7 +190,8 @@ class TestOutcomes:
     def test_what_optuna_4_has_no_method_for(
         self, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delattr(optuna.Trial, "set_constraint")
+        for kind in optuna.Trial, BaseTrial:
+            monkeypatch.delattr(kind, "set_constraint")
         trial = study.ask()
         found = {"size": -1.0, "time": 2.0}
         for name, value in found.items():
