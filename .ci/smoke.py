@@ -2,13 +2,14 @@
 
 `make smoke` calls it with the environment that holds the build tools. Every run has an environment
 of its own, with the wheel and no extra; the first has a second run, with the oldest Optuna that
-pyproject.toml allows. Pip starts with an empty cache: a package that it has kept
+pyproject.toml allows, and shows that MLflow's callback works. Pip starts with an empty cache: a package that it has kept
 from an earlier day would hide that it no longer installs.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,22 @@ def run_core(python: str) -> None:
     subprocess.run([python, "-I", str(ROOT / ".ci" / "core_smoke.py")], check=True)
 
 
+def run_mlflow(python: str, folder: Path) -> None:
+    """Runs the first block of the page on callbacks, and expects what it says is printed.
+
+    MLflow's requirements are in conflict with constraints.txt, so that the tests cannot do it.
+    """
+    page = (ROOT / "docs" / "how-to" / "callbacks.md").read_text()
+    found = re.search(r"```python [^\n]*\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    if found is None:
+        sys.exit("smoke: callbacks.md must have a python block with a text block behind it")
+    code, expected = found.groups()
+    install(python, "mlflow-skinny", "optuna-integration")
+    run = subprocess.run([python, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
+    if run.returncode or run.stdout != expected:
+        sys.exit(f"smoke: callbacks.md must print {expected!r}, got {run.stdout!r}")
+
+
 def main() -> None:
     """Ends with an error where a run fails, or where there is no Python to run on."""
     pythons = {version: find_python(version) for version in named_versions()}
@@ -87,6 +104,7 @@ def main() -> None:
             print(f"Python {version}:", flush=True)
             run_core(make_environment(python, wheel, folder / version))
         own = str(folder / next(iter(found)) / "bin" / "python")
+        run_mlflow(own, folder)
         install(own, oldest_optuna())
         run_core(own)
     absent = [version for version in pythons if version not in found]
