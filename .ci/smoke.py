@@ -1,9 +1,9 @@
 """Builds the wheel and runs `core_smoke.py` on each Python found of those that qhpo names.
 
 `make smoke` calls it with the environment that holds the build tools. Every run has an environment
-of its own, with the wheel and no extra; the first has a second run, with the oldest Optuna that
-pyproject.toml allows, and shows that MLflow's callback works. Pip starts with an empty cache: a package that it has kept
-from an earlier day would hide that it no longer installs.
+of its own, with the wheel and no extra. The first also has MLflow's callback, and then a second run
+with the oldest Optuna that pyproject.toml allows. Pip starts with an empty cache: a package that it
+has kept from an earlier day would hide that it no longer installs.
 """
 
 from __future__ import annotations
