@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -58,9 +59,12 @@ def init(script: str | None, file: str, force: bool) -> None:
             f"the file must be writable; got {file}: {reason}; choose another"
         ) from error
     what = f"{plural(n_searched, 'parameter')} of {script}" if n_searched else "examples"
-    quoted = shlex.quote(file)
+    first = ""
+    if script and not script.endswith(".py") and not os.access(script, os.X_OK):
+        # The file starts the program itself.
+        first = f"; {script} is not executable yet: chmod +x {shlex.quote(script)}"
     output().print(
-        f"wrote {file} with {what}; correct it, then: qhpo validate {quoted}",
+        f"wrote {file} with {what}; correct it, then: qhpo validate {shlex.quote(file)}{first}",
         soft_wrap=True,
         markup=False,
     )

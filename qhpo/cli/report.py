@@ -26,6 +26,7 @@ from qhpo.cli.studies import (
     suggesting_seconds,
     training_seconds,
 )
+from qhpo.program.execution import EXIT_CODE
 
 if TYPE_CHECKING:
     from qhpo.study import Recommendation
@@ -326,6 +327,8 @@ def _print_table(
     measured = [attributes(trial.user_attrs) for trial in shown]
     for name in dict.fromkeys(name for each in measured for name in each):
         values = [each.get(name) for each in measured]
+        if name == EXIT_CODE and not any(values):
+            continue  # the state says as much
         if _is_number(values):  # texts and lists stand in `qhpo show --trial`
             columns.append((name, column(values), True))
     fitting = _fitting(columns, console.width)

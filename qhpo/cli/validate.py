@@ -19,7 +19,7 @@ from qhpo.space import Between
 
 if TYPE_CHECKING:
     from qhpo.sweep import Sweep
-    from qhpo.sweep.summary import QpuCall, Summary
+    from qhpo.sweep.summary import Feasible, QpuCall, Summary
 
 __all__ = ["print_summary", "validate"]
 
@@ -68,7 +68,8 @@ def print_summary(sweep: Sweep, *, as_json: bool = False) -> None:
         click.echo(json.dumps(_as_json(sweep, summary), indent=2))
         return
     console = output()
-    facts(console, [*_what(sweep), *_space(summary), *_models(summary)])
+    share = _kept(summary.feasible) if sweep.constraints else []
+    facts(console, [*_what(sweep), *_space(summary), *share, *_models(summary)])
     console.print()
     console.print(Text(f"{plural(len(summary.examples), 'sample')} of what is run", "bold"))
     for line in summary.examples:
@@ -81,7 +82,9 @@ def _what(sweep: Sweep) -> list[tuple[str, str]]:
     goal = f"{sweep.metric.direction} {sweep.metric.name}"
     if sweep.metric.target is not None:
         goal += f" until {sweep.metric.target:g}"
-    rules = [plural(len(sweep.constraints), "constraint")]
+    rules = []
+    if sweep.constraints:
+        rules.append(plural(len(sweep.constraints), "constraint"))
     if sweep.conditions:
         rules.append(plural(len(sweep.conditions), "conditional parameter"))
     if sweep.measured:
@@ -90,7 +93,7 @@ def _what(sweep: Sweep) -> list[tuple[str, str]]:
         ("study", sweep.name),
         ("program", _program(sweep)),
         ("goal", f"{goal} by {sweep.method}"),
-        ("rules", "; ".join(rules)),
+        ("rules", "; ".join(rules) or "none"),
     ]
 
 
@@ -104,7 +107,7 @@ def _program(sweep: Sweep) -> str:
 
 
 def _space(summary: Summary) -> list[tuple[str, str]]:
-    found, total = summary.feasible, summary.combinations
+    total = summary.combinations
     what = f"{plural(summary.parameters, 'parameter')}, "
     if total is None:
         some = ", ".join(summary.continuous[:_NAMED])
@@ -112,6 +115,10 @@ def _space(summary: Summary) -> list[tuple[str, str]]:
         what += f"infinitely many combinations (no steps: {some}{more})"
     else:
         what += f"{_count(total)} combinations"
+    return [("space", what)]
+
+
+def _kept(found: Feasible) -> list[tuple[str, str]]:
     if found.standard_error is None:
         share = f"{_percent(found.share)} (exact)"
         if found.configurations is not None:
@@ -125,7 +132,7 @@ def _space(summary: Summary) -> list[tuple[str, str]]:
             f"{_percent(found.share)} +- {_percent(found.standard_error)} (standard error), from "
             f"{found.looked_at:,} random configurations"
         )
-    return [("space", what), ("keep all rules", share)]
+    return [("keep all rules", share)]
 
 
 def _models(summary: Summary) -> list[tuple[str, str]]:

@@ -104,6 +104,18 @@ def test_options_become_parameters(script: str, space: dict[str, BaseDistributio
     assert main(["validate", "sweep.yaml"]) == 0
 
 
+def test_a_program_that_cannot_be_started_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    script = Path("fit.awk")
+    script.write_text("#!/usr/bin/awk -f\n")
+    script.chmod(0o644)
+
+    assert main(["init", "fit.awk"]) == 0
+    assert "fit.awk is not executable yet: chmod +x fit.awk" in capsys.readouterr().out
+    script.chmod(0o755)
+    assert main(["init", "fit.awk", "--force"]) == 0
+    assert "chmod" not in capsys.readouterr().out
+
+
 def test_the_file_says_what_was_guessed(capsys: pytest.CaptureFixture[str]) -> None:
     Path("train.py").write_text(ARGPARSE)
 

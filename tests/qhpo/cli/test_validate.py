@@ -122,6 +122,17 @@ def test_the_schema_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == read_schema()
 
 
+def test_no_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.yaml").write_text(
+        "program: t.py\nmetric: {name: loss}\nparameters: {x: {min: 1, max: 9}}\n"
+    )
+
+    assert main(["validate", "s.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert "rules              none" in printed
+    assert "keep all rules" not in printed
+
+
 def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("s.yaml").write_text(SWEEP)
 
