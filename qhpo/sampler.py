@@ -32,7 +32,7 @@ from qhpo.study import (
     begin,
     declared_as_text,
     earlier_studies,
-    ends_by_interrupt,
+    ends_by_itself,
     fail,
     fixed_coordinates,
     fixed_params,
@@ -277,7 +277,7 @@ class QUBOSampler(BaseSampler):
         measure(self._constraints_func, study, trial, state)
         with self._lock:
             self._suggestions.news.tell_repeated(trial._trial_id)
-        if state == TrialState.FAIL and not ends_by_interrupt():
+        if state == TrialState.FAIL and ends_by_itself():
             note_failure(study, trial)
         elif state == TrialState.COMPLETE:
             declared.check(trial.number, trial.params)

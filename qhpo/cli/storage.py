@@ -12,19 +12,21 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage, get_storage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.storages._heartbeat import BaseHeartbeat
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
+from qhpo.cli.database import open_database
 from qhpo.cli.interrupts import Interrupts
 from qhpo.cli.journal import open_journal
+from qhpo.cli.proxy import open_proxy
 from qhpo.errors import QhpoError
 
 __all__ = [
@@ -56,9 +58,6 @@ _OPEN_ATTEMPTS = 5
 _GRPC_PORT = 13000
 """Where Optuna's gRPC proxy listens, if nobody says otherwise."""
 
-_GRPC_SECONDS = 10
-"""How long a proxy may take to answer the first time."""
-
 _JOURNAL_SUFFIXES = (".log", ".journal")
 
 _CALLS = sorted(
@@ -67,6 +66,9 @@ _CALLS = sorted(
     if callable(getattr(BaseStorage, name, None) or getattr(BaseHeartbeat, name, None))
 )
 """What Optuna calls of a storage."""
+
+_WHEELS = {"psycopg": "psycopg[binary]"}
+"""What to install, where a driver's own wheel lacks the library that it needs."""
 
 _PASSWORD = re.compile(r":[^:/@]*@")
 
@@ -129,12 +131,13 @@ def _opened(url: str, must_exist: bool) -> BaseStorage:
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         _check_sqlite(parsed, must_exist)
-        engine_kwargs: dict[str, Any] = {"connect_args": {"timeout": _SQLITE_LOCK_SECONDS}}
+        waiting = {"connect_args": {"timeout": _SQLITE_LOCK_SECONDS}}
+        storage: Callable[..., RDBStorage] = partial(RDBStorage, engine_kwargs=waiting)
     else:
-        engine_kwargs = {}
+        storage = open_database
     for attempt in range(_OPEN_ATTEMPTS):
         try:
-            return _connect(url, engine_kwargs, must_exist)
+            return _connect(url, storage, must_exist)
         except QhpoError as error:
             if attempt == _OPEN_ATTEMPTS - 1 or not _lost_a_race(error.__cause__):
                 raise
@@ -149,14 +152,11 @@ def readable_errors(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        detail = getattr(cause, "orig", None) or cause or error
+        # What else raised it meanwhile says less of it than it does itself.
+        detail = getattr(cause, "orig", None) or (
+            cause if isinstance(cause, SQLAlchemyError) else error
+        )
         raise _unusable(url, detail) from cause
-    except Exception as error:
-        # The package may be missing, and its errors with it.
-        if not type(error).__module__.startswith("grpc"):
-            raise
-        details = getattr(error, "details", None)
-        raise _unusable(url, details() if callable(details) else error) from error
 
 
 def shown_url(url: str) -> str:
@@ -231,10 +231,7 @@ def _open_proxy(url: str) -> BaseStorage:
             f"got {url!r}"
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            proxy = GrpcStorageProxy(host=host, port=port)
-        proxy.wait_server_ready(timeout=_GRPC_SECONDS)
+        return open_proxy(host, port)
     except ImportError as error:
         raise QhpoError(
             f"the storage {url} needs the packages grpcio and protobuf, which are not installed; "
@@ -242,7 +239,6 @@ def _open_proxy(url: str) -> BaseStorage:
         ) from error
     except ConnectionError as error:
         raise _unusable(url, "no server answers there") from error
-    return proxy
 
 
 def _parsed(url: str) -> URL:
@@ -260,13 +256,12 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _connect(url: str, engine_kwargs: dict[str, Any], must_exist: bool) -> BaseStorage:
+def _connect(url: str, storage: Callable[..., RDBStorage], must_exist: bool) -> BaseStorage:
     try:
         with readable_errors(url), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            storage = RDBStorage(
+            opened = storage(
                 url,
-                engine_kwargs=engine_kwargs,
                 heartbeat_interval=_HEARTBEAT_SECONDS,
                 grace_period=_GRACE_SECONDS,
                 skip_table_creation=must_exist,
@@ -279,14 +274,15 @@ def _connect(url: str, engine_kwargs: dict[str, Any], must_exist: bool) -> BaseS
             ) from error
         raise
     except ImportError as error:
-        driver = getattr(error.__cause__, "name", None) or "of its driver"
+        driver = str(getattr(error.__cause__, "name", None) or make_url(url).get_driver_name())
         raise QhpoError(
             f"the storage {shown_url(url)} needs the package {driver}, which is not installed; "
-            "install it, or use an SQLite file such as sqlite:///qhpo.db"
+            f'run: pip install "{_WHEELS.get(driver, driver)}", or use an SQLite file such as '
+            "sqlite:///qhpo.db"
         ) from error
     except RuntimeError as error:  # tables of another Optuna version; the text says what to do
         raise QhpoError(f"the storage {shown_url(url)} cannot be used: {error}") from error
-    return get_storage(storage)
+    return get_storage(opened)
 
 
 def _check_sqlite(url: URL, must_exist: bool) -> None:

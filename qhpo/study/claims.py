@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.study import Study
 from optuna.study._optimize import _run_trial
@@ -27,7 +28,7 @@ __all__ = [
     "awaited",
     "begin",
     "counts_against",
-    "ends_by_interrupt",
+    "ends_by_itself",
     "fail",
     "fixed_params",
     "has_failed_by_itself",
@@ -79,8 +80,8 @@ def fail(study: Study, trial: FrozenTrial) -> None:
     study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
-def ends_by_interrupt() -> bool:
-    """Whether the trial that is being ended as failed was cut off by Ctrl-C.
+def ends_by_itself() -> bool:
+    """Whether the trial that is being ended as failed was not cut off by Ctrl-C or its storage.
 
     Optuna tells a sampler only that a trial has failed, so the reason is looked up where
     ``study.optimize`` keeps it, or is being handled where a program tells trials itself.
@@ -89,7 +90,7 @@ def ends_by_interrupt() -> bool:
     while frame.f_back is not None and frame.f_code is not _run_trial.__code__:
         frame = frame.f_back
     reason = frame.f_locals.get("func_err") if frame.f_code is _run_trial.__code__ else None
-    return isinstance(reason or sys.exc_info()[1], KeyboardInterrupt)
+    return not isinstance(reason or sys.exc_info()[1], KeyboardInterrupt | StorageInternalError)
 
 
 def has_failed_by_itself(trial: FrozenTrial) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dimod
 import numpy as np
@@ -13,11 +13,22 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from qhpo.space import Space
 from qhpo.surrogate.anova_gp import AnovaGP
 from qhpo.surrogate.hyperparameters import Hyperparameters
+from tests.servers import MISSING, PostgresServer, running_postgres
 
 FloatArray = NDArray[np.float64]
 Observe = Callable[..., FloatArray]
 MakeModel = Callable[..., AnovaGP]
 RandomDQM = Callable[..., dimod.DiscreteQuadraticModel]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test run; without its programs or a driver tests are skipped."""
+    pytest.importorskip("psycopg")
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip(MISSING)
+        yield server
 
 
 @pytest.fixture(scope="session")

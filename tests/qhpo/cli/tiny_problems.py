@@ -20,7 +20,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial
 
 from qhpo import program
-from qhpo.constraints import relation
+from qhpo.constraints import linear, relation
 from qhpo.errors import QhpoError
 from qhpo.problem import Direction, Objective, Problem, Size, suggest
 from qhpo.program import ProgramSpec
@@ -184,6 +184,36 @@ def _ruled(seed: int) -> Objective:
     return objective
 
 
+SHARED_SPACE: dict[str, BaseDistribution] = {
+    "a": IntDistribution(0, 30),
+    "b": IntDistribution(0, 30),
+}
+
+
+def _shared(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, SHARED_SPACE)
+        time.sleep(0.5)  # so that signals come in the middle
+        return float(-params["a"] * params["b"])
+
+    return objective
+
+
+def _cutting(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, SHARED_SPACE)
+        import psycopg
+
+        with psycopg.connect(os.environ["CUT"], autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        return float(-params["a"] * params["b"])
+
+    return objective
+
+
 def _unprepared(seed: int) -> Objective:
     raise OSError("the data is not there")
 
@@ -259,6 +289,22 @@ PROGRAM = Problem(
     "minimize",
     lambda seed: program.objective(_SPEC, _PROGRAM_SPACE),
     search_space=_PROGRAM_SPACE,
+)
+SHARED = Problem(
+    "shared",
+    "A rule, and half a second.",
+    "minimize",
+    _shared,
+    search_space=SHARED_SPACE,
+    constraints=(linear({"a": 1, "b": 1}, "<=", 30),),
+)
+CUTTING = Problem(
+    "cutting",
+    "Ends all connections to the database that the variable CUT names.",
+    "minimize",
+    _cutting,
+    search_space=SHARED_SPACE,
+    constraints=(linear({"a": 1, "b": 1}, "<=", 30),),
 )
 TERMINATED = Problem("terminated", "Gets SIGTERM in trial 1.", "minimize", _terminated)
 TREE_SPACE: dict[str, BaseDistribution] = {

@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
@@ -45,15 +46,18 @@ def _stopped_at(value: float, times: int, error: type[BaseException]) -> Objecti
 
 def _go_on(study: optuna.Study, objective: Objective, total: int) -> None:
     while len(study.trials) < total:
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, StorageInternalError):
             study.optimize(objective, n_trials=total - len(study.trials))
 
 
 @pytest.mark.parametrize("best", [0, 1, 2, 10, 11, 12])
 @pytest.mark.parametrize("space", [None, SPACE], ids=["learnt", "declared"])
-def test_ctrl_c_loses_no_configuration(best: float, space: Space | None) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StorageInternalError])
+def test_ctrl_c_or_a_lost_storage_loses_no_configuration(
+    best: float, space: Space | None, error: type[BaseException]
+) -> None:
     study = make_study(space)
-    _go_on(study, _stopped_at(best, 1, KeyboardInterrupt), 7)
+    _go_on(study, _stopped_at(best, 1, error), 7)
     assert sorted(t.value for t in study.trials if t.value is not None) == [0, 1, 2, 10, 11, 12]
     assert study.trials[-1].state == TrialState.COMPLETE
 
