@@ -22,7 +22,8 @@ from qhpo.cli import main
 from qhpo.cli.patience import ConnectionLost
 from qhpo.cli.proxy import _Stub
 from qhpo.cli.storage import open_storage
-from qhpo.cli.studies import AGAIN, Status, status
+from qhpo.cli.studies import Status, status
+from qhpo.study import AGAIN
 from tests.servers import PostgresServer, grpc_proxy, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]

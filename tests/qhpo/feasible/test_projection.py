@@ -160,9 +160,13 @@ class TestSettle:
     @pytest.mark.parametrize("x", np.linspace(0.0, 1.0, 7).tolist())
     def test_reaches_the_only_point(self, x: float) -> None:
         corner = c.linear({"x": 1, "y": 1, "z": -1}, "==", 2)
-        np.testing.assert_array_equal(self.settled([x, 0.1, 0.7], corner), [1.0, 1.0, 0.0])
+        settled = self.settled([x, 0.1, 0.7], corner)
+        np.testing.assert_allclose(settled, [1.0, 1.0, 0.0], rtol=0.0, atol=1e-15)
+        assert corner.satisfied(self.SPACE.decode(settled))
         cut = c.linear({"x": 1, "y": 1, "z": 1}, "<=", 0)
-        np.testing.assert_array_equal(self.settled([x, 0.1, 0.7], cut), [0.0, 0.0, 0.0])
+        settled = self.settled([x, 0.1, 0.7], cut)
+        np.testing.assert_allclose(settled, [0.0, 0.0, 0.0], rtol=0.0, atol=1e-15)
+        assert cut.satisfied(self.SPACE.decode(settled))
 
     def test_dependent_equalities_are_one(self) -> None:
         total = [c.linear({"x": a, "y": a, "z": a}, "==", a) for a in (1, 2, -3)]

@@ -74,7 +74,8 @@ def test_roundings_end_where_they_say(weights: str | int) -> None:
     X = rng.normal(size=(80, 12)) + rng.normal(size=(80, 1))
     moments, levels = moments_of(X, X @ rng.normal(size=(12, 4)), 1.0), levels_of(weights)
     rounded, moved = nearest(moments, levels), one_flip(moments, levels)
-    assert (moments.losses(moved.values) <= moments.losses(rounded.values)).all()
+    # Where no step gains, both are the same but for rounding.
+    assert (moments.losses(moved.values) <= moments.losses(rounded.values) * (1 + 1e-12)).all()
     # Of more levels, single steps from nearest rounding mostly all cost.
     gained = moments.losses(moved.values).sum() < moments.losses(rounded.values).sum()
     assert gained or weights == 3
