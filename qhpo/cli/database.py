@@ -38,29 +38,23 @@ def open_database(url: str, **options: Any) -> RDBStorage:
     return opened
 
 
-class _Database(RDBStorage):
-    # Creating a trial Optuna tries again by itself. For a new study a user is there.
-    set_trial_state_values = ends_once(RDBStorage.set_trial_state_values)
-    set_study_user_attr = repeats(RDBStorage.set_study_user_attr)
-    set_study_system_attr = repeats(RDBStorage.set_study_system_attr)
-    set_trial_user_attr = repeats(RDBStorage.set_trial_user_attr)
-    set_trial_system_attr = repeats(RDBStorage.set_trial_system_attr)
-    set_trial_intermediate_value = repeats(RDBStorage.set_trial_intermediate_value)
-    _set_trial_param = repeats(RDBStorage._set_trial_param)
-    record_heartbeat = repeats(RDBStorage.record_heartbeat)
-    get_study_id_from_name = repeats(RDBStorage.get_study_id_from_name)
-    get_study_name_from_id = repeats(RDBStorage.get_study_name_from_id)
-    get_study_directions = repeats(RDBStorage.get_study_directions)
-    get_study_user_attrs = repeats(RDBStorage.get_study_user_attrs)
-    get_study_system_attrs = repeats(RDBStorage.get_study_system_attrs)
-    get_all_studies = repeats(RDBStorage.get_all_studies)
-    get_trial = repeats(RDBStorage.get_trial)
-    get_trial_id_from_study_id_trial_number = repeats(
-        RDBStorage.get_trial_id_from_study_id_trial_number
-    )
-    _get_trials = repeats(RDBStorage._get_trials)
-    _get_best_trial_id = repeats(RDBStorage._get_best_trial_id)
-    _get_stale_trial_ids = repeats(RDBStorage._get_stale_trial_ids)
+_REPEATED = (
+    *("set_study_user_attr", "set_study_system_attr", "set_trial_user_attr"),
+    *("set_trial_system_attr", "set_trial_intermediate_value", "record_heartbeat"),
+    *("get_study_id_from_name", "get_study_name_from_id", "get_study_directions"),
+    *("get_study_user_attrs", "get_study_system_attrs", "get_all_studies", "get_trial"),
+    *("get_trial_id_from_study_id_trial_number", "_get_trials", "_get_stale_trial_ids"),
+    # The storage in front of it calls these in Optuna 5; Optuna 4 has the public ones alone.
+    *(("_set_trial_param",) if hasattr(RDBStorage, "_set_trial_param") else ("set_trial_param",)),
+    *(("_get_best_trial_id",) if hasattr(RDBStorage, "_get_best_trial_id") else ()),
+)
+"""Methods that may be called twice. Creating a trial Optuna tries again by itself; for a new study
+a user is there."""
+
+_methods: dict[str, Any] = {name: repeats(getattr(RDBStorage, name)) for name in _REPEATED}
+_methods["set_trial_state_values"] = ends_once(RDBStorage.set_trial_state_values)
+
+_Database: type[RDBStorage] = type("_Database", (RDBStorage,), _methods)
 
 
 def _wait_for_restarts(engine: Engine) -> None:

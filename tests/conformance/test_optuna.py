@@ -249,7 +249,7 @@ class TestProcesses:
         memory.optimize(objective, n_trials=9)
         assert asked[0] == [memory.ask(SPACE).params for _ in range(2)]
 
-    @pytest.mark.parametrize("same_seed", [True, False])
+    @pytest.mark.parametrize("same_seed", [True, pytest.param(False, marks=pytest.mark.slow)])
     def test_parallel_processes_share_a_space_out(self, tmp_path: Path, same_seed: bool) -> None:
         url = f"sqlite:///{tmp_path / 'study.db'}"
         study = optuna.create_study(study_name="study", storage=url)

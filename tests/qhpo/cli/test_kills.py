@@ -55,8 +55,8 @@ def check(found: Sequence[FrozenTrial], total: int) -> None:
                 assert again.params[name] == trial.params[name]
 
 
-# With several workers a busy machine may take longer than SQLite waits for its lock.
-@pytest.mark.parametrize("jobs", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 3])
 def test_a_run_that_is_stopped_at_several_moments(jobs: int, tiny: Path, start: Start) -> None:
     args = ["run", "program", "--sampler", "random", "--trials", "12", "--jobs", str(jobs)]
     stops = [(signal.SIGKILL, KILLED), (signal.SIGTERM, TERMINATED), (signal.SIGINT, INTERRUPTED)]
@@ -106,6 +106,7 @@ def test_a_journal_file_is_shared_too(tiny: Path, start: Start) -> None:
     check(optuna.load_study(study_name="program", storage=storage).trials, 6)
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_work_say_so_once(tiny: Path, start: Start) -> None:
     process = start("run", "refusing", "--jobs", "2")
     _, err = process.communicate(timeout=PATIENCE)

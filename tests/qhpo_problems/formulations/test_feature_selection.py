@@ -104,7 +104,7 @@ def test_a_copy_is_selected_once(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("n_columns", [5, 1100])
+@pytest.mark.parametrize("n_columns", [5, pytest.param(1100, marks=pytest.mark.slow)])
 def test_a_constant_is_selected_only_where_others_do_not_suffice(
     method: str, n_columns: int
 ) -> None:
