@@ -236,14 +236,11 @@ def _asked(study: optuna.Study, problem: Problem, choices: Choices) -> dict[str,
     # The rules are those of an objective of `qhpo run`, the packages nobody needs here.
     outside = replace(problem, make_objective=lambda seed: every, packages=())
     objective = outside.objective(choices.seed, choices.max_params)
-    made_with = {SAMPLER: choices.sampler}
-    if choices.sampler == "qubo":
-        made_with[SOLVER] = choices.solver
     for _ in range(_ATTEMPTS):
         trial = _begun(study)
         try:
             # First of all: where this process is killed, the trial is known for what it is.
-            trial.set_user_attr(ASKED, made_with)
+            trial.set_user_attr(ASKED, choices.attributes)
             objective(trial)
         except optuna.TrialPruned:  # it breaks a rule, which only some samplers know
             study.tell(trial, state=TrialState.PRUNED)

@@ -29,12 +29,12 @@ from qhpo.cli.samplers import (
 )
 from qhpo.cli.search import FAILURES_IN_A_ROW, Plan, Search
 from qhpo.cli.storage import (
-    DEFAULT_URL,
     open_storage,
     readable_errors,
     shown_url,
     storage_key,
     storage_option,
+    storage_words,
 )
 from qhpo.cli.studies import Choices, enter_study, status
 from qhpo.cli.task import load_task, sweep_path
@@ -203,11 +203,11 @@ def run(
     share the work. A trial whose process was killed is done again: at once on the same machine, on
     another one after a minute of silence.
     """
-    options = {name: name.replace("_", "-") for name in ("solver", *OF_QUBO[:4])}
-    for name, option in {**options, "prior_studies": "prior-study"}.items():
-        if ctx.params[name] is not None and sampler not in (None, "qubo"):
+    for option in ctx.command.params:
+        is_given = option.name in ("solver", *OF_QUBO) and ctx.params[option.name] is not None
+        if is_given and sampler not in (None, "qubo"):
             raise click.UsageError(
-                f"--{option} belongs to --sampler qubo, not {sampler}; leave it out"
+                f"{option.opts[0]} belongs to --sampler qubo, not {sampler}; leave it out"
             )
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other; leave one out")
@@ -384,7 +384,7 @@ def _conclude(study: optuna.Study, url: str) -> None:
             ("trials", trial_counts(trials)),
             ("time", time_spent(trials)),
             ("stored", f"study {name} in {shown_url(url)}"),
-            ("look at it", shlex.join(["qhpo", "show", name, *_where(url)])),
+            ("look at it", shlex.join(["qhpo", "show", name, *storage_words(url)])),
         ],
     )
 
@@ -394,17 +394,15 @@ def _mourn(study: optuna.Study, search: Search | Pool, url: str) -> None:
     if not search.failures:
         return
     number, text = min(search.failures.items())
-    look = shlex.join(["qhpo", "show", study.study_name, "--trial", str(number), *_where(url)])
+    look = shlex.join(
+        ["qhpo", "show", study.study_name, "--trial", str(number), *storage_words(url)]
+    )
     end = f"; {FAILURES_IN_A_ROW} did so in a row, which ended the run" if search.gave_up else ""
     click.echo(
         f"qhpo: {plural(len(search.failures), 'trial')} failed{end}; the first was trial {number}: "
         f"{text}; more of it: {look}",
         err=True,
     )
-
-
-def _where(url: str) -> list[str]:
-    return [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
 
 
 def _stopped(ctx: click.Context, interrupts: Interrupts) -> Interrupted:

@@ -50,7 +50,7 @@ OF_QUBO = (
     "surrogate",
     "believed_good",
 )
-"""Arguments of `QUBOSampler`, of which the first five are options too. Prior studies are named."""
+"""Arguments of `QUBOSampler`, some of which are options too. Prior studies are named."""
 
 _OF_THE_MODEL = ("n_startup_trials", "noisy", "surrogate", "believed_good", "prior_studies")
 """Those of them that decide what is believed of the values; the others are about the solver."""
@@ -165,14 +165,15 @@ def qubo_of(study: Study) -> QUBOSampler:
     budget = known.get(MAX_PARAMS) if problem.size is not None else None
     choices = Choices("qubo", "neal", seed, None if budget is None else int(budget))
     limits = {n: problem.defaults[n] for n in _OF_THE_MODEL if n in problem.defaults}
-    there = study_names(study._storage)
-    for name in limits.get("prior_studies", ()):
-        if name not in there:
-            _logger.warning(
-                f"the prior study {name!r} is no longer in the storage; what is said of the model "
-                "is without it"
-            )
-    limits["prior_studies"] = [n for n in limits.get("prior_studies", ()) if n in there]
+    if "prior_studies" in limits:
+        named, there = limits["prior_studies"], study_names(study._storage)
+        for name in named:
+            if name not in there:
+                _logger.warning(
+                    f"the prior study {name!r} is no longer in the storage; what is said of the "
+                    "model is without it"
+                )
+        limits["prior_studies"] = [name for name in named if name in there]
     return _qubo(problem, choices, with_prior_studies(limits, study, ""))
 
 

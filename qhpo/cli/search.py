@@ -32,8 +32,6 @@ from qhpo.cli.report import plural
 from qhpo.cli.studies import (
     ATTRIBUTE_LENGTH,
     ERROR,
-    SAMPLER,
-    SOLVER,
     Choices,
     Status,
     best_trials,
@@ -126,15 +124,12 @@ class Search:
         plan: Plan,
         interrupts: Interrupts | None = None,
     ) -> None:
-        attributes = {SAMPLER: choices.sampler}
-        if choices.sampler == "qubo":
-            attributes[SOLVER] = choices.solver
         self._study = ClaimedStudy.of(study)
         self._objective = objective
         self._plan = plan
         self._claims = Claims(
             self._study,
-            attributes,
+            choices.attributes,
             plan.places,
             plan.key,
             # In the grid the place of a trial that was cut off is free again.

@@ -39,7 +39,13 @@ from qhpo.cli.report import (
     trial_counts,
 )
 from qhpo.cli.samplers import qubo_of
-from qhpo.cli.storage import DEFAULT_URL, open_storage, readable_errors, shown_url, storage_option
+from qhpo.cli.storage import (
+    open_storage,
+    readable_errors,
+    shown_url,
+    storage_option,
+    storage_words,
+)
 from qhpo.cli.stored import load_stored, study_names, trial_of
 from qhpo.cli.studies import (
     ERROR,
@@ -271,8 +277,7 @@ def _asked(study: optuna.Study, trials: Sequence[FrozenTrial], url: str) -> list
     if len(found) > _MOST_ASKED:
         each.append(f"{len(found) - _MOST_ASKED} more")
     words = ["qhpo", "tell", study.study_name, str(found[0].number), "--failed"]
-    where = [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
-    how = shlex.join([*words, *where])
+    how = shlex.join([*words, *storage_words(url)])
     return [("asked", f"{', '.join(each)}; give one up with {how}")]
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "shown_url",
     "storage_key",
     "storage_option",
+    "storage_words",
 ]
 
 DEFAULT_URL = "sqlite:///qhpo.db"
@@ -164,6 +165,11 @@ def shown_url(url: str) -> str:
     if _journal(url) is not None:
         return url
     return make_url(url).render_as_string(hide_password=True)
+
+
+def storage_words(url: str) -> list[str]:
+    """How a command line names the storage; nothing for the default one."""
+    return [] if url == DEFAULT_URL else ["--storage", shown_url(url)]
 
 
 def storage_key(url: str) -> str:

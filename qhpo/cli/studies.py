@@ -116,6 +116,12 @@ class Choices:
     max_params: int | None = None
     pruner: str | BasePruner = "none"
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """User attributes that say of a trial what it was suggested by."""
+        of_qubo = {SOLVER: self.solver} if self.sampler == "qubo" else {}
+        return {SAMPLER: self.sampler, **of_qubo}
+
 
 def status(trial: FrozenTrial) -> Status:
     """What became of a trial, also of one that another Optuna program made."""

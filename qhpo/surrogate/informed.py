@@ -55,10 +55,11 @@ _UNTRIED = 4
 
 
 class _Weighted(NamedTuple):
-    """Weights of the sources, and the constant."""
+    """Weights b of the sources, the constant c, and the prior means of the observations."""
 
     weights: FloatArray
     constant: float
+    at_observations: FloatArray
 
 
 class InformedFitter:
@@ -114,14 +115,14 @@ class InformedFitter:
 
     def _expected(self, space: Space, x: FloatArray, y: FloatArray) -> FloatArray:
         """Prior means of observations, given their transformed values, shape (n,)."""
-        return self._mean(space, x, y).at(x)
+        return self._weighted(space, x, y).at_observations
 
     def _mean(self, space: Space, x: FloatArray, y: FloatArray) -> PriorMean:
         """The prior mean, given transformed values."""
         tables = self._sources.tables(space)
         size = int(space.starts[-1])
         linear, quadratic = np.zeros(size), np.zeros((size, size))
-        weights, offset = self._weighted(space, x, y)
+        weights, offset, _ = self._weighted(space, x, y)
         for weight, each in zip(weights.tolist(), tables, strict=True):
             if weight > 0.0:
                 linear += weight * each.linear
@@ -130,11 +131,11 @@ class InformedFitter:
         return PriorMean(space, DenseDQM(space.starts, linear, quadratic, offset))
 
     def _weighted(self, space: Space, x: FloatArray, y: FloatArray) -> _Weighted:
-        """Their weights b, and c, given transformed values."""
+        """What the values make of the sources, given transformed values."""
         tables = self._sources.tables(space)
         n_sources = len(tables)
         if not n_sources:
-            return _Weighted(np.empty(0), float(y.mean()))
+            return _Weighted(np.empty(0), float(y.mean()), np.full(len(y), y.mean()))
         expected = np.stack([PriorMean(space, each).at(x) for each in tables], axis=1)
         centred = expected - expected.mean(axis=0)
         before = np.full(n_sources, 1.0 / n_sources)
@@ -143,4 +144,5 @@ class InformedFitter:
             np.concatenate([centred, strength * np.eye(n_sources)]),
             np.concatenate([y - y.mean(), strength * before]),
         )[0]
-        return _Weighted(found, float(y.mean() - expected.mean(axis=0) @ found))
+        constant = float(y.mean() - expected.mean(axis=0) @ found)
+        return _Weighted(found, constant, constant + expected @ found)

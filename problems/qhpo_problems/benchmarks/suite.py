@@ -13,7 +13,7 @@ from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean
 from qhpo_problems.benchmarks.store import Row
 
-__all__ = ["PARTS", "Inputs", "Metric", "Suite", "Task", "load_suite", "suite_names"]
+__all__ = ["PARTS", "Inputs", "Metric", "Suite", "Task", "check_as", "load_suite", "suite_names"]
 
 PARTS = ("all", "choosing", "reporting")
 """A change is chosen on one part of a suite's tables and reported on the other."""
@@ -218,6 +218,17 @@ class Suite:
 def suite_names() -> tuple[str, ...]:
     """Names of all suites."""
     return tuple(_SUITES)
+
+
+def check_as(*suites: Suite) -> Callable[[Any], None]:
+    """What checks a method as each of some suites does."""
+
+    def check(method: Any) -> None:
+        for suite in suites:
+            if suite.check is not None:
+                suite.check(method)
+
+    return check
 
 
 def load_suite(name: str) -> Suite:

@@ -7,7 +7,7 @@ distance to the same sampler asked one by one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -17,12 +17,9 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, TPESampler
 
-from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.results import (
     LOG_FLOOR,
-    Group,
     Reduce,
-    Results,
     each_method,
     mean,
     median,
@@ -31,12 +28,12 @@ from qhpo_problems.benchmarks.results import (
 from qhpo_problems.benchmarks.sampling import functions, tables
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark
 from qhpo_problems.benchmarks.sampling.functions import FunctionBenchmark, load_function
-from qhpo_problems.benchmarks.sampling.gaps import behind_first, checkpoints, rank
-from qhpo_problems.benchmarks.sampling.methods import LEARNING, PEERS, Method, Told
+from qhpo_problems.benchmarks.sampling.gaps import behind_first, grouped, rank
+from qhpo_problems.benchmarks.sampling.methods import LEARNING, PEERS, Told
 from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark, load_table
 from qhpo_problems.benchmarks.sampling.trials import run_trials, warm_up
 from qhpo_problems.benchmarks.store import Row
-from qhpo_problems.benchmarks.suite import Metric, Suite, Task
+from qhpo_problems.benchmarks.suite import Metric, Suite, Task, check_as
 
 __all__ = ["SUITE", "InBatches"]
 
@@ -110,23 +107,8 @@ def _sources(method: Told, table: str) -> list[Any]:
     return [run_trials, method.factory, InBatches, kind]
 
 
-def _check(method: Method) -> None:
-    for suite in (functions.SUITE, tables.SUITE):
-        if suite.check is not None:
-            suite.check(method)
-
-
-def _groups(results: Results) -> list[Group]:
-    groups = []
-    for family in dict.fromkeys(_TABLES[table] for table in results.tables):
-        chosen = [table for table in results.tables if _TABLES[table] == family]
-        trials = results.rows(chosen)
-        title = (
-            f"{family}: {', '.join(chosen)}; {plural(len(results.seeds), 'seed')}, "
-            f"{plural(trials, 'trial')}"
-        )
-        groups.append(results.group(title, chosen, checkpoints(_CHECKPOINTS, trials)))
-    return groups
+def _title(chosen: Sequence[str]) -> str:
+    return f"{_TABLES[chosen[0]]}: {', '.join(chosen)}; "
 
 
 def _of_log10(reduce: Reduce) -> Reduce:
@@ -166,9 +148,9 @@ SUITE = Suite(
         _last("median CPU s", "{:.4f}".format, min, "cpu_seconds", median),
         _last("mean CPU s", "{:.4f}".format, min, "cpu_seconds", mean),
     ),
-    groups=_groups,
+    groups=partial(grouped, kind=_TABLES.__getitem__, title=_title, at=_CHECKPOINTS),
     by={"family": _TABLES.__getitem__, "table": str},
-    check=_check,
+    check=check_as(functions.SUITE, tables.SUITE),
     warm_up=partial(warm_up, tables.small, optuna.logging.ERROR),
     plot="curves",
     footnote=(

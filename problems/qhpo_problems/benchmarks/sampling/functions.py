@@ -8,7 +8,7 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import product
@@ -25,16 +25,14 @@ from optuna.trial import BaseTrial
 from qhpo.cli.report import plural
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo_problems.benchmarks.results import (
-    Group,
     Reduce,
-    Results,
     each_method,
     mean,
     standard_error,
 )
 from qhpo_problems.benchmarks.sampling.ablation import ABLATIONS
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, Declaration
-from qhpo_problems.benchmarks.sampling.gaps import behind_first, checkpoints, rank
+from qhpo_problems.benchmarks.sampling.gaps import behind_first, grouped, rank
 from qhpo_problems.benchmarks.sampling.methods import LEARNING, PEERS, Method, Told
 from qhpo_problems.benchmarks.sampling.trials import run_trials, warm_up
 from qhpo_problems.benchmarks.store import Row
@@ -216,18 +214,8 @@ def _kind(table: str) -> str:
     return next(kind for kind, numbers in _KINDS.items() if _FUNCTIONS[table].number in numbers)
 
 
-def _groups(results: Results) -> list[Group]:
-    groups = []
-    for family in dict.fromkeys(map(_family, results.tables)):
-        tables = [table for table in results.tables if _family(table) == family]
-        trials = results.rows(tables)
-        title = (
-            f"{family}: {plural(len(tables), 'function')}, {plural(len(results.seeds), 'seed')}, "
-            f"{plural(trials, 'trial')}"
-        )
-        points = checkpoints(FunctionBenchmark.checkpoints, trials)
-        groups.append(results.group(title, tables, points))
-    return groups
+def _title(chosen: Sequence[str]) -> str:
+    return f"{_family(chosen[0])}: {plural(len(chosen), 'function')}, "
 
 
 def _of_log10(reduce: Reduce) -> Reduce:
@@ -266,7 +254,7 @@ SUITE = Suite(
         _last("repeats", "{:.0f}".format, min, "repeated", each_method(np.sum)),
         _last("mean CPU s", "{:.4f}".format, min, "cpu_seconds", mean),
     ),
-    groups=_groups,
+    groups=partial(grouped, kind=_family, title=_title, at=FunctionBenchmark.checkpoints),
     by={"kind": _kind},
     reporting=tuple(t for t, function in _FUNCTIONS.items() if function.number in _REPORTING),
     check=_check,

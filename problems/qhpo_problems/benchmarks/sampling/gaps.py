@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from qhpo_problems.benchmarks.results import Reduce, mean
+from qhpo.cli.report import plural
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean
 from qhpo_problems.benchmarks.sampling.trials import reached
 
-__all__ = ["behind_first", "checkpoints", "hits", "rank", "show_gap"]
+__all__ = ["behind_first", "checkpoints", "grouped", "hits", "rank", "show_gap"]
 
 
 def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
@@ -21,6 +22,30 @@ def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
         trials: Of the runs.
     """
     return {f" @{n}": n - 1 for n in reached(at, trials)}
+
+
+def grouped(
+    results: Results,
+    *,
+    kind: Callable[[str], str],
+    title: Callable[[Sequence[str]], str],
+    at: Sequence[int],
+) -> list[Group]:
+    """A group for each kind of table, in the order of the tables.
+
+    Args:
+        results: The runs.
+        kind: Of a table.
+        title: Of the tables of one kind, up to the numbers of seeds and trials.
+        at: See `checkpoints`.
+    """
+    groups = []
+    for one in dict.fromkeys(map(kind, results.tables)):
+        chosen = [table for table in results.tables if kind(table) == one]
+        trials = results.rows(chosen)
+        size = f"{plural(len(results.seeds), 'seed')}, {plural(trials, 'trial')}"
+        groups.append(results.group(title(chosen) + size, chosen, checkpoints(at, trials)))
+    return groups
 
 
 def hits(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -28,14 +28,12 @@ from qhpo.errors import QhpoError
 from qhpo.wrappers import CPU_SECONDS, TimedSampler
 from qhpo_problems.benchmarks.results import (
     LOG_FLOOR,
-    Group,
-    Results,
     each_method,
     mean,
     median,
     standard_error,
 )
-from qhpo_problems.benchmarks.sampling.gaps import behind_first, checkpoints, rank, show_gap
+from qhpo_problems.benchmarks.sampling.gaps import behind_first, grouped, rank, show_gap
 from qhpo_problems.benchmarks.sampling.graph import architectures, find_package
 from qhpo_problems.benchmarks.sampling.methods import PEERS, QUBO, Told
 from qhpo_problems.benchmarks.store import Row
@@ -192,17 +190,8 @@ def _of(table: str) -> str:
     return f"{len(_TABLES[table].split(', '))} objectives"
 
 
-def _groups(results: Results) -> list[Group]:
-    groups = []
-    for kind in dict.fromkeys(map(_of, results.tables)):
-        chosen = [table for table in results.tables if _of(table) == kind]
-        trials = results.rows(chosen)
-        title = (
-            f"{_TABLES[chosen[0]]}: {plural(len(chosen), 'table')}, "
-            f"{plural(len(results.seeds), 'seed')}, {plural(trials, 'trial')}"
-        )
-        groups.append(results.group(title, chosen, checkpoints(_CHECKPOINTS, trials)))
-    return groups
+def _title(chosen: Sequence[str]) -> str:
+    return f"{_TABLES[chosen[0]]}: {plural(len(chosen), 'table')}, "
 
 
 _METHODS: Mapping[str, Told] = MappingProxyType({"qubo": QUBO, **PEERS})
@@ -235,7 +224,7 @@ SUITE = Suite(
         _last("median CPU s", "{:.4f}".format, min, "cpu_seconds", median),
         _last("mean CPU s", "{:.4f}".format, min, "cpu_seconds", mean),
     ),
-    groups=_groups,
+    groups=partial(grouped, kind=_of, title=_title, at=_CHECKPOINTS),
     by={"objectives": _of, "table": str},
     reporting=_REPORTING,
     check=_check,

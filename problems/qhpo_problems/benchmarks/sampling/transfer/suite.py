@@ -14,8 +14,6 @@ from optuna.samplers import BaseSampler, TPESampler
 
 from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.results import (
-    Group,
-    Results,
     each_method,
     mean,
     median,
@@ -23,8 +21,8 @@ from qhpo_problems.benchmarks.results import (
 )
 from qhpo_problems.benchmarks.sampling import graph, tables
 from qhpo_problems.benchmarks.sampling.benchmark import Benchmark, SolutionT
-from qhpo_problems.benchmarks.sampling.gaps import behind_first, checkpoints, rank, show_gap
-from qhpo_problems.benchmarks.sampling.methods import PEERS, Method, Told
+from qhpo_problems.benchmarks.sampling.gaps import behind_first, grouped, rank, show_gap
+from qhpo_problems.benchmarks.sampling.methods import PEERS, Told
 from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark
 from qhpo_problems.benchmarks.sampling.transfer.enqueued import BestsFirst
 from qhpo_problems.benchmarks.sampling.transfer.histories import (
@@ -35,7 +33,7 @@ from qhpo_problems.benchmarks.sampling.transfer.histories import (
 )
 from qhpo_problems.benchmarks.sampling.transfer.rgpe import RGPESampler
 from qhpo_problems.benchmarks.sampling.trials import measure_trials, run_trials, warm_up
-from qhpo_problems.benchmarks.suite import Metric, Suite
+from qhpo_problems.benchmarks.suite import Metric, Suite, check_as
 
 __all__ = ["SUITE", "Knowing"]
 
@@ -98,28 +96,13 @@ _METHODS = {
 }
 
 
-def _groups(results: Results) -> list[Group]:
-    groups = []
-    for family in dict.fromkeys(FAMILIES[table] for table in results.tables):
-        chosen = [table for table in results.tables if FAMILIES[table] == family]
-        trials = results.rows(chosen)
-        title = (
-            f"{family}: {plural(len(chosen), 'table')}, {plural(len(results.seeds), 'seed')}, "
-            f"{plural(trials, 'trial')}"
-        )
-        groups.append(results.group(title, chosen, checkpoints(_CHECKPOINTS, trials)))
-    return groups
+def _title(chosen: Sequence[str]) -> str:
+    return f"{FAMILIES[chosen[0]]}: {plural(len(chosen), 'table')}, "
 
 
 def _sources(method: Told, table: str) -> list[Any]:
     made = method.make if isinstance(method, Knowing) else None
     return [run_trials, made or method.factory, Knowing, histories, unrelated, load]
-
-
-def _check(method: Method) -> None:
-    for suite in (tables.SUITE, graph.SUITE):
-        if suite.check is not None:
-            suite.check(method)
 
 
 def _ratio(regret: FloatArray) -> FloatArray:
@@ -163,9 +146,9 @@ SUITE = Suite(
         _last("repeats", "{:.0f}".format, min, "repeated", each_method(np.sum)),
         _last("median CPU s", "{:.4f}".format, min, "cpu_seconds", median),
     ),
-    groups=_groups,
+    groups=partial(grouped, kind=FAMILIES.__getitem__, title=_title, at=_CHECKPOINTS),
     by={"family": FAMILIES.__getitem__, "table": str},
-    check=_check,
+    check=check_as(tables.SUITE, graph.SUITE),
     warm_up=partial(warm_up, tables.small, optuna.logging.ERROR),
     reporting=_REPORTING,
     plot="curves",
