@@ -53,8 +53,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Tables of recorded trainings, learning curves of trainings that are stopped early, "
     "combinatorial problems of the literature, and some with constraints, test functions, "
     "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
-    "trainings of the built-in problems, solvers on the quadratic models of studies, how long "
-    "encodings take, what QAOA circuits measure, or a formulation against other methods.",
+    "trainings of the built-in problems, earlier studies, solvers on the quadratic models of "
+    "studies, how long encodings take, what QAOA circuits measure, or a formulation against other "
+    "methods.",
 )
 @click.option(
     "--samplers",
@@ -98,7 +99,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--seeds",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph, combinatorial: 10; noisy: 20; scale: 1; others: 5",
+    show_default="what the suite has, 1 to 20",
     help="Runs of each method on each table.",
 )
 @click.option(

@@ -11,7 +11,7 @@ from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean
 from qhpo_problems.benchmarks.sampling.trials import reached
 
-__all__ = ["behind_first", "checkpoints", "grouped", "hits", "rank", "show_gap"]
+__all__ = ["behind_first", "checkpoints", "grouped", "hits", "rank", "ranks", "show_gap"]
 
 
 def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
@@ -55,11 +55,17 @@ def hits(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return found
 
 
-def rank(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Mean rank among the methods within a table and seed; ties share their mean."""
+def ranks(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Ranks among the methods within a table and seed, the same shape; ties share their mean."""
     from scipy.stats import rankdata
 
-    return mean(rankdata(gaps, method="average", axis=0))
+    found: npt.NDArray[np.float64] = rankdata(gaps, method="average", axis=0)
+    return found
+
+
+def rank(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean rank among the methods within a table and seed; ties share their mean."""
+    return mean(ranks(gaps))
 
 
 def behind_first(reduce: Reduce) -> Reduce:

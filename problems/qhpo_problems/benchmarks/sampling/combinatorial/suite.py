@@ -29,7 +29,7 @@ from qhpo_problems.benchmarks.sampling.combinatorial.relabelled import (
     load_relabelled,
 )
 from qhpo_problems.benchmarks.sampling.combinatorial.sparse import bocs
-from qhpo_problems.benchmarks.sampling.gaps import checkpoints, hits, rank
+from qhpo_problems.benchmarks.sampling.gaps import checkpoints, hits, rank, ranks
 from qhpo_problems.benchmarks.sampling.methods import LEARNING, PEERS, Method, Told
 from qhpo_problems.benchmarks.sampling.trials import run_trials, warm_up
 from qhpo_problems.benchmarks.store import Row
@@ -89,9 +89,7 @@ def _groups(results: Results) -> list[Group]:
 
 def _rank_error(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Standard error over seeds of the mean rank."""
-    from scipy.stats import rankdata
-
-    return standard_error(rankdata(gaps, method="average", axis=0))
+    return standard_error(ranks(gaps))
 
 
 SUITE = Suite(
