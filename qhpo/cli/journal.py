@@ -13,8 +13,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX, BaseJournalFileLock
@@ -43,7 +47,52 @@ def open_journal(file: Path) -> JournalStorage:
     # they would look for a file that is not there, and never lose patience.
     path = file.absolute()
     lock = None if sys.platform == "win32" else _Lock(path)
-    return JournalStorage(JournalFileBackend(str(path), lock))
+    return JournalStorage(_Backend(path, lock))
+
+
+class _Backend(JournalFileBackend):
+    """Optuna's journal, whose failures are those of a storage and of nothing else.
+
+    Args:
+        path: The journal.
+        lock: Its lock; None for Optuna's own.
+    """
+
+    def __init__(self, path: Path, lock: BaseJournalFileLock | None) -> None:
+        super().__init__(str(path), lock)
+        self._path = path
+        self._inode = path.stat().st_ino
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        with _as_of_a_storage():
+            self._check()
+            yield from super().read_logs(log_number_from)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with _as_of_a_storage():
+            self._check()
+            super().append_logs(logs)
+
+    def _check(self) -> None:
+        """Trials have other numbers in another file: what this process wrote would become theirs.
+
+        Raises:
+            StorageInternalError: If it has taken the journal's place, perhaps on its inode.
+        """
+        found = self._path.stat()
+        n_read = next(reversed(self._log_number_offset.values()))
+        if found.st_ino != self._inode or found.st_size < n_read:
+            raise StorageInternalError("another file has taken its place")
+
+
+@contextmanager
+def _as_of_a_storage() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageInternalError(error.strerror or str(error)) from error
+    except ValueError as error:
+        raise StorageInternalError(f"it is no journal of Optuna ({error})") from error
 
 
 class _Lock(BaseJournalFileLock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from qhpo.cli.completion import complete_solver, complete_study, complete_task
 from qhpo.cli.grid import grid_places
 from qhpo.cli.interrupts import Interrupted, Interrupts
 from qhpo.cli.options import Seconds, WholeNumber, examples
-from qhpo.cli.pool import Pool, end_with_parent, is_worker
+from qhpo.cli.pool import GAVE_UP, Pool, end_with_parent, is_worker, says_why_it_ends
 from qhpo.cli.progress import SearchProgress
 from qhpo.cli.report import facts, output, plural, print_best, time_spent, trial_counts
 from qhpo.cli.samplers import (
@@ -218,7 +219,7 @@ def run(
     worker = is_worker()
     interrupts = Interrupts()
     errors = Console(stderr=True, highlight=False)
-    with interrupts.handled():
+    with interrupts.handled(), says_why_it_ends() if worker else nullcontext():
         if worker:
             end_with_parent()
         try:
@@ -258,7 +259,7 @@ def run(
                     search: Search | Pool
                     if jobs > 1:
                         command = ["run", *_given(ctx, skip=("jobs", "verbose", "quiet"))]
-                        search = Pool(opened, command, jobs, plan.deadline)
+                        search = Pool(opened, command, jobs, plan)
                         search.run(progress, interrupts)
                     else:
                         opened.sampler = TimedSampler(
@@ -272,10 +273,14 @@ def run(
         except KeyboardInterrupt:
             raise _stopped(ctx, interrupts) from None
         if worker:
-            ctx.exit(1 if search.gave_up else 0)
+            ctx.exit(GAVE_UP if search.gave_up else 0)
         if not quiet:
             _conclude(opened, storage)
         _mourn(opened, search, storage)
+        if isinstance(search, Pool) and search.falls_short:
+            again = shlex.join(["qhpo", "run", *_given(ctx, is_shown=True)])
+            click.echo(f"qhpo: no worker is left; continue with: {again}", err=True)
+            ctx.exit(1)
         if search.gave_up or (search.failures and not search.succeeded):
             ctx.exit(1)
 

@@ -182,7 +182,7 @@ class Search:
             self._study.optimize(self._evaluate, n_trials=1, catch=(Exception,))
         except Exception as error:
             if (failure := _storage_failure(error)) is not None:
-                raise failure from error
+                raise failure from failure.__cause__
             ended = self._study._storage.get_trial(claim)
             refusal = self._refusal or (error if isinstance(error, QhpoError) else None)
             if refusal is not None:

@@ -31,6 +31,7 @@ from qhpo.errors import QhpoError
 
 __all__ = [
     "DEFAULT_URL",
+    "StorageError",
     "open_storage",
     "readable_errors",
     "shown_url",
@@ -75,6 +76,10 @@ _PASSWORD = re.compile(r":[^:/@]*@")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+class StorageError(QhpoError):
+    """A storage has failed while it was used, which is nobody's mistake."""
 
 
 def storage_option(command: Callable[_P, None]) -> Callable[_P, None]:
@@ -148,16 +153,14 @@ def _opened(url: str, must_exist: bool) -> BaseStorage:
 
 @contextmanager
 def readable_errors(url: str) -> Iterator[None]:
-    """Turns what a database reports while it is used into a `QhpoError` naming the storage."""
+    """Turns what a storage reports while it is used into a `StorageError` naming it."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        # What else raised it meanwhile says less of it than it does itself.
-        detail = getattr(cause, "orig", None) or (
-            cause if isinstance(cause, SQLAlchemyError) else error
-        )
-        raise _unusable(url, detail) from cause
+        raise StorageError(
+            f"the storage {shown_url(url)} failed: {_reason(error)}; mend that, and give the same "
+            "command again: it goes on from what is stored"
+        ) from _cause(error)
 
 
 def shown_url(url: str) -> str:
@@ -180,6 +183,17 @@ def storage_key(url: str) -> str:
     if url.startswith("sqlite") and database is not None:
         return str(Path(database).resolve())
     return url
+
+
+def _cause(error: SQLAlchemyError | StorageInternalError) -> Exception:
+    """What the database itself has raised; Optuna's words for it say less."""
+    cause = error.__cause__
+    return cause if isinstance(cause, SQLAlchemyError) else error
+
+
+def _reason(error: SQLAlchemyError | StorageInternalError) -> object:
+    cause = _cause(error)
+    return getattr(cause, "orig", None) or cause
 
 
 def _unusable(url: str, detail: object) -> QhpoError:
@@ -219,9 +233,11 @@ def _open_journal(url: str, file: Path, must_exist: bool) -> BaseStorage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return open_journal(file)
+    except StorageInternalError as error:
+        raise _unusable(url, error) from error
     except OSError as error:
         raise _unusable(url, error.strerror or error) from error
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+    except (KeyError, TypeError, AssertionError) as error:
         raise _unusable(url, f"it is no journal of Optuna ({error})") from error
 
 
@@ -264,7 +280,7 @@ def _parsed(url: str) -> URL:
 
 def _connect(url: str, storage: Callable[..., RDBStorage], must_exist: bool) -> BaseStorage:
     try:
-        with readable_errors(url), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             opened = storage(
                 url,
@@ -272,13 +288,14 @@ def _connect(url: str, storage: Callable[..., RDBStorage], must_exist: bool) -> 
                 grace_period=_GRACE_SECONDS,
                 skip_table_creation=must_exist,
             )
-    except QhpoError as error:
-        if must_exist and "version_info" in str(getattr(error.__cause__, "orig", "")):
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = _reason(error)
+        if must_exist and "version_info" in str(reason):
             raise QhpoError(
                 f"the storage {shown_url(url)} is a database without studies; start one with "
                 "`qhpo run PROBLEM`, or name another storage with --storage"
             ) from error
-        raise
+        raise _unusable(url, reason) from _cause(error)
     except ImportError as error:
         driver = str(getattr(error.__cause__, "name", None) or make_url(url).get_driver_name())
         raise QhpoError(

@@ -30,6 +30,7 @@ program = tiny_problems:PROGRAM
 reached = tiny_problems:REACHED
 ruled = tiny_problems:RULED
 terminated = tiny_problems:TERMINATED
+unstored = tiny_problems:UNSTORED
 hopeless = tiny_problems:HOPELESS
 commanded = tiny_problems:COMMANDED
 hungry = tiny_problems:HUNGRY

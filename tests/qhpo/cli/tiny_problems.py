@@ -155,6 +155,24 @@ def _terminated(seed: int) -> Objective:
     return objective
 
 
+def _unstored(seed: int) -> Objective:
+    def objective(trial: optuna.Trial) -> float:
+        if trial.number == 2:
+            kept = Path(os.environ["KEPT"])
+            if os.environ["BREAKS"] == "full":
+                import resource
+
+                hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (kept.stat().st_size // 2, hard))
+            else:
+                kept.unlink()
+            if os.environ["BREAKS"] == "other":
+                kept.touch()
+        return trial.suggest_float("x", 0.0, 1.0)
+
+    return objective
+
+
 def _moody(seed: int) -> Objective:
     calls = []
 
@@ -307,6 +325,7 @@ CUTTING = Problem(
     constraints=(linear({"a": 1, "b": 1}, "<=", 30),),
 )
 TERMINATED = Problem("terminated", "Gets SIGTERM in trial 1.", "minimize", _terminated)
+UNSTORED = Problem("unstored", "Breaks the file KEPT in trial 2.", "minimize", _unstored)
 TREE_SPACE: dict[str, BaseDistribution] = {
     "units_2": IntDistribution(1, 9),
     "layers": IntDistribution(1, 2),
