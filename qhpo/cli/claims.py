@@ -53,6 +53,13 @@ _BEAT_SECONDS = 10
 _SILENT_SECONDS = 60
 """After so long without one a claim is taken for left behind, as in the others."""
 
+_UNBORN_SECONDS = 90
+"""After so long, where Optuna has a heartbeat, a claim that it has not ended has signs of life, or
+none at all. It is longer than Optuna waits for the next one."""
+
+_BORN = "qhpo:born"
+"""System attribute of a claim that others have given its first sign of life."""
+
 _MOST_KILLS = 5
 """How often a process may die of a configuration before it is given up. It may be the cause, as one
 that needs more memory than there is; whoever kills processes by hand rarely hits one so often."""
@@ -134,9 +141,25 @@ class Claims:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             fail_stale_trials(self._study)
-        for trial in self._trials():
-            if claimed(trial) and (self._is_orphan(trial) or self._is_silent(trial)):
+        has_heartbeat = is_heartbeat_enabled(self._storage)
+        for trial in filter(claimed, self._trials()):
+            seconds = self._silent_seconds(trial)
+            if self._is_orphan(trial) or (not has_heartbeat and seconds > _SILENT_SECONDS):
                 _fail(self._storage, trial._trial_id)
+            elif seconds > _UNBORN_SECONDS and _BORN not in trial.system_attrs:
+                self._give_first_sign(trial._trial_id)
+
+    def _give_first_sign(self, trial_id: int) -> None:
+        """Optuna waits for ever for a process that died before its first sign of life.
+
+        With one it falls silent as any other does. To a claim that somebody works on, one sign more
+        makes no difference.
+        """
+        try:
+            self._beat(trial_id)
+            self._storage.set_trial_system_attr(trial_id, _BORN, True)
+        except UpdateFinishedTrialError:
+            return
 
     @contextmanager
     def alive(self, trial_id: int) -> Iterator[None]:
@@ -228,16 +251,15 @@ class Claims:
         is_here = machine == self._owner.rsplit(" ", 2)[0]
         return is_here and _identity(int(pid)) != owner
 
-    def _is_silent(self, trial: FrozenTrial) -> bool:
-        """In a storage without a heartbeat: whether no sign of life was seen for long enough."""
-        if is_heartbeat_enabled(self._storage):
-            return False
+    def _silent_seconds(self, trial: FrozenTrial) -> float:
+        """How long a claim was seen without a sign of life but those of Optuna."""
         sign = trial.system_attrs.get(_ALIVE)
-        last, since = self._seen.get(trial._trial_id, (None, -1.0))
-        if since < 0 or last != sign:
-            self._seen[trial._trial_id] = (sign, time.monotonic())
-            return False
-        return time.monotonic() - since > _SILENT_SECONDS
+        now = time.monotonic()
+        last, since = self._seen.get(trial._trial_id, (None, now))
+        if last != sign:
+            since = now
+        self._seen[trial._trial_id] = (sign, since)
+        return now - since
 
 
 def claimed(trial: FrozenTrial) -> bool:

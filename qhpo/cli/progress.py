@@ -23,6 +23,7 @@ from rich.text import Text
 from qhpo.cli.report import duration, number
 from qhpo.cli.studies import ERROR, Status, best_trials, status
 from qhpo.problem import OVER_BUDGET, RULED_OUT
+from qhpo.study import AGAIN
 
 __all__ = ["SearchProgress"]
 
@@ -32,7 +33,7 @@ _RECENT = 20
 _NAME_WIDTH = 24
 """Characters of a study's name beside the bar, which needs room on a line of 80."""
 
-_STYLES = {Status.FAILED: "red", Status.INTERRUPTED: "yellow"}
+_STYLES = {Status.FAILED: "red", Status.INTERRUPTED: "yellow", Status.GIVEN_UP: "yellow"}
 
 
 class _TimeLeft(ProgressColumn):
@@ -124,7 +125,7 @@ class SearchProgress(Progress):
         is_best = what is Status.COMPLETE and any(
             trial.number == best.number for best in best_trials(study)
         )
-        if what is Status.FAILED:
+        if what in (Status.FAILED, Status.GIVEN_UP):
             self.news(_line(trial, trial.user_attrs.get(ERROR, "")), _STYLES[what])
             return
         is_shown = is_best or self._is_verbose or not self.console.is_terminal
@@ -164,6 +165,8 @@ def _outcome(trial: FrozenTrial) -> str:
     what: Status = status(trial)
     if what is Status.COMPLETE:
         return ", ".join(number(value, 4) for value in trial.values)
+    if what is Status.GIVEN_UP:
+        return f"given up: ranges or rules do not allow what trial {trial.user_attrs[AGAIN]} tried"
     if what is Status.OVER_BUDGET:
         return f"{what.value}: {trial.user_attrs[OVER_BUDGET]} parameters"
     if what is Status.RULED_OUT:

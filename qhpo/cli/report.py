@@ -72,6 +72,7 @@ _STYLES = {
     Status.OVER_BUDGET: "yellow",
     Status.FAILED: "red",
     Status.INTERRUPTED: "dim",
+    Status.GIVEN_UP: "dim",
     Status.RUNNING: "cyan",
     Status.ASKED: "cyan",
     Status.WAITING: "dim",

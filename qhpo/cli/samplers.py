@@ -19,7 +19,7 @@ from qhpo.cli.task import task_of, tell_unknown
 from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.plugins import missing_packages
 from qhpo.problem import Problem
-from qhpo.study import restore_fixed
+from qhpo.study import AGAIN, fail, lies_outside, restore_fixed
 from qhpo.wrappers import DelegatingSampler
 
 if TYPE_CHECKING:
@@ -219,4 +219,16 @@ class WorkerSampler(DelegatingSampler):
             self.sampler = self._build(trial.number)
             self._built = True
         restore_fixed(trial, self._space)
+        if AGAIN in trial.user_attrs:
+            self._check_ranges(study, trial)
         super().before_trial(study, trial)
+
+    def _check_ranges(self, study: Study, trial: FrozenTrial) -> None:
+        """Optuna would take a value that is fixed for a trial also where it lies outside."""
+        fixed = trial.system_attrs["fixed_params"]
+        for name in lies_outside(fixed, self._space):
+            fail(study, trial)
+            raise QhpoError(
+                f"{name} must lie in {self._space[name]} now, but was {fixed[name]!r}; widen its "
+                "range to have it tried"
+            )

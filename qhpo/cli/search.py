@@ -187,8 +187,7 @@ class Search:
             refusal = self._refusal or (error if isinstance(error, QhpoError) else None)
             if refusal is not None:
                 # What was cut off may break rules that the task has only now.
-                is_again = AGAIN in ended.user_attrs and ERROR not in ended.user_attrs
-                if not is_again:
+                if status(ended) is not Status.GIVEN_UP:
                     raise refusal from None
                 self._refusal = None
                 text = f"trial {ended.user_attrs[AGAIN]} is not done again: {refusal}"

@@ -20,7 +20,7 @@ from qhpo.cli.task import PROBLEM, note_task
 from qhpo.errors import QhpoError
 from qhpo.problem import OVER_BUDGET, RULED_OUT, Problem
 from qhpo.pruners import make_pruner
-from qhpo.study import has_failed_by_itself
+from qhpo.study import AGAIN, has_failed_by_itself
 from qhpo.wrappers import WALL_SECONDS
 
 __all__ = [
@@ -77,8 +77,9 @@ class Status(Enum):
     """What became of a trial.
 
     Asked: `qhpo ask` has given it out, and nobody has told its end. Interrupted: its process was
-    stopped before the objective ended. Over budget: pruned without training, because its model was
-    larger than the study allows. Ruled out: pruned at once, because its configuration breaks a
+    stopped before the objective ended. Given up: it was to do again what was interrupted, which
+    ranges or rules do not allow any more. Over budget: pruned without training, because its model
+    was larger than the study allows. Ruled out: pruned at once, because its configuration breaks a
     constraint.
     """
 
@@ -88,6 +89,7 @@ class Status(Enum):
     RULED_OUT = "ruled out"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    GIVEN_UP = "given up"
     RUNNING = "running"
     ASKED = "asked"
     WAITING = "waiting"
@@ -128,8 +130,10 @@ def status(trial: FrozenTrial) -> Status:
     if trial.state == TrialState.FAIL:
         # A trial of `qhpo run` that ended by itself says why; one that was cut off cannot.
         has_ended = ERROR in trial.user_attrs or has_failed_by_itself(trial)
-        cut_off = SAMPLER in trial.user_attrs and not has_ended
-        return Status.INTERRUPTED if cut_off else Status.FAILED
+        if SAMPLER in trial.user_attrs and not has_ended:
+            return Status.INTERRUPTED
+        is_refused = AGAIN in trial.user_attrs and ERROR not in trial.user_attrs
+        return Status.GIVEN_UP if is_refused else Status.FAILED
     is_claimed = SAMPLER in trial.user_attrs
     if trial.state == TrialState.RUNNING and ASKED in trial.user_attrs and not is_claimed:
         return Status.ASKED

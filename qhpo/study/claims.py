@@ -34,6 +34,7 @@ __all__ = [
     "has_failed_by_itself",
     "has_published",
     "is_left",
+    "lies_outside",
     "note_failure",
     "publish",
     "published_params",
@@ -120,6 +121,24 @@ def awaited(trials: Iterable[FrozenTrial], cut_off: Iterable[FrozenTrial]) -> li
         and (trial.params or "fixed_params" in trial.system_attrs)
         and trial.number not in done_again
     ]
+
+
+def lies_outside(
+    params: Mapping[str, Any], search_space: Mapping[str, BaseDistribution]
+) -> list[str]:
+    """Names of the parameters whose values a search space does not have, though it has them."""
+    return [
+        name
+        for name, value in params.items()
+        if name in search_space and not _contains(search_space[name], value)
+    ]
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:
+        return False
 
 
 def counts_against(trial: FrozenTrial) -> bool:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.distributions import IntDistribution
-from optuna.storages import InMemoryStorage
+from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from qhpo import QUBOSampler
+from qhpo.cli import main
 from qhpo.cli.claims import ClaimedStudy, Claims, _identity
 from qhpo.cli.studies import SAMPLER, Status, status
 from qhpo.study import AGAIN, HANDED_BACK, WITHDRAWN
@@ -166,6 +172,31 @@ def test_a_silent_claim_without_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> 
     assert states == [TrialState.FAIL, TrialState.RUNNING]
 
 
+@pytest.mark.parametrize("has_sign", [False, True])
+def test_a_claim_that_never_gave_a_sign_to_optuna(
+    has_sign: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process was killed in between, on another machine; one that works keeps its claim."""
+    monkeypatch.setattr("qhpo.cli.claims._UNBORN_SECONDS", 0.2)
+    url = f"sqlite:///{tmp_path}/s.db"
+    storage = RDBStorage(url, heartbeat_interval=1, grace_period=2)
+    study = optuna.create_study(storage=storage)
+    claims = claims_of(study, 3)
+    claims._owner = "other boot 1 2 3"
+    claim = claims._create(None)
+    with storage.engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DELETE FROM trial_heartbeats"))
+    other = claims_of(study, 3)
+    end = time.monotonic() + 5
+    while time.monotonic() < end and study.trials[0].state == TrialState.RUNNING:
+        if has_sign:
+            storage.record_heartbeat(claim)
+        other.release_left_behind()
+        time.sleep(0.1)
+    expected = TrialState.RUNNING if has_sign else TrialState.FAIL
+    assert study.trials[0].state == expected
+
+
 SPACE = {"x": IntDistribution(0, 5), "y": IntDistribution(0, 4)}
 
 
@@ -267,3 +298,66 @@ def test_whatever_is_cut_off_nothing_is_lost_or_done_twice(seed: int) -> None:
             worker.end(TrialState.COMPLETE)
     done = [trial for trial in study.trials if status(trial) is Status.COMPLETE]
     assert len(done) == total == len({tuple(trial.params.values()) for trial in done})
+
+
+class TestNewRanges:
+    """What was cut off, and does not lie in the ranges that the task has now."""
+
+    SWEEP = (
+        'program: ./stopping.sh\ncommand: ["${program}", "${args_no_hyphens}"]\n'
+        "metric: {name: loss}\nparameters: {a: {min: LOW, max: 9}, b: {min: 0, max: 9}}\n"
+    )
+    STOPS = (
+        "#!/bin/sh\nif [ -e stop ]; then rm stop; kill -INT $PPID; sleep 9; fi\n"
+        "echo '{\"loss\": 1}'\n"
+    )
+
+    def _cut_off(self, tiny: Path) -> FrozenTrial:
+        (tiny / "stopping.sh").write_text(self.STOPS)
+        (tiny / "stopping.sh").chmod(0o755)
+        (tiny / "stop").touch()
+        self._write(tiny, 0)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            assert main(["run", "sweep.yaml", "--trials", "3", "--seed", "1"]) == 130
+        finally:
+            signal.signal(signal.SIGINT, before)
+        (trial,) = self._trials()
+        assert status(trial) is Status.INTERRUPTED
+        return trial
+
+    def _write(self, tiny: Path, low: int) -> None:
+        (tiny / "sweep.yaml").write_text(self.SWEEP.replace("LOW", str(low)))
+
+    def _trials(self) -> list[FrozenTrial]:
+        storage = "sqlite:///qhpo.db"
+        (name,) = optuna.get_all_study_names(storage)
+        return optuna.load_study(study_name=name, storage=storage).trials
+
+    @pytest.mark.parametrize("sampler", ["qubo", "random"])
+    def test_it_is_given_up_in_one_line(
+        self, sampler: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cut_off = self._cut_off(tiny)
+        self._write(tiny, cut_off.params["a"] + 1)
+        capsys.readouterr()
+        command = ["run", "sweep.yaml", "--trials", "3", "--sampler", sampler]
+        assert main(command) == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if "not done again" in line]
+        assert len(said) == 1
+        assert said[0].startswith("trial 0 is not done again: a must lie in ")
+        assert Counter(map(status, self._trials())) == {
+            Status.COMPLETE: 3,
+            Status.INTERRUPTED: 1,
+            Status.GIVEN_UP: 1,
+        }
+        done = [trial for trial in self._trials() if status(trial) is Status.COMPLETE]
+        assert all(trial.params["a"] > cut_off.params["a"] for trial in done)
+        assert main(["show"]) == 0
+        assert "3 complete, 1 interrupted, 1 given up" in capsys.readouterr().out
+
+    def test_it_is_done_again_where_it_lies_within(self, tiny: Path) -> None:
+        cut_off = self._cut_off(tiny)
+        self._write(tiny, cut_off.params["a"])
+        assert main(["run", "sweep.yaml", "--trials", "3"]) == 0
+        assert self._trials()[1].params == cut_off.params
