@@ -72,20 +72,36 @@ def run_core(python: str) -> None:
     subprocess.run([python, "-I", str(ROOT / ".ci" / "core_smoke.py")], check=True)
 
 
-def run_mlflow(python: str, folder: Path) -> None:
-    """Runs the first block of the page on callbacks, and expects what it says is printed.
+SWEEP = """\
+program: training:train
+metric: {name: error}
+parameters: {rate: {min: 0.0, max: 1.0}, layers: {min: 1, max: 4}}
+"""
+TRAINING = """\
+def train(rate, layers):
+    return {"error": abs(rate - 0.3) + layers / 100}
+"""
 
-    MLflow's requirements are in conflict with constraints.txt, so that the tests cannot do it.
+
+def run_mlflow(python: str, folder: Path) -> None:
+    """Runs the blocks for MLflow of the page on callbacks, and expects what it says is printed.
+
+    The last one is for a finished search of `qhpo run`, which is made first. MLflow's requirements
+    are in conflict with constraints.txt, so that the tests cannot do it.
     """
     page = (ROOT / "docs" / "how-to" / "callbacks.md").read_text()
-    found = re.search(r"```python [^\n]*\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
-    if found is None:
-        sys.exit("smoke: callbacks.md must have a python block with a text block behind it")
-    code, expected = found.groups()
+    blocks = re.findall(r"```python [^\n]*\n([^`]*)```\n\n```text\n([^`]*)```", page)
+    if len(blocks) != 2:
+        sys.exit("smoke: callbacks.md must have two python blocks with a text block behind them")
     install(python, "mlflow-skinny", "optuna-integration")
-    run = subprocess.run([python, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
-    if run.returncode or run.stdout != expected:
-        sys.exit(f"smoke: callbacks.md must print {expected!r}, got {run.stdout!r}")
+    (folder / "sweep.yaml").write_text(SWEEP)
+    (folder / "training.py").write_text(TRAINING)
+    search = [str(Path(python).with_name("qhpo")), "run", "sweep.yaml", "--trials", "12"]
+    subprocess.run([*search, "--quiet"], cwd=folder, check=True)
+    for code, expected in blocks:
+        run = subprocess.run([python, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
+        if run.returncode or run.stdout != expected:
+            sys.exit(f"smoke: callbacks.md must print {expected!r}, got {run.stdout!r}")
 
 
 def main() -> None:

@@ -251,9 +251,10 @@ def curve(facts: StudyFacts, name: str, found: Curve, ends: tuple[float, float])
     """
     distribution = facts.params[name]
     figure = _figure(220, showlegend=False)
+    labels = [text(value, 14) or "(empty)" for value in found.values]
     if isinstance(distribution, CategoricalDistribution):
         figure.add_scatter(
-            x=[text(value, 14) or "(empty)" for value in found.values],
+            x=labels,
             y=found.expected,
             error_y={
                 "type": "data",
@@ -283,8 +284,13 @@ def curve(facts: StudyFacts, name: str, found: Curve, ends: tuple[float, float])
         )
         if distribution.log:
             figure.update_xaxes(type="log", dtick=_log_tick(distribution), exponentformat="power")
-    best = facts.best[0].params.get(name) if facts.best else None
-    if best is not None and not isinstance(distribution, CategoricalDistribution):
+    # Of several objectives no trial is the best one.
+    if facts.is_single and facts.best and name in facts.best[0].params:
+        best = facts.best[0].params[name]
+        if isinstance(distribution, CategoricalDistribution):
+            # An axis of texts counts them, those that are alike once.
+            places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+            best = places[text(best, 14) or "(empty)"]
         figure.add_vline(x=best, line={"color": ORANGE, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(range=ends, nticks=5)
     return figure

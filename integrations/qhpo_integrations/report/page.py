@@ -272,6 +272,7 @@ def _front_table(facts: StudyFacts) -> str:
         "Trials that no other beats",
         *_front(facts, observed),
         *_expected_front(facts, expected),
+        f"<p>To run one of them, such as trial {chosen.number}:</p>" if chosen.params else "",
         _to_paste(facts, chosen),
     )
 
@@ -325,11 +326,12 @@ def _importance(facts: StudyFacts) -> str:
     effects = facts.effects[0]
     names = [name for name in facts.strongest(_CURVES) if name in effects.curves]
     if names:
+        dotted = " Dotted: the best trial." if facts.is_single else ""
         ends = figures.curve_ends([effects.curves[name] for name in names])
         body.append(
             f"<h3>What each value brings</h3><p>The expected {text(facts.metrics[0])} for each "
             "value of a parameter, averaged over all others. The band, or the line through a "
-            "point, is one standard deviation. Dotted: the best trial.</p>"
+            f"point, is one standard deviation.{dotted}</p>"
         )
         drawn = [
             f"<div><h4>{text(name)}</h4>"

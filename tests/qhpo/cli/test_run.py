@@ -394,7 +394,7 @@ def test_a_storage_that_breaks_during_a_trial(
     assert run("parabola", "--trials", 3) == 2
 
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("qhpo: the storage sqlite:///qhpo.db cannot be used: ")
+    assert last.startswith("qhpo: the storage sqlite:///qhpo.db failed: ")
 
 
 def test_a_heartbeat_that_fails_is_quiet(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

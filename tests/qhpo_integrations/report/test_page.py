@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from qhpo import QhpoError, QUBOSampler
 from qhpo.cli import main
-from qhpo_integrations.report import report_page
+from qhpo_integrations.report import figures, report_page
 from qhpo_integrations.report.advice import advice, measured
 from qhpo_integrations.report.facts import StudyFacts, text, thinned
 from qhpo_integrations.report.figures import expected_best, running_best
@@ -137,6 +137,24 @@ def test_of_several_objectives_both_fronts_stand_there() -> None:
     for one in QUBOSampler(seed=0).recommend_front(study):
         values = [f"{v:.4g} ± {d:.2g}" for v, d in zip(one.values, one.deviations, strict=True)]
         assert f" {one.trial.number} {' '.join(values)} " in recommended
+
+
+def test_the_best_trial_is_marked_among_choices_too() -> None:
+    facts = StudyFacts(make(bowl, 30))
+    for name in ("x", "kind"):
+        drawn = figures.curve(facts, name, facts.effects[0].curves[name], (0.0, 1.0))
+        (line,) = drawn.layout.shapes
+        marked = drawn.data[0].x[line.x0] if name == "kind" else line.x0
+        assert marked == facts.best[0].params[name]
+
+
+def test_of_several_objectives_no_trial_is_the_best_one() -> None:
+    study = make(two, 20, directions=["minimize", "maximize"])
+    page = report_page([study])
+    assert "Dotted: the best trial" not in page
+    facts = StudyFacts(study)
+    assert f"such as trial {facts.recommended[0].trial.number}:" in page
+    assert not figures.curve(facts, "x", facts.effects[0].curves["x"], (0.0, 1.0)).layout.shapes
 
 
 def test_advice_names_ends_idle_parameters_and_poor_choices() -> None:
