@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,19 +12,24 @@ import click
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
+from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from qhpo.cli.completion import complete_study
 from qhpo.cli.interrupts import Interrupts, interruptible
 from qhpo.cli.options import examples
 from qhpo.cli.records import study_record, write_csv, write_json
-from qhpo.cli.report import number, output, plural, table, trial_counts
+from qhpo.cli.report import facts, number, output, plural, table, trial_counts
 from qhpo.cli.storage import open_storage, readable_errors, shown_url, storage_option
 from qhpo.cli.stored import load_stored, study_names
 from qhpo.cli.studies import best_trials, metrics
 from qhpo.errors import QhpoError
 
 __all__ = ["studies"]
+
+_NAME_WIDTH = 16
+"""Characters of a study's name that a list must have room for."""
 
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 """Endings of databases, into which a study is copied as it is."""
@@ -79,7 +85,7 @@ def _list(url: str) -> None:
         rows = [(study, _last_change(study)) for study in found]
         rows.sort(key=lambda row: row[1] or datetime.min, reverse=True)
         headers = ("study", "direction", "trials", "best value", "last change")
-        result = table(*headers, fold=headers)
+        result, records = table(*headers, fold=headers), []
         for study, changed in rows:
             cells = (
                 study.study_name,
@@ -89,7 +95,23 @@ def _list(url: str) -> None:
                 f"{changed:%Y-%m-%d %H:%M}" if changed else "-",
             )
             result.add_row(*map(Text, cells))
-    console.print(result)
+            records.append(list(zip(headers, cells, strict=True)))
+    if _fits(console, records):
+        console.print(result)
+        return
+    for index, record in enumerate(records):
+        if index:
+            console.print()
+        facts(console, record, fold=True)
+
+
+def _fits(console: Console, records: Sequence[Sequence[tuple[str, str]]]) -> bool:
+    """Whether whole words have room beside each other. A long name of a study may be broken."""
+    name, *others = (
+        max(cell_len(word) for pair in column for text in pair for word in text.split())
+        for column in zip(*records, strict=True)
+    )
+    return min(name, _NAME_WIDTH) + sum(others) + len(others) <= console.width
 
 
 def _last_change(study: optuna.Study) -> datetime | None:

@@ -69,7 +69,7 @@ def print_summary(sweep: Sweep, *, as_json: bool = False) -> None:
         return
     console = output()
     share = _kept(summary.feasible) if sweep.constraints else []
-    facts(console, [*_what(sweep), *_space(summary), *share, *_models(summary)])
+    facts(console, [*_what(sweep), *_space(summary), *share, *_models(summary)], fold=True)
     console.print()
     console.print(Text(f"{plural(len(summary.examples), 'sample')} of what is run", "bold"))
     for line in summary.examples:

@@ -204,3 +204,17 @@ def test_mistakes_are_one_line(written: str, told: str, capsys: pytest.CaptureFi
 def test_a_file_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate"]) == 2
     assert "missing argument 'FILE'; see `qhpo validate --help`" in capsys.readouterr().err
+
+
+def test_what_is_said_goes_on_below_where_the_console_is_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("sweep.yaml").write_text(
+        "program: a\nmetric: {name: loss}\n"
+        "parameters: {a: {values: [1, 2]}, b: {min: 0, max: 1.0}}\n"
+    )
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["validate", "sweep.yaml"]) == 0
+    said = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert max(map(len, said)) <= 40
+    assert any(line.startswith("QPU time") for line in said)
