@@ -502,7 +502,7 @@ def test_what_was_cut_off_and_is_ruled_out_by_now_is_left(tiny: Path) -> None:
         with contextlib.suppress(KeyboardInterrupt):
             search.run(SearchProgress(Console(quiet=True), "s", 4))
     found = [status(trial) for trial in study.trials]
-    assert found == [Status.INTERRUPTED, Status.FAILED, *[Status.COMPLETE] * 4]
+    assert found == [Status.INTERRUPTED, Status.GIVEN_UP, *[Status.COMPLETE] * 4]
     assert kept[0] not in kept[1:]
 
 
