@@ -213,7 +213,7 @@ class Search:
         for attempt in range(self._plan.retries + 1):
             try:
                 with self._claims.alive(trial._trial_id), self._interrupts.immediate():
-                    return _checked(self._objective(trial), len(self._study.directions))
+                    return _checked(self._value(trial), len(self._study.directions))
             except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
                 raise
             except KeyboardInterrupt:
@@ -235,6 +235,15 @@ class Search:
                 self.failures[trial.number] = text
                 raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _value(self, trial: optuna.Trial) -> object:
+        try:
+            return self._objective(trial)
+        except SystemExit as error:
+            # As argparse does: it would end the run without a word, and leave the trial running.
+            raise RuntimeError(
+                f"the objective must return, but called sys.exit({error})"
+            ) from error
 
     def _wait(self, progress: SearchProgress, running: int) -> None:
         if not self._waiting and running:

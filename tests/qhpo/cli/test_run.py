@@ -483,6 +483,20 @@ def test_a_result_that_comes_too_late_is_dropped(
     assert sum(each.finished for each in every) == 3
 
 
+def test_an_objective_that_leaves_the_program_fails(tiny: Path) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        if trial.number == 1:
+            raise SystemExit(2)
+        return trial.suggest_float("x", 0.0, 1.0)
+
+    study = optuna.create_study()
+    search = Search(study, objective, Choices("random", "neal", 0), Plan(3))
+    search.run(SearchProgress(Console(quiet=True), "s", 3))
+    found = [status(trial) for trial in study.trials]
+    assert found == [Status.COMPLETE, Status.FAILED, *[Status.COMPLETE] * 2]
+    assert "called sys.exit(2)" in search.failures[1]
+
+
 def test_what_was_cut_off_and_is_ruled_out_by_now_is_left(tiny: Path) -> None:
     """The task has another rule than before the interrupt."""
     space = {"x": IntDistribution(0, 3), "y": IntDistribution(0, 3)}
