@@ -109,6 +109,8 @@ def _is_installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # of a name with dots, the package before the last one
         return False
+    except ValueError:  # it is loaded, and has put something without a spec in its own place
+        return True
 
 
 @cache

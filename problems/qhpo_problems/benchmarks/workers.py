@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 
 from qhpo.errors import QhpoError
 
-__all__ = ["run_in_workers"]
+__all__ = ["peak_megabytes", "run_alone", "run_in_workers"]
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
@@ -78,6 +80,31 @@ def run_in_workers(
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
+
+
+def run_alone(
+    function: Callable[[TaskT], ResultT], task: TaskT, prepare: Callable[[], None]
+) -> ResultT:
+    """What a function returns in a process that does nothing else, for `peak_megabytes`.
+
+    On Linux a new process starts with the peak of the one that starts it: do nothing else there.
+
+    Args:
+        function: Picklable.
+        task: What it is called with; picklable.
+        prepare: See `run_in_workers`.
+
+    Raises:
+        QhpoError: If the process dies.
+    """
+    with closing(run_in_workers(function, [task], jobs=1, prepare=prepare)) as results:
+        return next(results)[1]
+
+
+def peak_megabytes() -> float:
+    """The most resident memory that this process has ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2 ** (20 if sys.platform == "darwin" else 10)
 
 
 @contextmanager

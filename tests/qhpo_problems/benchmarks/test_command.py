@@ -66,6 +66,7 @@ def test_defaults_are_the_full_comparison(
         "noisy": 20,
         "objectives": 10,
         "scale": 1,
+        "searchcv": 10,
         "importance": 3,
         "transfer": 10,
     }.get(name, 5)

@@ -6,11 +6,8 @@ Each case is measured in a process of its own, for a process never gives back it
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -35,7 +32,7 @@ from qhpo_problems.benchmarks.results import Group, Results
 from qhpo_problems.benchmarks.sampling.methods import PEERS, QUBO
 from qhpo_problems.benchmarks.store import Row
 from qhpo_problems.benchmarks.suite import Metric, Suite, Task
-from qhpo_problems.benchmarks.workers import run_in_workers
+from qhpo_problems.benchmarks.workers import peak_megabytes, run_alone
 
 __all__ = ["SUITE", "Case", "draw_trials", "measure_case", "measure_scale"]
 
@@ -205,20 +202,9 @@ def measure_scale(task: Task) -> list[Row]:
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder).as_posix()}/study.db" if case.is_resumed else None
         if url is not None:
-            _alone(partial(_fill, seed=task.seed, url=url), case, _nothing)
+            run_alone(partial(_fill, seed=task.seed, url=url), case, _nothing)
         measured = partial(measure_case, seed=task.seed, factory=factory, url=url)
-        return [_alone(measured, case, partial(_warm_up, factory))]
-
-
-def _alone(
-    function: Callable[[Case], dict[str, float]], case: Case, prepare: Callable[[], None]
-) -> dict[str, float]:
-    """What a function returns in a process that does nothing else.
-
-    On Linux a new process starts with the peak of the one that starts it: do nothing else there.
-    """
-    with closing(run_in_workers(function, [case], jobs=1, prepare=prepare)) as results:
-        return next(results)[1]
+        return [run_alone(measured, case, partial(_warm_up, factory))]
 
 
 def _nothing() -> None:
@@ -261,13 +247,8 @@ def measure_case(
     return {
         "CPU s": first if case.is_resumed else sum(further) / len(further),
         "first s": first,
-        "MB": _peak_megabytes(),
+        "MB": peak_megabytes(),
     }
-
-
-def _peak_megabytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2 ** (20 if sys.platform == "darwin" else 10)
 
 
 def _warm_up(factory: Callable[[], BaseSampler]) -> None:

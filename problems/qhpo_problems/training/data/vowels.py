@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from qhpo_problems.training.data.sequences import padded
+from qhpo_problems.training.data.series import read_series
 from qhpo_problems.training.fit.checks import check_seed
 from qhpo_problems.training.fit.split import Part, Split
 
@@ -32,16 +31,8 @@ def utterances(part: str) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]
         The utterances, each of shape (7 to 29 steps, `shapes.COEFFICIENTS`), and who speaks,
         shape (n,).
     """
-    # Read here, as sktime's loader makes a table with a pandas series in every cell of it.
-    folder = files("sktime") / "datasets" / "data" / "JapaneseVowels"
-    text = (folder / f"JapaneseVowels_{part}.ts").read_text(encoding="utf-8")
-    series, speakers = [], []
-    for line in text.partition("@data")[2].split():
-        # A line has a list of numbers for each coefficient, then the speaker from 1.
-        *coefficients, speaker = line.split(":")
-        series.append(np.array([c.split(",") for c in coefficients], dtype=np.float64).T)
-        speakers.append(int(speaker) - 1)
-    return series, np.array(speakers)
+    series, speakers = read_series("JapaneseVowels", part)
+    return series, np.array(speakers, dtype=np.int64) - 1
 
 
 def vowels(seed: int) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_a_resumed_study_is_that_of_the_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["few", "again"])
 def test_a_case_has_a_process_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # What this process measures here it cannot have measured itself.
-    monkeypatch.setattr(scale.resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=-1.0))
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=-1.0))
     (row,) = scale.measure_scale(Task("tpe", SUITE.methods["tpe"], name, 0, 0))
     assert set(row) == {"CPU s", "first s", "MB"}
     assert all(number is not None and number > 0 for number in row.values())

@@ -1,0 +1,1 @@
+"""Searches with cross-validation that tune pipelines of scikit-learn."""
