@@ -89,8 +89,9 @@ class LenientPipeline(Pipeline):  # type: ignore[misc]
 def rungs(candidates: int) -> tuple[int, int]:
     """Candidates of the two rungs of halving that cost as much as so many on all examples.
 
-    The first is on a third of the examples, the second on all. There are two, for scikit-learn
-    wants at least two examples of a class in a fold: few pipelines here could have a third rung.
+    The first is on a third of the examples, the second on all. By the least number of examples
+    that scikit-learn chooses itself, twice folds times classes, two of the three pipelines could
+    have no third rung.
 
     Args:
         candidates: Fits to all examples, of other searches.
