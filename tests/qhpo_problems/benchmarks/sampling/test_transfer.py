@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 from optuna.samplers import RandomSampler
 
 from qhpo_problems.benchmarks.sampling.transfer import histories as known
-from qhpo_problems.benchmarks.sampling.transfer.enqueued import BestsFirst
+from qhpo_problems.benchmarks.sampling.transfer.enqueued import (
+    GivenFirst,
+    best_on_average,
+    bests,
+)
 from qhpo_problems.benchmarks.sampling.transfer.histories import (
     FAMILIES,
     histories,
@@ -56,11 +61,23 @@ def test_an_unrelated_table_has_the_values_of_another_at_other_places() -> None:
 
 def test_bests_come_first_and_once() -> None:
     studies = histories("car", 0)
-    sampler = BestsFirst(RandomSampler(seed=0), [studies[0], studies[1], studies[0]])
+    first = bests([studies[0], studies[1], studies[0]])
+    sampler = GivenFirst(RandomSampler(seed=0), first)
     study = optuna.create_study(sampler=sampler)
     study.optimize(load("car").objective, n_trials=4)
     assert [t.params for t in study.trials[:2]] == [s.best_params for s in studies[:2]]
     assert study.trials[2].params not in [s.best_params for s in studies[:2]]
+
+
+@pytest.mark.parametrize("name", ["car", "cora"])
+def test_the_best_on_average_of_a_table_alone_are_its_best(name: str) -> None:
+    table = load(name)
+    found = best_on_average([table], 20)
+    values = [table.objective(optuna.trial.FixedTrial(params)) for params in found]
+    assert values == np.sort(table.values, axis=None)[:20].tolist()
+    # Another table that has the opposite order leaves nothing to choose.
+    opposite = replace(table, values=-table.values)
+    assert best_on_average([table, opposite], 3) != found[:3]
 
 
 @pytest.mark.parametrize("name", SUITE.methods)

@@ -1,35 +1,67 @@
-"""A sampler that begins with the best trial of each history, as people do by hand."""
+"""A sampler that begins with what was good elsewhere, as people do by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from qhpo.wrappers import DelegatingSampler
+from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark
 
-__all__ = ["BestsFirst"]
+__all__ = ["GivenFirst", "best_on_average", "bests"]
 
 
-class BestsFirst(DelegatingSampler):
+def bests(histories: Sequence[optuna.Study]) -> list[dict[str, Any]]:
+    """The best configuration of each finished study, one that is the best of two once."""
+    found: list[dict[str, Any]] = []
+    for study in histories:
+        if study.best_params not in found:
+            found.append(study.best_params)
+    return found
+
+
+def best_on_average(tables: Sequence[TabularBenchmark], n: int) -> list[dict[str, Any]]:
+    """The n configurations whose normal scores are the lowest on the mean of whole tables.
+
+    Args:
+        tables: At least one, all over the same search space.
+        n: How many, the best first.
+    """
+    first = tables[0]
+    ranks = np.stack([rankdata(table.values.ravel()) for table in tables])
+    scores = ndtri((ranks - 0.5) / first.values.size).mean(axis=0)
+    order = np.argsort(scores, kind="stable")[:n]
+    places = np.stack(np.unravel_index(order, first.values.shape), axis=1)
+    return [_params(first, place) for place in places.tolist()]
+
+
+def _params(table: TabularBenchmark, place: list[int]) -> dict[str, Any]:
+    return {
+        name: dist.choices[level] if isinstance(dist, CategoricalDistribution) else level
+        for (name, dist), level in zip(table.search_space.items(), place, strict=True)
+    }
+
+
+class GivenFirst(DelegatingSampler):
     """Evaluates some configurations first, and is another sampler after that.
 
     Args:
         sampler: The other one.
-        histories: Finished studies; a configuration that is the best of two comes once.
+        first: Values of all parameters of each.
     """
 
-    def __init__(self, sampler: BaseSampler, histories: Sequence[optuna.Study]) -> None:
+    def __init__(self, sampler: BaseSampler, first: Sequence[dict[str, Any]]) -> None:
         super().__init__(sampler)
-        self._first: list[dict[str, Any]] = []
-        for study in histories:
-            if study.best_params not in self._first:
-                self._first.append(study.best_params)
+        self._first = list(first)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
