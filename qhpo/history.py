@@ -59,9 +59,12 @@ class History:
             a trial did not ask for the parameter.
         values: Their values, shape (n,), smaller is better; may be infinite. Of several objectives
             one number each, by the weights that they were read with.
-        pending: Configurations of other running trials, shape (p, d).
+        pending: Configurations of other running trials of which nothing tells how they will end,
+            shape (p, d).
         avoid: Configurations that must not be suggested, those of all finished and other running
             trials, shape (t, d).
+        n_running: How many of the configurations with a value, the last ones, are those of other
+            running trials. Their values are what they are expected to end with.
         objectives: Of several objectives, what each of these configurations had, shape (n, m),
             smaller is better; may be infinite. None of one.
         begun: Configurations that are to be suggested first: a trial with them was cut off.
@@ -77,6 +80,7 @@ class History:
     values: FloatArray
     pending: FloatArray
     avoid: FloatArray
+    n_running: int = 0
     objectives: FloatArray | None = None
     begun: Sequence[FloatArray] = ()
     is_feasible: NDArray[np.bool_] | None = None
@@ -87,7 +91,14 @@ class History:
     @property
     def n_tried(self) -> int:
         """Number of trials that ended by themselves, with a value or not."""
-        return len(self.values if self.failures is None else self.failures.values)
+        if self.failures is not None:
+            return len(self.failures.values)
+        return self.n_finished
+
+    @property
+    def n_finished(self) -> int:
+        """Number of configurations with a value whose trials have ended."""
+        return len(self.values) - self.n_running
 
     @property
     def feasible_values(self) -> FloatArray:

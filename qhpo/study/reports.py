@@ -81,6 +81,11 @@ class StudyCurves:
         """Whether anything can be said: a complete trial has reported what led to its end."""
         return self._model is not None
 
+    @property
+    def tells_values(self) -> bool:
+        """Whether ends are in the unit of values, so that they can stand for them."""
+        return self.is_able and self.quantity != "other"
+
     def end(self, trial: FrozenTrial, x: FloatArray) -> EndBelief:
         """What a trial will end with that has not gone to the end, by its reports so far.
 
@@ -90,6 +95,10 @@ class StudyCurves:
         """
         assert self._model is not None
         return self._model.end(x, self._curve(trial))
+
+    def running_value(self, trial: FrozenTrial, x: FloatArray) -> float:
+        """The value that a trial will end with, no better than any of `ends` before it has."""
+        return max(self.end(trial, x).quantile(0.5), min(self.ends.values()))
 
     def pruned_value(self, trial: FrozenTrial, x: FloatArray) -> float:
         """The value that a trial would have ended with, no better than any of `ends`."""

@@ -237,6 +237,10 @@ class HistoryReader:
         be its doing, and after the second time it counts as failed. What `qhpo run` is going to do
         again is as good as running.
 
+        Another trial that is running counts with what curves say that it will end with, once they
+        can say it from its reports. It has not kept a measured constraint yet. Until then it is
+        pending.
+
         Args:
             trials: The study's trials.
             current: The trial that is asking; it is left out. None if nobody asks for a trial.
@@ -262,16 +266,18 @@ class HistoryReader:
             if value is not None and weights is not None:
                 rows.append(trials.signs * np.array(trial.values))
         tried += [Tried(x, None, {}, False) for x in self._cut_off(trials)[1]]
-        known = [one for one in tried if one.value is not None]
+        running, pending = self._foreseen(trials, current)
+        known = [one for one in tried if one.value is not None] + running
         avoid = self.avoid(trials, current)
         return History(
             self._stacked([one.x for one in known]),
             np.array([one.value for one in known], dtype=float),
-            self._stacked(self._pending(trials, current)),
+            self._stacked(pending),
             avoid,
+            n_running=len(running),
             objectives=None if weights is None else np.array(rows).reshape(-1, len(weights)),
             begun=self._begun(trials, avoid),
-            is_feasible=Tried.feasible_of(tried),
+            is_feasible=Tried.feasible_of(tried + running),
             constraints=Tried.constraints_of(tried, len(self._space)),
             failures=Tried.failures_of(tried, len(self._space)),
             answers=answers_of(self._space, ended, trials.ranges),
@@ -305,16 +311,11 @@ class HistoryReader:
         self, trials: Trials, trial: FrozenTrial, x: FloatArray, median: float
     ) -> float | None:
         """The value that a trial counts with that was stopped; None if it reported none."""
-        # Optuna takes reports from studies of one objective only.
-        if trial.state != TrialState.PRUNED or not trial.intermediate_values:
-            return None
-        report = trials.signs[0] * trial.intermediate_values[max(trial.intermediate_values)]
-        if math.isnan(report):
+        report = _last_report(trials, trial)
+        if trial.state != TrialState.PRUNED or report is None:
             return None
         curves = self.curves(trials)
-        if curves.is_able and curves.quantity != "other":
-            return curves.pruned_value(trial, x)
-        return max(report, median)
+        return curves.pruned_value(trial, x) if curves.tells_values else max(report, median)
 
     def complete(self, trials: Trials) -> tuple[list[FrozenTrial], FloatArray]:
         """Complete trials that kept what they measured, and their configurations, shape (n, d).
@@ -371,7 +372,8 @@ class HistoryReader:
         """
         ended = [x for trial, x in self._known(trials) if not trials.is_cut_off(trial)]
         again = self._cut_off(trials)[1]
-        return self._stacked(ended + again + self._pending(trials, current))
+        others = [x for _, x in self._others(trials, current)]
+        return self._stacked(ended + again + others)
 
     def _cut_off(self, trials: Trials) -> tuple[list[FloatArray], list[FloatArray]]:
         """Configurations of trials that were cut off and are free, and of those that were twice."""
@@ -432,17 +434,40 @@ class HistoryReader:
     def _stacked(self, found: list[FloatArray]) -> FloatArray:
         return np.array(found, dtype=float).reshape(len(found), len(self._space))
 
-    def _pending(self, trials: Trials, current: FrozenTrial | None) -> list[FloatArray]:
+    def _foreseen(
+        self, trials: Trials, current: FrozenTrial | None
+    ) -> tuple[list[Tried], list[FloatArray]]:
+        """Others that are running: those of which curves say how they end, and those pending."""
+        running, pending = [], []
+        for trial, x in self._others(trials, current):
+            value = self._running_value(trials, trial, x)
+            if value is None:
+                pending.append(x)
+            else:
+                running.append(Tried(x, value, {}, False))
+        return running, pending
+
+    def _running_value(self, trials: Trials, trial: FrozenTrial, x: FloatArray) -> float | None:
+        """The value that a trial counts with that is running; None if nothing tells it."""
+        if trial.state != TrialState.RUNNING or _last_report(trials, trial) is None:
+            return None
+        curves = self.curves(trials)
+        return curves.running_value(trial, x) if curves.tells_values else None
+
+    def _others(
+        self, trials: Trials, current: FrozenTrial | None
+    ) -> list[tuple[FrozenTrial, FloatArray]]:
+        """Other trials that are running, or as good as that, with what they are going to use."""
         asking = None if current is None else current.number
         others = [trial for trial in trials.awaited if trial.number != asking]
-        found = [x for trial in others if (x := self._coordinates(trial)) is not None]
+        found = [(trial, x) for trial in others if (x := self._coordinates(trial)) is not None]
         for trial in trials.all:
             is_other = trial.state == TrialState.RUNNING and trial.number != asking
             if is_other and not trials.is_cut_off(trial):
                 x = self._encode(published_params(trial, self._space.search_space))
                 # What is missing before anything is published may still be asked for.
                 if x is not None and (has_published(trial) or not np.isnan(x).any()):
-                    found.append(x)
+                    found.append((trial, x))
         return found
 
     def _coordinates(self, trial: FrozenTrial) -> FloatArray | None:
@@ -473,6 +498,15 @@ class HistoryReader:
         except QhpoError:
             return None
         return None if np.isnan(coordinates).all() else coordinates
+
+
+def _last_report(trials: Trials, trial: FrozenTrial) -> float | None:
+    """What a trial has reported last, smaller is better; None if nothing, or no number."""
+    if not trial.intermediate_values:
+        return None
+    # Optuna takes reports from studies of one objective only.
+    report = trials.signs[0] * trial.intermediate_values[max(trial.intermediate_values)]
+    return None if math.isnan(report) else report
 
 
 def _complete(trials: Trials, weights: FloatArray | None) -> dict[int, float]:

@@ -143,7 +143,8 @@ class Candidates:
         occurring = OccurringValues(space, np.concatenate(known))
         radius = len(centre)
         if radius >= self._settings.trust_region_axes:
-            radius = trust_radius(history.feasible_values, radius, self._n_startup)
+            ended = history.feasible_values[: history.n_finished]
+            radius = trust_radius(ended, radius, self._n_startup)
         # The others cannot be met: they have values that this search does not visit.
         avoid, is_met = occurring.find(history.avoid)
         region = Region(avoid[is_met], is_fixed, occurring.places(centre[None, :])[0], radius)

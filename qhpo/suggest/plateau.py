@@ -29,10 +29,10 @@ def explores(history: History) -> bool:
     Args:
         history: What is known; at least one value.
     """
-    values = history.values
+    values = history.values[: history.n_finished]
     if history.is_feasible is not None:
         # What broke a measured constraint is no part of a plateau, however much of it there is.
-        values = values[history.is_feasible]
+        values = values[history.is_feasible[: history.n_finished]]
     if history.objectives is not None or not len(values):
         return False
     least = values.min()

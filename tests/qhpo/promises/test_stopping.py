@@ -7,8 +7,10 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import TrialState
@@ -222,6 +224,33 @@ class TestAnyProgram:
         study = _run(objective, ModelPruner(), 40)
         kept = [t for t in study.trials if t.state == TrialState.COMPLETE]
         assert any(abs(t.params["x"]) > 1.0 for t in kept[4:])
+
+
+class TestRunningTrialsAreData:
+    @pytest.mark.parametrize("good", [0.2, 0.8])
+    def test_another_worker_goes_where_one_does_well(self, tmp_path: Path, good: float) -> None:
+        """Two of them are half through, on both sides of what is known."""
+        storage = f"sqlite:///{tmp_path / 'study.db'}"
+        study = optuna.create_study(storage=storage, study_name="a", sampler=QUBOSampler(seed=0))
+        falling = [2.0 / 2.0**step for step in range(10)]
+        space: dict[str, BaseDistribution] = {"x": FloatDistribution(0.0, 1.0)}
+        for i, x in enumerate(np.linspace(0.45, 0.55, 11)):
+            end = 1.0 + 0.01 * (i % 3)
+            study.add_trial(
+                optuna.create_trial(
+                    params={"x": x},
+                    distributions=space,
+                    value=end + falling[-1],
+                    intermediate_values={s: end + v for s, v in enumerate(falling)},
+                )
+            )
+        for x in (0.2, 0.8):
+            study.enqueue_trial({"x": x})
+            running = study.ask(space)
+            for step in range(5):
+                running.report((0.5 if x == good else 1.5) + falling[step], step)
+        other = optuna.load_study(study_name="a", storage=storage, sampler=QUBOSampler(seed=1))
+        assert abs(other.ask(space).params["x"] - good) < 0.25
 
 
 class TestTheSameInAnyProcess:

@@ -18,6 +18,7 @@ from qhpo.space import Space
 from qhpo.study import (
     HistoryReader,
     Trials,
+    begin,
     measured_constraints,
     publish,
     published_params,
@@ -239,6 +240,112 @@ class TestOutcomes:
         history = _read(study)
         assert history.failures is None
         assert len(history.avoid) == 0
+
+
+class TestRunningThatReport:
+    """What a running trial has reported tells its end, where finished trials show how that goes."""
+
+    STEPS = 8
+
+    def _values(self, x: float, sign: float = 1.0) -> dict[int, float]:
+        """Reports of a training that halves what is left of its error again and again."""
+        return {step: sign * (x + 8.0 / 2.0**step) for step in range(self.STEPS)}
+
+    def _finish(
+        self, study: optuna.Study, returned: float | None = None, sign: float = 1.0
+    ) -> None:
+        for x in (1.0, 2.0, 4.0, 6.0, 9.0):
+            reports = self._values(x, sign)
+            value = reports[self.STEPS - 1] if returned is None else returned + x
+            _add(study, x, value, intermediate_values=reports)
+
+    def _running(
+        self, study: optuna.Study, x: float, reports: dict[int, float]
+    ) -> tuple[optuna.Trial, FrozenTrial]:
+        """One that is running, and one that asks beside it."""
+        trial = study.ask()
+        publish(study, study._storage.get_trial(trial._trial_id), {"kind": 1, "x": x})
+        for step, value in reports.items():
+            trial.report(value, step)
+        return trial, _start(study)
+
+    @pytest.mark.parametrize(("direction", "sign"), [("minimize", 1.0), ("maximize", -1.0)])
+    def test_they_count_with_what_they_will_end_with(self, direction: str, sign: float) -> None:
+        study = optuna.create_study(direction=direction)
+        self._finish(study, sign=sign)
+        reports = self._values(5.0, sign)
+        _, current = self._running(study, 5.0, {step: reports[step] for step in range(4)})
+        history = _read(study, current)
+        end = sign * reports[self.STEPS - 1]
+        assert history.n_running == 1
+        assert history.n_tried == history.n_finished == 5
+        assert len(history.pending) == 0
+        np.testing.assert_allclose(history.coordinates[-1], [1, 0.5])
+        np.testing.assert_allclose(history.avoid[-1], [1, 0.5])
+        # The last report is 1 worse than the end.
+        assert abs(history.values[-1] - end) < 0.3
+
+    def test_what_they_report_next_counts(self, study: optuna.Study) -> None:
+        self._finish(study)
+        reports = self._values(5.0)
+        trial, current = self._running(study, 5.0, {0: reports[0]})
+        reader = HistoryReader(Space(DISTRIBUTIONS))
+        before = reader.history(Trials(study), current).values[-1]
+        for step in range(1, 6):
+            trial.report(3.0 + reports[step], step)
+        after = reader.history(Trials(study), current).values[-1]
+        assert after > before + 1.5
+        assert after == _read(study, current).values[-1]
+
+    def test_none_is_better_than_the_best_before_it_has_ended(self, study: optuna.Study) -> None:
+        self._finish(study)
+        reports = {step: value - 4.0 for step, value in self._values(2.0).items()}
+        _, current = self._running(study, 3.0, reports)
+        history = _read(study, current)
+        assert history.values[-1] == history.values[:-1].min()
+
+    @pytest.mark.parametrize("reports", [{}, {0: math.nan}, {0: 9.0, 1: math.nan}])
+    def test_those_that_have_said_nothing_are_pending(
+        self, study: optuna.Study, reports: dict[int, float]
+    ) -> None:
+        self._finish(study)
+        _, current = self._running(study, 5.0, reports)
+        history = _read(study, current)
+        assert history.n_running == 0
+        np.testing.assert_allclose(history.pending, [[1, 0.5]])
+
+    def test_nor_does_it_say_anything_where_values_are_in_another_unit(
+        self, study: optuna.Study
+    ) -> None:
+        self._finish(study, returned=100.0)
+        _, current = self._running(study, 5.0, self._values(5.0))
+        assert _read(study, current).n_running == 0
+
+    def test_nor_before_a_trial_is_complete(self, study: optuna.Study) -> None:
+        _, current = self._running(study, 5.0, self._values(5.0))
+        history = _read(study, current)
+        assert len(history.values) == 0
+        assert len(history.pending) == 1
+
+    def test_they_have_neither_failed_nor_kept_anything_yet(self, study: optuna.Study) -> None:
+        self._finish(study)
+        _add(study, 8.0, 8.0, constraints={"size": -1.0})
+        _add(study, 7.0, state=TrialState.FAIL)
+        _, current = self._running(study, 5.0, self._values(5.0))
+        history = _read(study, current)
+        assert history.is_feasible is not None
+        assert history.is_feasible.tolist() == [True] * 6 + [False]
+        assert history.failures is not None
+        assert len(history.failures.values) == history.n_tried == 7
+
+    def test_one_that_is_cut_off_is_not_running(self, study: optuna.Study) -> None:
+        self._finish(study)
+        trial, current = self._running(study, 5.0, self._values(5.0))
+        begin(study, study._storage.get_trial(trial._trial_id))
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        history = _read(study, current)
+        assert history.n_running == len(history.pending) == 0
+        assert len(history.begun) == 1
 
 
 class TestRunning:

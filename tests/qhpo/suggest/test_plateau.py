@@ -28,6 +28,13 @@ def test_so_do_parallel_trials() -> None:
     assert [explores(_history(values, n)) for n in range(4)] == [True, False, True, False]
 
 
+def test_what_running_trials_are_expected_to_end_with_is_no_plateau() -> None:
+    """They are held to be no better than the best, so that several may share its value."""
+    values = [1.0, 2.0, *[1.0] * 4]
+    assert explores(_history(values))
+    assert not explores(_history(values, n_running=4))
+
+
 def test_two_equal_values_are_no_plateau() -> None:
     assert not explores(_history([1.0, 1.0, 2.0, 3.0]))
 
