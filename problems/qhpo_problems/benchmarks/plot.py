@@ -87,7 +87,7 @@ def _curves(suite: Suite, results: Results) -> Figure:
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, group in zip(places, groups, strict=False):
-        _curves_of(axes, suite.drawn, group, results)
+        _curves_of(axes, suite, group, results)
     for axes in places[len(groups) :]:
         axes.remove()
     return figure
@@ -99,9 +99,10 @@ def _grid(panels: int) -> tuple[int, int]:
     return rows, -(-panels // rows)
 
 
-def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> None:
+def _curves_of(axes: Axes, suite: Suite, group: Group, results: Results) -> None:
     from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
+    metric = suite.drawn
     numbers = group.data[metric.field or metric.name]
     trials = group.trials or range(1, numbers.shape[-1] + 1)
     means = _each_trial(metric.value, numbers)
@@ -150,7 +151,7 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
     axes.set_xlim(trials[0], max(trials[-1], trials[0] + 1))
     ticks = FixedLocator(list(trials)) if group.trials else MaxNLocator(integer=True)
     axes.xaxis.set_major_locator(ticks)
-    axes.set_xlabel("trials")
+    axes.set_xlabel(f"{suite.row}s")
     axes.set_ylabel(metric.label or metric.name)
     # A line of its own: titles of panels side by side would run into each other.
     title = fill(group.title, _TITLE)
@@ -159,7 +160,7 @@ def _curves_of(axes: Axes, metric: Metric, group: Group, results: Results) -> No
     axes.grid(visible=True, which="minor", alpha=0.12)
     # Beside the panel: inside it would hide curves.
     axes.legend(
-        title=f"{metric.name} after\n{plural(trials[-1], 'trial')}",
+        title=f"{metric.name} after\n{plural(trials[-1], suite.row)}",
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         frameon=False,

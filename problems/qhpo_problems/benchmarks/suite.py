@@ -160,7 +160,8 @@ class Suite:
             is better reported before the first run than from a worker.
         warm_up: Called in every worker with the same methods, so that all code is imported before a
             clock runs; picklable.
-        plot: What its picture is: curves over trials, or dots with bars.
+        plot: What its picture is: curves over rows, or dots with bars.
+        row: What a row of a run is, as its picture says it.
         drawn_as: Name of the metric that is drawn; the first one if empty.
         with_noise: The suite that has noisy answers on the same tables, if there is one.
     """
@@ -188,6 +189,7 @@ class Suite:
     check: Callable[[Any], object] | None = None
     warm_up: Callable[[Sequence[Any]], None] | None = None
     plot: Literal["curves", "dots"] = "dots"
+    row: str = "trial"
     drawn_as: str = ""
     with_noise: Suite | None = None
 

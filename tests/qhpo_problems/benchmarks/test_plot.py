@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,21 @@ def test_lines_are_means_and_bands_are_standard_errors(
     band = axes.collections[0].get_paths()[0].vertices
     at_end = np.asarray(band)[np.isclose(np.asarray(band)[:, 0], 3), 1]
     assert (at_end.min(), at_end.max()) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+@pytest.mark.parametrize(("name", "row"), [("tables", "trial"), ("curves", "training")])
+def test_the_axis_is_called_what_a_row_is(
+    make_record: MakeRecord, drawn: list[Figure], tmp_path: Path, name: str, row: str
+) -> None:
+    """By the clock of trainings that are stopped early, a unit holds many trials."""
+    suite = load_suite(name)
+    costs = {"ended": 1, "complete": 1, "cpu_seconds": 0.0, "decision_seconds": 0.0}
+    record = make_record([0.5, 0.4])
+    rows = [{**costs, **one} for one in record.rows]
+    draw(suite, Results.of([replace(record, rows=rows)]), tmp_path / "plot.png")
+    (axes,) = drawn[0].axes
+    assert axes.get_xlabel() == f"{row}s"
+    assert axes.get_legend().get_title().get_text().endswith(f"2 {row}s")
 
 
 def test_zero_regret_stays_on_the_axis(

@@ -41,7 +41,8 @@ PAIRS: Mapping[str, Stopping] = MappingProxyType(
         for name in (
             REFERENCE,
             *("tpe+none", "tpe+median", "tpe+halving", "tpe+model"),
-            *("gp+none", "gp+median", "gp+model", "random+model"),
+            *("gp+none", "gp+median", "gp+hyperband", "gp+halving", "gp+model"),
+            "random+model",
             *("qubo+none", "qubo+median", "qubo+hyperband", "qubo+model"),
         )
     }

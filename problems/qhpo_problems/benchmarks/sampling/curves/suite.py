@@ -130,10 +130,6 @@ def curve_suite(
         name=name,
         tables=tables,
         methods=PAIRS,
-        default=(
-            *(REFERENCE, "tpe+none", "tpe+median", "tpe+halving"),
-            *("gp+median", "qubo+none", "qubo+model"),
-        ),
         always=(REFERENCE,),
         measure=partial(measure_curves, load),
         peers=[pair for pair in PAIRS if "qubo" not in pair and "model" not in pair],
@@ -175,6 +171,7 @@ def curve_suite(
         inputs=inputs,
         reporting=reporting,
         plot="curves",
+        row="training",
         footnote=(
             f"{footnote} Regret is (best complete - optimum) / (median - optimum) of the table, 1 "
             "before the first trial is complete, after the training time behind the @, counted in "
