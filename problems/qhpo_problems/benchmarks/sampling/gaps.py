@@ -8,10 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from qhpo.cli.report import plural
-from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean
+from qhpo_problems.benchmarks.results import Group, Reduce, Results, mean, standard_error
 from qhpo_problems.benchmarks.sampling.trials import reached
 
-__all__ = ["behind_first", "checkpoints", "grouped", "hits", "rank", "ranks", "show_gap"]
+__all__ = [
+    "behind_first",
+    "checkpoints",
+    "grouped",
+    "hits",
+    "rank",
+    "rank_error",
+    "ranks",
+    "show_gap",
+]
 
 
 def checkpoints(at: Sequence[int], trials: int) -> dict[str, int]:
@@ -66,6 +75,11 @@ def ranks(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def rank(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean rank among the methods within a table and seed; ties share their mean."""
     return mean(ranks(gaps))
+
+
+def rank_error(gaps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Standard error over seeds of `rank`."""
+    return standard_error(ranks(gaps))
 
 
 def behind_first(reduce: Reduce) -> Reduce:

