@@ -159,6 +159,8 @@ SUITE = Suite(
         _last("mean CPU s", "{:.4f}".format, min, "cpu_seconds", mean),
     ),
     groups=partial(grouped, kind=_objectives, title=_title, at=_CHECKPOINTS),
+    # A run of the controller takes minutes.
+    families={"recorded": tuple(TABLES)},
     by={"objectives": _objectives, "trade-off": _source, "table": str},
     reporting=_REPORTING,
     check=_check,
