@@ -159,8 +159,11 @@ SUITE = Suite(
         _last("mean CPU s", "{:.4f}".format, min, "cpu_seconds", mean),
     ),
     groups=partial(grouped, kind=_objectives, title=_title, at=_CHECKPOINTS),
-    # A run of the controller takes minutes.
-    families={"recorded": tuple(TABLES)},
+    # The recorded ones: a run of the controller takes minutes.
+    families={
+        word: tuple(name for name in TABLES if name.endswith(f"-{m}"))
+        for word, m in (("two", 2), ("three", 3))
+    },
     by={"objectives": _objectives, "trade-off": _source, "table": str},
     reporting=_REPORTING,
     check=_check,
