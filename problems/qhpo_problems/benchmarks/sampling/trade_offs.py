@@ -13,10 +13,10 @@ seconds of training, and the losses and parameters of HPOLib. In seconds the end
 HPOBench are ten thousand times as far apart as its middle and its near end, and the hypervolume
 would be that of the error alone.
 
-Left out: the F1 score of HPOBench, which orders configurations as the accuracy does, and the seconds
-of training of NAS-Bench-201, which go with the latency (rank correlations of 0.995 to 0.998 on car,
-kc1 and credit_g, and of 0.83 to 0.88). The precision of HPOBench goes with the accuracy, too (0.95
-to 0.99 on these three), but has fronts of its own.
+Left out: the F1 score of HPOBench, which orders configurations as the accuracy does (rank
+correlations of 0.995 to 0.998 on car, kc1 and credit_g), and the seconds of training of
+NAS-Bench-201, which go with the latency (0.83 to 0.88). The precision of HPOBench goes with the
+accuracy, too (0.95 to 0.99 on these three), but has fronts of its own.
 """
 
 from __future__ import annotations
