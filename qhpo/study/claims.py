@@ -17,7 +17,7 @@ from optuna.study import Study
 from optuna.study._optimize import _run_trial
 from optuna.trial import FrozenTrial, TrialState
 
-from qhpo.space import restored
+from qhpo.space import can_take, restored
 from qhpo.study.attributes import has_text, read_text, write_text
 
 __all__ = [
@@ -130,15 +130,8 @@ def lies_outside(
     return [
         name
         for name, value in params.items()
-        if name in search_space and not _contains(search_space[name], value)
+        if name in search_space and not can_take(search_space[name], value)
     ]
-
-
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return distribution._contains(distribution.to_internal_repr(value))
-    except ValueError:
-        return False
 
 
 def counts_against(trial: FrozenTrial) -> bool:

@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import optuna
-from optuna.distributions import CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 from scipy.stats import spearmanr
@@ -39,6 +38,7 @@ from qhpo_problems.benchmarks.sampling.tabular import (
     TabularBenchmark,
     find_package,
     load_table,
+    params_at,
 )
 from qhpo_problems.benchmarks.store import Row
 from qhpo_problems.benchmarks.suite import Inputs, Metric, Suite, Task
@@ -170,13 +170,9 @@ def _study(table: str, places: Sequence[Sequence[int]]) -> optuna.Study:
     study = optuna.create_study()
     for place in map(tuple, places):
         value = benchmark.value(place)
-        params = {
-            name: dist.choices[at] if isinstance(dist, CategoricalDistribution) else at
-            for at, (name, dist) in zip(place, benchmark.search_space.items(), strict=True)
-        }
         study.add_trial(
             optuna.create_trial(
-                params=params,
+                params=params_at(place, benchmark.search_space),
                 distributions=dict(benchmark.search_space),
                 value=value,
                 user_attrs={"values": value, "ranks": float(_scores(table)[place])},

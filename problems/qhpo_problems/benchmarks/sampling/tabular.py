@@ -35,6 +35,7 @@ __all__ = [
     "load_means",
     "load_noisy_table",
     "load_table",
+    "params_at",
     "suggest_position",
 ]
 
@@ -159,6 +160,17 @@ def suggest_position(
         else:
             position.append(trial.suggest_int(name, dist.low, dist.high))
     return tuple(position)
+
+
+def params_at(
+    position: Sequence[int],
+    search_space: Mapping[str, IntDistribution | CategoricalDistribution],
+) -> dict[str, Any]:
+    """The parameters of a place in a table: what `suggest_position` takes them to."""
+    return {
+        name: dist.choices[level] if isinstance(dist, CategoricalDistribution) else level
+        for level, (name, dist) in zip(position, search_space.items(), strict=True)
+    }
 
 
 def find_package() -> ModuleType:

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from scipy.special import ndtri
-from scipy.stats import rankdata
 
+from qhpo.surrogate.transform import rank_gaussian
 from qhpo.wrappers import DelegatingSampler
-from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark
+from qhpo_problems.benchmarks.sampling.tabular import TabularBenchmark, params_at
 
 __all__ = ["GivenFirst", "best_on_average", "bests"]
 
@@ -37,18 +36,10 @@ def best_on_average(tables: Sequence[TabularBenchmark], n: int) -> list[dict[str
         n: How many, the best first.
     """
     first = tables[0]
-    ranks = np.stack([rankdata(table.values.ravel()) for table in tables])
-    scores = ndtri((ranks - 0.5) / first.values.size).mean(axis=0)
+    scores = np.mean([rank_gaussian(table.values.ravel()) for table in tables], axis=0)
     order = np.argsort(scores, kind="stable")[:n]
     places = np.stack(np.unravel_index(order, first.values.shape), axis=1)
-    return [_params(first, place) for place in places.tolist()]
-
-
-def _params(table: TabularBenchmark, place: list[int]) -> dict[str, Any]:
-    return {
-        name: dist.choices[level] if isinstance(dist, CategoricalDistribution) else level
-        for (name, dist), level in zip(table.search_space.items(), place, strict=True)
-    }
+    return [params_at(place, first.search_space) for place in places.tolist()]
 
 
 class GivenFirst(DelegatingSampler):
