@@ -68,7 +68,7 @@ SUITE = Suite(
     measure=measure_search,
     sources=_sources,
     metrics=(
-        _score(name="test", heading=_TEST),
+        _score(name="test", heading=_TEST, label="score of the refitted best on the test part"),
         _ahead(field="test", heading=_TEST),
         _score(name="validation", heading=_VALIDATION),
         _ahead(field="validation", heading=_VALIDATION),
