@@ -107,11 +107,12 @@ class QUBOSampler(BaseSampler):
             trials, none of which is repeated for it. True: promising configurations are evaluated
             again where one more value tells more than another configuration would. False: the
             values are exact. See `recommend` for what comes of a noisy study.
-        prior_studies: Finished studies of one objective over the same or an overlapping search
-            space: of another data set, another version of the program, other ranges. Parameters are
-            matched by name, values by what they are. What these studies' models expect is the mean
-            of this one's from the first trial on. Each has a weight that the values decide: one
-            that misleads loses it. They are read once, when the sampler is made.
+        prior_studies: Finished studies of the same or an overlapping search space and of as many
+            objectives: of another data set, another version of the program, other ranges.
+            Parameters are matched by name, values by what they are, objectives by their order. What
+            these studies' models expect is the mean of this one's from the first trial on. Each has
+            a weight, of every objective, that the values decide: one that misleads loses it. They
+            are read once, when the sampler is made.
         believed_good: What a person believes to be good, ``{"lr": 1e-3, "optimizer": "adam"}``, or
             a list of such. It may name some parameters only, and is weighted like a prior study.
         constraints_func: As Optuna's samplers take it: makes the measured constraints of a trial
@@ -227,12 +228,12 @@ class QUBOSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         begin(study, trial)
-        if self._settings.sources is not None and len(study.directions) > 1:
-            fail(study, trial)
-            raise QhpoError(
-                "prior_studies and believed_good need a study of one objective; got "
-                f"{len(study.directions)}; leave them out"
-            )
+        if self._settings.sources is not None:
+            try:
+                self._settings.sources.check(len(study.directions))
+            except QhpoError:
+                fail(study, trial)
+                raise
         self._tell_declared(study)
         restore_fixed(trial, self._declaration.search_space or {})
         # A trial that is fixed in advance asks for nothing: this is the only place to check it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import optuna
 
 from qhpo.errors import QhpoError
@@ -21,7 +22,7 @@ def earlier_studies(studies: Sequence[optuna.Study]) -> list[tuple[str, Source]]
     """What each of some studies tells, as it is now, and its name.
 
     Raises:
-        QhpoError: If something is no study, has several objectives, or too few trials.
+        QhpoError: If something is no study, or has too few trials.
     """
     if isinstance(studies, optuna.Study) or not isinstance(studies, Sequence):
         raise QhpoError(f"prior_studies must be a list of Optuna studies; got {studies!r}")
@@ -30,19 +31,18 @@ def earlier_studies(studies: Sequence[optuna.Study]) -> list[tuple[str, Source]]
         if not isinstance(study, optuna.Study):
             raise QhpoError(f"prior_studies must be a list of Optuna studies; got {study!r} in it")
         name = study.study_name
-        if len(study.directions) > 1:
-            raise QhpoError(
-                f"a prior study must have one objective; got {len(study.directions)} in {name!r}"
-            )
         trials = Trials(study)
         space = Space(trials.ranges.space(None))
-        history = HistoryReader(space).history(trials, None)
+        n_objectives = len(study.directions)
+        several = np.ones(n_objectives) / n_objectives if n_objectives > 1 else None
+        history = HistoryReader(space).history(trials, None, several)
+        values = history.values[:, None] if history.objectives is None else history.objectives
         if len(history.values) < _LEAST:
             raise QhpoError(
                 f"a prior study must have {_LEAST} trials with a value and a parameter, or more; "
                 f"got {len(history.values)} in {name!r}; leave it out"
             )
         found.append(
-            (f"the prior study {name!r}", FinishedStudy(space, history.coordinates, history.values))
+            (f"the prior study {name!r}", FinishedStudy(space, history.coordinates, values))
         )
     return found

@@ -80,7 +80,7 @@ class Beliefs:
     Args:
         feasible: The search space, with its constraints and conditions.
         history: What is known.
-        fitter: Makes the surrogate of each objective.
+        fitters: Make the surrogates, one of each objective.
         outcome_fitter: Makes the surrogates of measured constraints and of failure.
         may_repeat: Whether a configuration may be evaluated again.
         rng: Draws a configuration, where none that was tried is whole.
@@ -91,7 +91,7 @@ class Beliefs:
         feasible: FeasibleSet,
         history: History,
         *,
-        fitter: SurrogateFitter,
+        fitters: Sequence[SurrogateFitter],
         outcome_fitter: SurrogateFitter,
         may_repeat: bool,
         rng: np.random.Generator,
@@ -106,7 +106,7 @@ class Beliefs:
             values = history.values[:, None] if history.objectives is None else history.objectives
             self._objectives = [
                 fitter.fit(self._space, history.coordinates, column, history.values)
-                for column in values.T
+                for fitter, column in zip(fitters, values.T, strict=True)
             ]
             # Weights are drawn where they are needed, so that nothing else changes.
             if len(self._objectives) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -47,7 +48,7 @@ class Candidates:
         feasible: The search space, at least one axis, with its constraints and conditions.
         history: At least one configuration with a value, or a failure.
         fixed: Coordinates that are fixed in advance, shape (d,); NaN where free.
-        fitter: Makes the surrogate of the objective.
+        fitters: Make the surrogates, one of each objective.
         outcome_fitter: Makes the surrogates of measured constraints and of failure.
         solver: Samples the quadratic models.
         settings: What a search is made of.
@@ -62,7 +63,7 @@ class Candidates:
         history: History,
         fixed: FloatArray,
         *,
-        fitter: SurrogateFitter,
+        fitters: Sequence[SurrogateFitter],
         outcome_fitter: SurrogateFitter,
         solver: Solver,
         settings: Settings,
@@ -81,7 +82,7 @@ class Candidates:
             Beliefs,
             feasible,
             history,
-            fitter=fitter,
+            fitters=fitters,
             outcome_fitter=outcome_fitter,
             may_repeat=settings.noisy is True,
             rng=rng,

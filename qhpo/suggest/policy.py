@@ -20,6 +20,7 @@ from qhpo.suggest.model import QuadraticModel, quadratic_model
 from qhpo.suggest.optimize import Candidates
 from qhpo.suggest.recommend import Expected, best_expected, front_expected
 from qhpo.suggest.settings import Settings
+from qhpo.surrogate.base import SurrogateFitter
 from qhpo.surrogate.informed import InformedFitter
 
 __all__ = ["Suggestion", "SuggestionPolicy"]
@@ -65,10 +66,8 @@ class SuggestionPolicy:
         self._seed = seed
         self._settings = settings
         self._fitter = settings.fitter()
-        self._objective_fitter = settings.fitter(is_one_of_several=True)
+        self._objective_fitters: tuple[SurrogateFitter, ...] = ()
         self._outcome_fitter = settings.outcome_fitter()
-        fitter = self._fitter
-        self._informed = fitter if isinstance(fitter, InformedFitter) else None
 
     def suggest(
         self,
@@ -122,7 +121,7 @@ class SuggestionPolicy:
             feasible,
             self._expected(feasible, history, fixed, number),
             fixed,
-            fitter=self._fitter if history.objectives is None else self._objective_fitter,
+            fitters=self._fitters(history),
             outcome_fitter=self._outcome_fitter,
             solver=self._solver,
             settings=self._settings,
@@ -203,7 +202,11 @@ class SuggestionPolicy:
             feasible: The search space, with its constraints and conditions.
             history: At least one configuration with a value.
         """
-        return quadratic_model(feasible, history, self._fitter)
+        settings = self._settings
+        if history.objectives is not None:
+            # What was known before is told of each objective, not of all as one.
+            settings = replace(settings, sources=None)
+        return quadratic_model(feasible, history, settings.fitter())
 
     def _wanted(
         self,
@@ -231,10 +234,21 @@ class SuggestionPolicy:
 
     def _is_led(self, space: Space, history: History, number: int) -> bool:
         """Whether what was known before the study says what a trial is to be, not the design."""
-        informed = self._informed
-        if informed is None or history.objectives is not None:
-            return False
-        return informed.leads(space, history.coordinates, history.values, number)
+        values = history.values[:, None] if history.objectives is None else history.objectives
+        return all(
+            isinstance(fitter, InformedFitter)
+            and fitter.leads(space, history.coordinates, column, number)
+            for fitter, column in zip(self._fitters(history), values.T, strict=True)
+        )
+
+    def _fitters(self, history: History) -> tuple[SurrogateFitter, ...]:
+        """What makes the surrogate of each objective."""
+        if history.objectives is None:
+            return (self._fitter,)
+        n_objectives = history.objectives.shape[1]
+        if len(self._objective_fitters) != n_objectives:
+            self._objective_fitters = self._settings.objective_fitters(n_objectives)
+        return self._objective_fitters
 
     def _expected(
         self, feasible: FeasibleSet, history: History, fixed: FloatArray, number: int
@@ -243,11 +257,18 @@ class SuggestionPolicy:
 
         Then all that the model says of others is what was known before, in its own unit.
         """
-        if self._informed is None or len(history.values):
+        if self._settings.sources is None or len(history.values):
             return history
         rng = np.random.default_rng([self._seed, number])
         anywhere = feasible.any_configuration(fixed, rng)[None, :]
-        return replace(history, coordinates=anywhere, values=np.zeros(1), is_feasible=None)
+        several = None if history.objectives is None else np.zeros((1, history.objectives.shape[1]))
+        return replace(
+            history,
+            coordinates=anywhere,
+            values=np.zeros(1),
+            objectives=several,
+            is_feasible=None,
+        )
 
     def _first_configuration(self, space: Space, number: int, n_rows: int) -> FloatArray:
         if self._settings.balanced_design:

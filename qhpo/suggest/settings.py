@@ -65,27 +65,34 @@ class Settings:
     polished: int = 3
     trust_region_axes: int = 16
 
-    def fitter(self, *, is_one_of_several: bool = False) -> SurrogateFitter:
-        """What makes the surrogate.
-
-        Args:
-            is_one_of_several: Whether the values are those of one of several objectives.
+    def fitter(self) -> SurrogateFitter:
+        """What makes the surrogate of one objective.
 
         Raises:
             QhpoError: If the surrogate has no mean for what was known before.
         """
-        transforms = self.objective_transforms if is_one_of_several else self.transforms
+        return self._fitter(self.transforms, 0)
+
+    def objective_fitters(self, n_objectives: int) -> tuple[SurrogateFitter, ...]:
+        """What makes the surrogates of several objectives."""
+        if self.sources is None:
+            # Fits are remembered by their values, so that one serves all.
+            return (self._fitter(self.objective_transforms, 0),) * n_objectives
+        return tuple(self._fitter(self.objective_transforms, k) for k in range(n_objectives))
+
+    def _fitter(self, transforms: tuple[Transform, ...], objective: int) -> SurrogateFitter:
+        """What makes a surrogate of the objective of that number."""
         priors = self.priors
         if self.noisy is not None:
             known = _NOISY if self.noisy else _EXACT
             priors = tuple(replace(prior, **known) for prior in priors)
-        if self.sources is not None and not is_one_of_several:
+        if self.sources is not None:
             if self.surrogate != "anova-gp":
                 raise QhpoError(
                     "prior_studies and believed_good are the mean of the surrogate 'anova-gp'; got "
                     f"surrogate={self.surrogate!r}; leave out one of the two"
                 )
-            return InformedFitter(priors, transforms, self.sources)
+            return InformedFitter(priors, transforms, self.sources, objective)
         return make_fitter(self.surrogate, priors, transforms)
 
     def recommending_fitter(self) -> SurrogateFitter:

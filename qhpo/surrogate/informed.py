@@ -69,12 +69,18 @@ class InformedFitter:
         priors: One prior per member.
         transforms: Candidates; the first is used until another predicts much better.
         sources: What was known before.
+        objective: Number of the objective whose values are fitted.
     """
 
     def __init__(
-        self, priors: tuple[Prior, ...], transforms: tuple[Transform, ...], sources: Sources
+        self,
+        priors: tuple[Prior, ...],
+        transforms: tuple[Transform, ...],
+        sources: Sources,
+        objective: int = 0,
     ) -> None:
         self._sources = sources
+        self._objective = objective
         self._ensemble = EnsembleFitter(priors, transforms, self._expected)
 
     def fit(
@@ -104,7 +110,7 @@ class InformedFitter:
             values: Their values, shape (n,), smaller is better.
             number: Number of the trial.
         """
-        if not self._sources.tables(space):
+        if not self._sources.tables(space, self._objective):
             return False
         if number % 2 == 0:
             return True
@@ -119,7 +125,7 @@ class InformedFitter:
 
     def _mean(self, space: Space, x: FloatArray, y: FloatArray) -> PriorMean:
         """The prior mean, given transformed values."""
-        tables = self._sources.tables(space)
+        tables = self._sources.tables(space, self._objective)
         size = int(space.starts[-1])
         linear, quadratic = np.zeros(size), np.zeros((size, size))
         weights, offset, _ = self._weighted(space, x, y)
@@ -132,7 +138,7 @@ class InformedFitter:
 
     def _weighted(self, space: Space, x: FloatArray, y: FloatArray) -> _Weighted:
         """What the values make of the sources, given transformed values."""
-        tables = self._sources.tables(space)
+        tables = self._sources.tables(space, self._objective)
         n_sources = len(tables)
         if not n_sources:
             return _Weighted(np.empty(0), float(y.mean()), np.full(len(y), y.mean()))

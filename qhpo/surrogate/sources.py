@@ -46,10 +46,22 @@ _LEAST_DEVIATION = 1e-9
 
 
 class Source(Protocol):
-    """Something that was known before."""
+    """Something that was known before.
 
-    def tables(self, space: Space) -> DenseDQM:
-        """What it expects over the levels of a search space, smaller is better, of any scale."""
+    Attributes:
+        n_objectives: How many it tells of; None where what it tells is meant for all there are.
+    """
+
+    @property
+    def n_objectives(self) -> int | None: ...
+
+    def tables(self, space: Space, objective: int) -> DenseDQM:
+        """What it expects over the levels of a search space, smaller is better, of any scale.
+
+        Args:
+            space: The search space.
+            objective: Number of the objective that it is expected of.
+        """
         ...
 
 
@@ -59,20 +71,25 @@ class FinishedStudy:
     Args:
         space: Its search space.
         x: Its configurations, shape (n, d), NaN where inactive.
-        values: Their values, shape (n,), smaller is better.
+        values: Their values in each objective, shape (n, m), smaller is better.
     """
 
     def __init__(self, space: Space, x: FloatArray, values: FloatArray) -> None:
         self._space = space
         self._x = x
         self._values = values
-        self._model: DenseDQM | None = None
+        self._models: dict[int, DenseDQM] = {}
 
-    def tables(self, space: Space) -> DenseDQM:
+    @property
+    def n_objectives(self) -> int:
+        """See `Source`."""
+        return int(self._values.shape[1])
+
+    def tables(self, space: Space, objective: int) -> DenseDQM:
         """See `Source.tables`."""
         own = self._space
-        if self._model is None:
-            self._model = _expected(own, self._x, self._values)
+        if objective not in self._models:
+            self._models[objective] = _expected(own, self._x, self._values[:, objective])
         at = np.zeros((int(space.starts[-1]), int(own.starts[-1])))
         places = {axis.name: i for i, axis in enumerate(own.axes)}
         for i, axis in enumerate(space.axes):
@@ -81,7 +98,7 @@ class FinishedStudy:
                 rows = slice(space.starts[i], space.starts[i + 1])
                 columns = slice(own.starts[j], own.starts[j + 1])
                 at[rows, columns] = _level_weights_across(axis, own.axes[j])
-        model = self._model
+        model = self._models[objective]
         pairs = at @ model.quadratic @ at.T
         return DenseDQM.from_upper(space.starts, at @ model.linear, pairs, model.offset)
 
@@ -119,7 +136,11 @@ class BelievedGood:
                 )
             self.tables(Space(declared))
 
-    def tables(self, space: Space) -> DenseDQM:
+    @property
+    def n_objectives(self) -> None:
+        """See `Source`."""
+
+    def tables(self, space: Space, objective: int = 0) -> DenseDQM:
         """See `Source.tables`.
 
         Raises:
@@ -143,29 +164,56 @@ class Sources:
 
     def __init__(self, named: Sequence[tuple[str, Source]]) -> None:
         self._named = tuple(named)
-        self._last: tuple[bytes, tuple[DenseDQM, ...], tuple[str, ...]] | None = None
+        self._known: tuple[bytes, dict[int, tuple[DenseDQM | None, ...]]] = b"", {}
 
-    def tables(self, space: Space) -> tuple[DenseDQM, ...]:
-        """Of those that tell configurations apart, in units of deviation 1 and around mean 0."""
-        return self._over(space)[0]
+    def check(self, n_objectives: int) -> None:
+        """Checks that all tell of the objectives that a study has.
+
+        Raises:
+            QhpoError: If one has more of them, or fewer.
+        """
+        for name, source in self._named:
+            if source.n_objectives not in (None, n_objectives):
+                raise QhpoError(
+                    f"a prior study must have as many objectives as the new one, {n_objectives}; "
+                    f"got {source.n_objectives} in {name}; leave it out"
+                )
+
+    def tables(self, space: Space, objective: int = 0) -> tuple[DenseDQM, ...]:
+        """Of those that tell configurations apart, in units of deviation 1 and around mean 0.
+
+        Args:
+            space: The search space.
+            objective: Number of the objective that they are asked about.
+        """
+        return tuple(tables for tables in self._over(space, objective) if tables is not None)
 
     def silent(self, space: Space) -> tuple[str, ...]:
         """Names of those that say nothing about any axis of the search space."""
-        return self._over(space)[1]
+        return tuple(
+            name
+            for number, (name, source) in enumerate(self._named)
+            if all(
+                self._over(space, objective)[number] is None
+                for objective in range(source.n_objectives or 1)
+            )
+        )
 
-    def _over(self, space: Space) -> tuple[tuple[DenseDQM, ...], tuple[str, ...]]:
+    def _over(self, space: Space, objective: int) -> tuple[DenseDQM | None, ...]:
+        """The tables of each, None where they tell no configurations apart."""
         levels = np.concatenate([axis.coordinates for axis in space.axes]) if len(space) else ()
         key = space.identity + np.asarray(levels).tobytes()
-        if self._last is None or self._last[0] != key:
-            telling, silent = [], []
-            for name, source in self._named:
-                tables = _standardized(source.tables(space))
-                if tables is None:
-                    silent.append(name)
-                else:
-                    telling.append(tables)
-            self._last = key, tuple(telling), tuple(silent)
-        return self._last[1:]
+        if self._known[0] != key:
+            self._known = key, {}
+        known = self._known[1]
+        if objective not in known:
+            known[objective] = tuple(
+                _standardized(source.tables(space, objective))
+                if source.n_objectives is None or objective < source.n_objectives
+                else None
+                for _, source in self._named
+            )
+        return known[objective]
 
 
 def _near(axis: Axis, value: Any) -> FloatArray:

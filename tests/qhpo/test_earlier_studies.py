@@ -120,25 +120,69 @@ class TestPriorStudies:
         [
             ("name", "must be a list of Optuna studies"),
             (["name"], "got 'name' in it"),
-            ([optuna.create_study(directions=["minimize"] * 2)], "one objective; got 2"),
             ([optuna.create_study()], "2 trials with a value and a parameter, or more; got 0"),
         ],
-        ids=["text", "texts", "objectives", "empty"],
+        ids=["text", "texts", "empty"],
     )
     def test_what_cannot_serve_is_said_at_once(self, studies: Any, says: str) -> None:
         with pytest.raises(QhpoError, match=says):
             QUBOSampler(prior_studies=studies)
 
-    def test_of_several_objectives_none_is_used(self, earlier: optuna.Study) -> None:
+    def test_of_other_objectives_it_is_refused(self, earlier: optuna.Study) -> None:
         sampler = QUBOSampler(SPACE, prior_studies=[earlier])
         study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
-        with pytest.raises(QhpoError, match="a study of one objective; got 2"):
+        with pytest.raises(QhpoError, match="as many objectives as the new one, 2; got 1 in"):
             study.ask(SPACE)
         assert study.trials[0].state == TrialState.FAIL
 
     def test_the_horseshoe_has_no_mean(self, earlier: optuna.Study) -> None:
         with pytest.raises(QhpoError, match="'anova-gp'; got surrogate='horseshoe'"):
             QUBOSampler(prior_studies=[earlier], surrogate="horseshoe")
+
+
+def _costs(trial: optuna.Trial, shift: int = 0) -> tuple[float, float]:
+    """What is to be small, and what is to be large and grows with the width alone."""
+    return _loss(trial, shift), -float(trial.params["width"])
+
+
+def _trade_off(n: int, sampler: optuna.samplers.BaseSampler, shift: int = 1) -> optuna.Study:
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
+    study.optimize(lambda trial: _costs(trial, shift), n_trials=n)
+    return study
+
+
+class TestSeveralObjectives:
+    def test_each_is_told_of_its_own(self) -> None:
+        earlier = _trade_off(60, RandomSampler(seed=0), shift=0)
+
+        def missed(sampler: QUBOSampler) -> float:
+            """Loss of the least wide ones: the front has one for every width up to 3."""
+            found = _trade_off(6, sampler).trials
+            return min(t.values[0] for t in found if t.params["width"] <= 3)
+
+        seeds = range(3)
+        with_it = [missed(QUBOSampler(SPACE, seed=s, prior_studies=[earlier])) for s in seeds]
+        without = [missed(QUBOSampler(SPACE, seed=s)) for s in seeds]
+        assert max(with_it) < min(without)
+
+    def test_one_that_misleads_in_one_objective_serves_the_other(self) -> None:
+        def opposite(trial: optuna.Trial) -> tuple[float, float]:
+            loss, width = _costs(trial)
+            return loss, -width
+
+        misleading = optuna.create_study(
+            directions=["minimize", "maximize"], sampler=RandomSampler(seed=0)
+        )
+        misleading.optimize(opposite, n_trials=60)
+        study = _trade_off(20, QUBOSampler(SPACE, seed=0, prior_studies=[misleading]))
+        assert min(t.values[0] for t in study.best_trials) < 0.3
+        assert max(t.values[1] for t in study.best_trials) == 0.0
+
+    def test_what_is_believed_counts_for_all(self) -> None:
+        good = {"kind": "c", "depth": 4}
+        first = _trade_off(1, QUBOSampler(SPACE, seed=0, believed_good=good)).trials[0]
+        assert first.params["kind"] == "c"
+        assert abs(first.params["depth"] - 4) <= 1
 
 
 class TestBelievedGood:

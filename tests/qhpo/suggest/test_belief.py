@@ -42,7 +42,7 @@ def _believed(history: History, feasible: FeasibleSet | None = None) -> Belief:
     return Beliefs(
         feasible or FeasibleSet(SPACE),
         history,
-        fitter=LIGHT.fitter(),
+        fitters=[LIGHT.fitter()],
         outcome_fitter=LIGHT.outcome_fitter(),
         may_repeat=False,
         rng=np.random.default_rng(0),

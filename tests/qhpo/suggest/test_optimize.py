@@ -69,7 +69,7 @@ def _ranked(
         feasible or FeasibleSet(space),
         history,
         np.full(len(space), np.nan) if fixed is None else fixed,
-        fitter=fitter or LIGHT.fitter(),
+        fitters=[fitter or LIGHT.fitter()],
         outcome_fitter=LIGHT.outcome_fitter(),
         solver=make_solver(solver),
         settings=LIGHT,

@@ -52,15 +52,19 @@ def _source(n: int = 60, seed: int = 0) -> tuple[Space, FloatArray, FloatArray]:
     return space, x, (kind == 1.0) + 4.0 * (lr - 0.3) ** 2 + size * (kind == 2.0)
 
 
+def _of_one(space: Space, x: FloatArray, values: FloatArray) -> FinishedStudy:
+    return FinishedStudy(space, x, values[:, None])
+
+
 @pytest.fixture(scope="module")
 def study() -> FinishedStudy:
-    return FinishedStudy(*_source())
+    return _of_one(*_source())
 
 
 def _means(source: Source, distributions: Mapping[str, BaseDistribution], **at: Any) -> float:
     """What a source expects of a configuration."""
     space = Space(distributions)
-    return float(PriorMean(space, source.tables(space)).at(space.encode(at)[None, :])[0])
+    return float(PriorMean(space, source.tables(space, 0)).at(space.encode(at)[None, :])[0])
 
 
 class TestLevelWeights:
@@ -84,7 +88,7 @@ class TestFinishedStudy:
         models = [surrogate.quadratic("mean", m, np.random.default_rng(0)) for m in range(3)]
         levels = np.random.default_rng(1).integers(space.n_levels, size=(30, 3))
         expected = np.mean([model.energies(levels) for model in models], axis=0)
-        np.testing.assert_allclose(study.tables(space).energies(levels), expected, atol=1e-9)
+        np.testing.assert_allclose(study.tables(space, 0).energies(levels), expected, atol=1e-9)
 
     def test_values_are_matched_whatever_the_ranges(self, study: FinishedStudy) -> None:
         # A part of a range, choices in another order, numbers as choices, one more choice.
@@ -106,11 +110,11 @@ class TestFinishedStudy:
 
     def test_what_only_one_of_both_has_makes_no_difference(self, study: FinishedStudy) -> None:
         space = Space({"kind": OF_SOURCE["kind"], "more": IntDistribution(0, 2)})
-        means = PriorMean(space, study.tables(space)).at(_every(space)).reshape(3, 3)
+        means = PriorMean(space, study.tables(space, 0)).at(_every(space)).reshape(3, 3)
         np.testing.assert_allclose(means, means[:, :1].repeat(3, axis=1), atol=1e-12)
         # Averaged over the others: c is worse by half of the sizes.
         own = Space(OF_SOURCE)
-        whole = study.tables(own)
+        whole = study.tables(own, 0)
         energies = PriorMean(own, whole).at(_every(own)).reshape(own.n_levels)
         averaged = energies.mean(axis=(1, 2))
         np.testing.assert_allclose(
@@ -138,7 +142,9 @@ class TestSources:
         space = Space({f"x{i}": IntDistribution(0, int(rng.integers(1, 5))) for i in range(d)})
 
         class Any_:
-            def tables(self, space: Space) -> DenseDQM:
+            n_objectives = None
+
+            def tables(self, space: Space, objective: int) -> DenseDQM:
                 size = int(space.starts[-1])
                 pairs = 10.0 * rng.standard_normal((size, size))
                 return DenseDQM.from_upper(space.starts, rng.standard_normal(size), pairs, 7.0)
@@ -155,6 +161,20 @@ class TestSources:
         assert len(sources.tables(space)) == 1
         # What is known over one space is not taken for what is known over another.
         assert sources.silent(Space({"more": IntDistribution(0, 3)})) == ("one",)
+
+    def test_tell_of_every_objective_on_its_own(self) -> None:
+        space, x, values = _source()
+        both = FinishedStudy(space, x, np.stack([values, -values], axis=1))
+        sources = Sources([("it", both), ("belief", BelievedGood({"kind": "a"}))])
+        (first, of_all), (second, also) = (sources.tables(space, k) for k in range(2))
+        np.testing.assert_allclose(second.linear, -first.linear, atol=1e-6)
+        np.testing.assert_array_equal(of_all.linear, also.linear)
+
+    def test_of_other_objectives_are_refused(self, study: FinishedStudy) -> None:
+        sources = Sources([("belief", BelievedGood({"kind": "a"})), ("it", study)])
+        sources.check(1)
+        with pytest.raises(QhpoError, match="as many objectives as the new one, 2; got 1 in it"):
+            sources.check(2)
 
     def test_levels_of_the_same_distributions_may_differ(self, study: FinishedStudy) -> None:
         sources, space = Sources([("it", study)]), Space(OF_SOURCE)
@@ -207,8 +227,10 @@ class TestWeights:
         _, x, values = _source(self.N, seed=5)
 
         class Opposite:
-            def tables(self, space: Space) -> DenseDQM:
-                right = study.tables(space)
+            n_objectives = 1
+
+            def tables(self, space: Space, objective: int) -> DenseDQM:
+                right = study.tables(space, objective)
                 return DenseDQM(right.starts, -right.linear, -right.quadratic, 0.0)
 
         right = self._weights(Sources([("right", study)]), values, x)

@@ -47,6 +47,9 @@ _NOISE = 0.01
 _WARM_UP_TRIALS = 12
 """Enough to have all code of a sampler imported: two more than its random startup."""
 
+_EARLIER = ("earlier-10x100", "earlier-10x1000")
+"""Cases that begin with earlier studies, which only qubo takes."""
+
 _LEFT_OUT: Mapping[str, Collection[str]] = MappingProxyType(
     {
         "gp": (
@@ -56,12 +59,14 @@ _LEFT_OUT: Mapping[str, Collection[str]] = MappingProxyType(
             "mixed200-10000",
             "bits-1000",
             "resume-10000",
-        )
+            *_EARLIER,
+        ),
+        "tpe": _EARLIER,
     }
 )
 """Method -> cases that are too much for it. Of 1,000 axes one suggestion of GPSampler had not ended
 after three minutes. At 1,000 trials it takes 2.6 s and 0.9 GB; the time grows with their cube, the
-memory with their square."""
+memory with their square. Nobody but qubo takes earlier studies."""
 
 _PEERS = ("tpe", "gp")
 
@@ -78,18 +83,21 @@ class Case:
         trials: Finished trials.
         is_resumed: Whether they are in a database that a new process opens. The first suggestion
             counts then, and the others where they are not.
+        earlier: Number of finished studies, as long as this one, that the sampler begins with.
     """
 
     axes: str
     space: Callable[[], Distributions]
     trials: int
     is_resumed: bool = False
+    earlier: int = 0
 
     @property
     def description(self) -> str:
         """What it is, for a title."""
         resumed = ", resumed from SQLite, the first suggestion" if self.is_resumed else ""
-        return f"{self.axes}, {self.trials:,} finished trials{resumed}"
+        earlier = f", after {self.earlier} studies as long" if self.earlier else ""
+        return f"{self.axes}, {self.trials:,} finished trials{resumed}{earlier}"
 
 
 def _mixed() -> Distributions:
@@ -138,6 +146,7 @@ _CASES: Mapping[str, Case] = MappingProxyType(
         "floats-150": Case("150 floats", partial(_floats, 150), 10),
         "choices-2000": Case("one axis of 2,000 choices", partial(_choices, 1, range(2_000)), 10),
         "resume-10000": Case(_MIXED, _mixed, 10_000, is_resumed=True),
+        **{f"earlier-10x{n}": Case(_MIXED, _mixed, n, earlier=10) for n in (100, 1_000)},
     }
 )
 
@@ -198,13 +207,27 @@ def measure_scale(task: Task) -> list[Row]:
     case = _CASES[task.table]
     if task.table in _LEFT_OUT.get(task.name, ()):
         return [{"CPU s": None, "first s": None, "MB": None}]
-    factory = partial(task.method.factory, task.seed)
+    factory: Callable[[], BaseSampler] = partial(task.method.factory, task.seed)
+    if case.earlier:
+        factory = partial(_knowing, case, task.seed)
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder).as_posix()}/study.db" if case.is_resumed else None
         if url is not None:
             run_alone(partial(_fill, seed=task.seed, url=url), case, _nothing)
         measured = partial(measure_case, seed=task.seed, factory=factory, url=url)
         return [run_alone(measured, case, partial(_warm_up, factory))]
+
+
+def _knowing(case: Case, seed: int) -> BaseSampler:
+    """QUBOSampler with the earlier studies of a case, each of trials of its own."""
+    from qhpo import QUBOSampler
+
+    earlier = []
+    for number in range(case.earlier):
+        study = optuna.create_study()
+        study.add_trials(draw_trials(case.space(), case.trials, seed + 1 + number))
+        earlier.append(study)
+    return QUBOSampler(seed=seed, prior_studies=earlier)
 
 
 def _nothing() -> None:

@@ -14,6 +14,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
+from qhpo import QUBOSampler
 from qhpo.study.claims import was_run
 from qhpo_problems.benchmarks import Record, Results, Task, run_suite
 from qhpo_problems.benchmarks.report import to_markdown
@@ -88,6 +89,18 @@ def test_a_resumed_study_is_that_of_the_database(tmp_path: Path) -> None:
     assert len(study.trials) == 6
     drawn = draw_trials(dict(SPACE), 5, seed=1)
     assert [t.params for t in study.trials[:5]] == [t.params for t in drawn]
+
+
+def test_earlier_studies_are_as_long_as_this_one_and_all_known() -> None:
+    case = Case("few axes", scale._mixed, 30, earlier=3)
+    sampler = scale._knowing(case, seed=1)
+    assert isinstance(sampler, QUBOSampler)
+    sources = sampler._settings.sources
+    assert sources is not None
+    known = [source._x for _, source in sources._named]
+    assert [len(x) for x in known] == [30, 30, 30]
+    assert len({x.tobytes() for x in known}) == 3
+    assert case.description == "few axes, 30 finished trials, after 3 studies as long"
 
 
 @pytest.mark.usefixtures("small")
