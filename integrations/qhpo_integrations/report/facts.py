@@ -175,6 +175,8 @@ class StudyFacts:
     def excerpt(self, trials: Sequence[FrozenTrial], most: int) -> optuna.Study:
         """A study of some trials for Optuna's figures: the best and an even rest, names shown.
 
+        Of several objectives it has the first: only then Optuna's colours know its direction.
+
         Args:
             trials: Complete ones.
             most: How many to take.
@@ -185,7 +187,7 @@ class StudyFacts:
         others = [t for t in trials if t.number not in chosen_already]
         chosen = sorted([*best, *thinned(others, most - len(best))], key=lambda t: t.number)
         study = optuna.create_study(
-            directions=self.study.directions, storage=optuna.storages.InMemoryStorage()
+            direction=self.study.directions[0], storage=optuna.storages.InMemoryStorage()
         )
         choices: dict[str, dict[str, str]] = {}
         study.add_trials([self._renamed(trial, choices) for trial in chosen])
@@ -202,7 +204,7 @@ class StudyFacts:
                 distribution = CategoricalDistribution(list(choices[name].values()))
             params[self.shown[name]], distributions[self.shown[name]] = value, distribution
         return optuna.trial.create_trial(
-            values=trial.values,
+            value=trial.values[0],
             params=params,
             distributions=distributions,
             system_attrs=constraint_attributes(list(measured_constraints(trial).values())),

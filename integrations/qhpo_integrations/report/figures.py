@@ -166,13 +166,12 @@ def _visible(facts: StudyFacts, best: FloatArray) -> list[float]:
 
 
 def parallel(facts: StudyFacts) -> go.Figure:
-    """Optuna's parallel coordinates of the strongest parameters."""
+    """Optuna's parallel coordinates of the first objective and the strongest parameters."""
     names = facts.strongest(_MOST_AXES)
     study = facts.excerpt(facts.complete, _MOST_LINES)
     wanted = [facts.shown[name] for name in names]
-    target = None if facts.is_single else (lambda trial: trial.values[0])
     figure = optuna.visualization.plot_parallel_coordinate(
-        study, params=wanted, target=target, target_name=text(facts.metrics[0], 14)
+        study, params=wanted, target_name=text(facts.metrics[0], 14)
     )
     figure.update_layout(
         title=None,

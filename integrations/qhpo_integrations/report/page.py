@@ -391,11 +391,14 @@ def _strongest_pairs(effects: Interactions) -> str:
 def _all_trials(facts: StudyFacts) -> str:
     if len(facts.complete) < 2 or not facts.strongest(1):
         return ""
+    which = "the better ones"
+    if not facts.is_single:
+        which = f"those with the better {text(facts.metrics[0])}"
     return section(
         "All trials at a glance",
         figure(figures.parallel(facts)),
-        "<p>Each line is a trial. Dark lines are the better ones. The strongest parameters are "
-        "shown; of many trials the best and some of the others.</p>",
+        f"<p>Each line is a trial. Dark lines are {which}. The strongest parameters are shown; of "
+        "many trials the best and some of the others.</p>",
     )
 
 

@@ -157,6 +157,24 @@ def test_of_several_objectives_no_trial_is_the_best_one() -> None:
     assert not figures.curve(facts, "x", facts.effects[0].curves["x"], (0.0, 1.0)).layout.shapes
 
 
+@pytest.mark.parametrize("first", ["minimize", "maximize"])
+@pytest.mark.parametrize("others", [[], ["minimize"], ["maximize"]], ids=str)
+def test_the_darkest_line_is_the_best_in_the_first_objective(first: str, others: list[str]) -> None:
+    def values(trial: optuna.Trial) -> list[float]:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        return [x + trial.suggest_float("y", 0.0, 1.0), *[-x] * len(others)]
+
+    facts = StudyFacts(make(values, 30, directions=[first, *others]))
+    lines = [
+        t for t in figures.parallel(facts).data if t.mode == "lines" and t.customdata is not None
+    ]
+    shown = [float(line.customdata[0][1]) for line in lines]
+    light = [sum(map(float, re.findall(r"[\d.]+", line.line.color)[:3])) for line in lines]
+    best = max if first == "maximize" else min
+    assert len(lines) == 30
+    assert shown[int(np.argmin(light))] == best(shown)
+
+
 def test_advice_names_ends_idle_parameters_and_poor_choices() -> None:
     study = make(bowl, 60)
     for x in np.linspace(0.2, 0.4, 8).tolist():
