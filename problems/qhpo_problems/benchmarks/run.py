@@ -143,7 +143,8 @@ def _with_inputs(
     for task in tasks:
         if place(task) not in made:
             facts = (suite.name, inputs.name, _settings(suite, task))
-            digest = fingerprint(facts, inputs.sources(task.table)).digest
+            sources = inputs.sources(task.table)
+            digest = fingerprint(facts, sources, is_peer=inputs.is_peer).digest
             path = cache / slug(inputs.name) / slug(task.table)
             table, seed = place(task)
             path /= f"{seed}-{digest}{inputs.suffix}"

@@ -34,6 +34,7 @@ _SUITES: Mapping[str, str] = MappingProxyType(
         "scale": "qhpo_problems.benchmarks.sampling.scale",
         "searchcv": "qhpo_problems.benchmarks.sampling.searchcv.suite",
         "training": "qhpo_problems.benchmarks.sampling.training",
+        "stopping": "qhpo_problems.benchmarks.sampling.curves.stopping",
         "transfer": "qhpo_problems.benchmarks.sampling.transfer.suite",
         "solvers": "qhpo_problems.benchmarks.solving.solvers",
         "circuits": "qhpo_problems.benchmarks.solving.circuits",
@@ -117,6 +118,8 @@ class Inputs:
         make: Makes the file ``task.inputs``, which appears complete or not at all; picklable.
         sources: Table -> objects whose code decides what is in the file.
         by_seed: Whether every seed has a file of its own, or all share that of seed 0.
+        is_peer: Whether the code of qhpo cannot change what is in the file. What is measured must
+            not be measured anew while runs that were made with it are kept.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Inputs:
     make: Callable[[Task], None]
     sources: Callable[[str], Sequence[Any]]
     by_seed: bool = True
+    is_peer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from qhpo_problems.benchmarks.store import Row
 from qhpo_problems.benchmarks.suite import Metric, Suite, Task
 from qhpo_problems.training import problems
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "installed"]
 
 _PROBLEMS: Mapping[str, Problem] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ _CHECKPOINTS = (10, 20, 30, 50)
 """Numbers of trials: the end of the samplers' random start, and what people can wait for."""
 
 
-def _problem(name: str) -> Problem:
+def installed(name: str) -> Problem:
     """The problem of that name, once it is sure that it can be run.
 
     Raises:
@@ -70,12 +70,12 @@ def _problem(name: str) -> Problem:
 
 
 def _measure(task: Task) -> list[Row]:
-    return run_training(_problem(task.table), task.method, seed=task.seed, trials=task.trials)
+    return run_training(installed(task.table), task.method, seed=task.seed, trials=task.trials)
 
 
 def _sources(method: Told, table: str) -> list[Any]:
     # Asked before the first run, when a missing package is better told than after an hour.
-    _problem(table)
+    installed(table)
     return [run_training, method.factory, problems]
 
 

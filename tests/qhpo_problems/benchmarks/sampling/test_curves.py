@@ -11,9 +11,10 @@ from optuna.distributions import IntDistribution
 from qhpo.errors import QhpoError
 from qhpo_problems.benchmarks.sampling.curves import lcdb
 from qhpo_problems.benchmarks.sampling.curves.methods import PAIRS, REFERENCE
+from qhpo_problems.benchmarks.sampling.curves.pairs import share_of_time
 from qhpo_problems.benchmarks.sampling.curves.recorded import MODELS, RECORDED
 from qhpo_problems.benchmarks.sampling.curves.running import run_stopping
-from qhpo_problems.benchmarks.sampling.curves.suite import SUITE, share_of_time
+from qhpo_problems.benchmarks.sampling.curves.suite import SUITE
 from qhpo_problems.benchmarks.sampling.curves.table import CurveTable
 
 

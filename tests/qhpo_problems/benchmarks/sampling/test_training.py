@@ -141,7 +141,7 @@ def test_a_missing_package_is_told_before_the_first_run(
 
 def test_an_unknown_problem_is_refused_with_the_known_ones() -> None:
     with pytest.raises(QhpoError, match=r"must be one of: cnn-digits, .*; got 'cnn'"):
-        training._problem("cnn")
+        training.installed("cnn")
 
 
 def test_the_report_has_errors_with_standard_errors_and_paired_differences(

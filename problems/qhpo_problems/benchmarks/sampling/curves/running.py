@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import optuna
-from optuna.trial import TrialState
 
-from qhpo.wrappers import CPU_SECONDS, TimedSampler
+from qhpo.wrappers import TimedSampler
+from qhpo_problems.benchmarks.sampling.curves.clock import Ledger
 from qhpo_problems.benchmarks.sampling.curves.methods import Stopping
 from qhpo_problems.benchmarks.sampling.curves.table import CurveTable
 from qhpo_problems.benchmarks.store import Row
@@ -33,56 +32,22 @@ def run_stopping(table: CurveTable, method: Stopping, *, seed: int, budget: int)
         budget: Training time, in trainings to the end of the mean configuration.
 
     Returns:
-        A row for every unit of the budget: the gap of the best complete trial so far, how many
-        trials have ended and how many of them were complete, CPU seconds per suggestion, and per
-        decision of the pruner.
+        The rows of `Ledger.fill`, with the gap of the best complete trial so far.
     """
     sampler = TimedSampler(method.told.sampler(seed, table))
     study = optuna.create_study(sampler=sampler, pruner=method.pruner())
-    rows: list[Row] = []
-    gap, spent, ended, complete = BEFORE, 0.0, 0, 0
-    # With a zero, as the first unit may end before anything has.
-    suggesting, deciding = [0.0], [0.0]
-    while len(rows) < budget:
-        trial = study.ask()
+    ledger = Ledger(budget, {"gap": BEFORE})
+
+    def train(trial: optuna.Trial) -> float:
         curve = table.curve(table.suggest(trial))
-        is_pruned = False
         for step, value, cost in curve:
-            spent += cost
-            # Rounding must not decide whether a unit is full.
-            while len(rows) < budget and spent > len(rows) + 1 + 1e-9:
-                rows.append(_row(gap, ended, complete, suggesting, deciding))
-            if len(rows) == budget:
-                break
+            ledger.spend(cost)
             trial.report(value, step)
-            start = time.thread_time()
-            is_pruned = trial.should_prune()
-            deciding.append(time.thread_time() - start)
-            if is_pruned:
-                break
-        if len(rows) == budget:
-            break
-        ended += 1
-        if is_pruned:
-            over = study.tell(trial, state=TrialState.PRUNED)
-        else:
-            complete += 1
-            over = study.tell(trial, curve[-1][1])
-            gap = table.gap(study.best_value)
-        suggesting.append(float(over.system_attrs[CPU_SECONDS]))
-    return rows
+            if ledger.decide(trial.should_prune):
+                raise optuna.TrialPruned
+        return curve[-1][1]
 
-
-def _row(
-    gap: float, ended: int, complete: int, suggesting: list[float], deciding: list[float]
-) -> Row:
-    return {
-        "gap": gap,
-        "ended": ended,
-        "complete": complete,
-        "cpu_seconds": sum(suggesting) / len(suggesting),
-        "decision_seconds": sum(deciding) / len(deciding),
-    }
+    return ledger.fill(study, train, lambda: {"gap": table.gap(study.best_value)})
 
 
 def measure_curves(load: Callable[[Task], CurveTable], task: Task) -> list[Row]:
