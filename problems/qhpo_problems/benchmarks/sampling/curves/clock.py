@@ -64,7 +64,7 @@ class Ledger:
         """Ask for trials and train them until the time is up.
 
         Args:
-            study: Its sampler is a `qhpo.wrappers.TimedSampler`.
+            study: Its sampler is timed, as that of `methods.Stopping.study`.
             train: Spends the time of a trial here and returns its value; raises
                 ``optuna.TrialPruned`` if the pruner stops it.
             best: What rows say of the best complete trial; called after every complete one.

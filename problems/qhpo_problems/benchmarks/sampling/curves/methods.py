@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import optuna
 from optuna.pruners import BasePruner
 
 from qhpo.pruners import PRUNERS
+from qhpo.wrappers import TimedSampler
 from qhpo_problems.benchmarks.sampling.methods import PEERS, QUBO, Told
 
 __all__ = ["PAIRS", "REFERENCE", "Stopping"]
@@ -25,6 +27,15 @@ class Stopping:
 
     told: Told
     pruner: Callable[[], BasePruner]
+
+    def study(self, seed: int) -> optuna.Study:
+        """An in-memory study of one value to be minimized, whose sampler is timed."""
+        return optuna.create_study(
+            # HyperbandPruner makes a trial's bracket of the name, which is drawn if not given.
+            study_name=f"seed {seed}",
+            sampler=TimedSampler(self.told.factory(seed)),
+            pruner=self.pruner(),
+        )
 
 
 REFERENCE = "tpe+hyperband"

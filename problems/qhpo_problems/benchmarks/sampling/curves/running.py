@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import optuna
 
-from qhpo.wrappers import TimedSampler
 from qhpo_problems.benchmarks.sampling.curves.clock import Ledger
 from qhpo_problems.benchmarks.sampling.curves.methods import Stopping
 from qhpo_problems.benchmarks.sampling.curves.table import CurveTable
@@ -34,8 +33,7 @@ def run_stopping(table: CurveTable, method: Stopping, *, seed: int, budget: int)
     Returns:
         The rows of `Ledger.fill`, with the gap of the best complete trial so far.
     """
-    sampler = TimedSampler(method.told.sampler(seed, table))
-    study = optuna.create_study(sampler=sampler, pruner=method.pruner())
+    study = method.study(seed)
     ledger = Ledger(budget, {"gap": BEFORE})
 
     def train(trial: optuna.Trial) -> float:

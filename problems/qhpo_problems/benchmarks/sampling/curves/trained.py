@@ -15,7 +15,6 @@ import optuna
 
 from qhpo.cli.files import written
 from qhpo.problem import Problem, suggest
-from qhpo.wrappers import TimedSampler
 from qhpo_problems.benchmarks.sampling.curves.clock import Ledger
 from qhpo_problems.benchmarks.sampling.curves.methods import Stopping
 from qhpo_problems.benchmarks.sampling.methods import PEERS
@@ -52,9 +51,7 @@ def run_trained(
         The rows of `Ledger.fill`, with the lowest validation error of complete trials so far, and
         the test error that belongs to it.
     """
-    objective = problem.objective(seed)
-    sampler = TimedSampler(method.told.factory(seed))
-    study = optuna.create_study(direction="minimize", sampler=sampler, pruner=method.pruner())
+    objective, study = problem.objective(seed), method.study(seed)
     ledger = Ledger(budget, {"validation": BEFORE, "test": BEFORE})
 
     def train(trial: optuna.Trial) -> float:
