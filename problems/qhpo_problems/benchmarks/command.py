@@ -42,6 +42,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
         "qhpo bench --suite solvers --samplers neal:one-hot,potts --seeds 1 --out solvers.md",
         "qhpo bench --suite training --tables rnn-vowels --trials 20 --seeds 3 --out training.md",
         "qhpo bench --suite curves --samplers qubo+model,tpe+median --out curves.md",
+        "qhpo bench --suite stopping --samplers qubo+model,tpe+none --seeds 2 --out stopping.md",
         "qhpo bench --suite features --out features.md",
     )
 )
@@ -53,9 +54,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Tables of recorded trainings, learning curves of trainings that are stopped early, "
     "combinatorial problems of the literature, and some with constraints, test functions, "
     "recorded graph networks, noisy trainings, time and memory of long studies and large spaces, "
-    "trainings of the built-in problems, searches over pipelines of scikit-learn, earlier studies, "
-    "solvers on the quadratic models of studies, how long encodings take, what QAOA circuits "
-    "measure, or a formulation against other methods.",
+    "trainings of the built-in problems, to their end or stopped early, searches over pipelines of "
+    "scikit-learn, earlier studies, solvers on the quadratic models of studies, how long encodings "
+    "take, what QAOA circuits measure, or a formulation against other methods.",
 )
 @click.option(
     "--samplers",
@@ -90,10 +91,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--trials",
     type=WholeNumber(min=1),
     metavar="N",
-    show_default="tables, graph, noisy: 100; functions: 200; searchcv: 40; training: 30; curves: "
-    "20; others: each problem's own",
-    help="Trials per run; of curves: training time, in trainings to the end; of solvers: trials "
-    "that the last models are made of; formulations have none.",
+    show_default="tables, graph, noisy: 100; functions: 200; searchcv: 40; training: 30; curves, "
+    "stopping: 20; others: each problem's own",
+    help="Trials per run; of curves and stopping: training time, in trainings to the end; of "
+    "solvers: trials that the last models are made of; formulations have none.",
 )
 @click.option(
     "--seeds",

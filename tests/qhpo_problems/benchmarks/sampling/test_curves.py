@@ -45,6 +45,15 @@ def test_a_pruner_lets_more_trials_end(table: CurveTable) -> None:
     assert stopped["complete"] < whole["complete"]
 
 
+def test_a_run_is_the_same_again(table: CurveTable) -> None:
+    """With HyperbandPruner too, which makes brackets of the name of a study."""
+    first, again = (
+        [(row["gap"], row["ended"], row["complete"]) for row in rows]
+        for rows in (run_stopping(table, PAIRS[REFERENCE], seed=0, budget=20) for _ in range(2))
+    )
+    assert first == again
+
+
 def test_a_cost_is_counted_in_trainings_of_the_mean_configuration(table: CurveTable) -> None:
     costs = np.ones_like(table.curves)
     costs[0] = 11.0

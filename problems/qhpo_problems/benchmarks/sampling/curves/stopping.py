@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+import optuna
+
 from qhpo.cli.report import plural
 from qhpo_problems.benchmarks.results import LOG_FLOOR, Group, Results, mean, standard_error
 from qhpo_problems.benchmarks.sampling.curves.methods import Stopping
@@ -52,6 +54,7 @@ def _measure(task: Task) -> list[Row]:
 
 def _store(task: Task) -> None:
     assert task.inputs is not None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     store_unit(installed(task.table), task.inputs)
 
 
