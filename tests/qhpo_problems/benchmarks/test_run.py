@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from optuna.samplers import TPESampler
@@ -232,3 +232,21 @@ def test_what_methods_share_is_made_once_before_them(tmp_path: Path, made: Made)
     # Rows that are no trials: a longer run does not answer for a shorter one.
     _run(tmp_path, SHARED, **options, trials=4, seeds=[0])
     assert made == [shared[0], *runs[:2]]
+
+
+@pytest.mark.parametrize("is_peer", [False, True])
+def test_what_qhpo_cannot_change_is_not_made_anew_when_it_changes(
+    is_peer: bool, tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prints = iter(["shared 1", "run 1", "shared 2", "run 2"])
+
+    def of_version(facts: object, sources: object, *, is_peer: bool = False) -> Fingerprint:
+        digest = next(prints)
+        return Fingerprint("shared" if is_peer else digest, {})
+
+    monkeypatch.setattr(run, "fingerprint", of_version)
+    suite = replace(SHARED, inputs=replace(cast(Inputs, SHARED.inputs), is_peer=is_peer))
+    for _ in range(2):
+        _run(tmp_path, suite, methods=["one"], seeds=[0])
+    shared, a_run = ("shared", "car", 0), ("one", "car", 0)
+    assert made == [shared, a_run, *([] if is_peer else [shared]), a_run]
