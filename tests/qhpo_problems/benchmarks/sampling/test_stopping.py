@@ -19,7 +19,7 @@ from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import RandomSampler
 
-from qhpo.errors import MissingExtraError
+from qhpo.errors import MissingExtraError, QhpoError
 from qhpo.problem import Objective, Problem
 from qhpo_problems.benchmarks import Record, load_suite, run_suite
 from qhpo_problems.benchmarks.sampling import training
@@ -190,6 +190,12 @@ def test_a_missing_package_is_told_before_the_first_run(
     with pytest.raises(MissingExtraError, match=expected):
         run_suite(SUITE, ["tpe+none"], ["cnn-physio"], seeds=[0], cache=tmp_path)
     assert made == []
+
+
+def test_a_problem_that_is_no_table_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    expected = "must be among cnn-digits, cnn-physio, transformer-text; got 'rnn-vowels'"
+    with pytest.raises(QhpoError, match=expected):
+        run_suite(SUITE, ["tpe+none"], ["rnn-vowels"], seeds=[0], cache=tmp_path)
 
 
 def test_all_methods_on_a_problem_share_the_unit(
