@@ -31,7 +31,9 @@ Make = Callable[[], SurrogateFitter]
 class _HalfKnown:
     """Knows something of every axis, by a draw from a model of another study."""
 
-    def tables(self, space: Space) -> DenseDQM:
+    n_objectives = None
+
+    def tables(self, space: Space, objective: int) -> DenseDQM:
         rng = np.random.default_rng(4)
         size = int(space.starts[-1])
         pairs = rng.standard_normal((size, size))
