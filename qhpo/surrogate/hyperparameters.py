@@ -38,8 +38,13 @@ _JITTER = 1e-6
 """Added to the noise: without it a covariance of equal configurations cannot be inverted."""
 
 _REACH = 6.0
-"""How far a fit may move from the prior's centre, in logarithms. That is a factor of 400; beyond it
-rounding errors of the covariance decide."""
+"""How far a fit may move above the prior's centre, in logarithms. That is a factor of 400; beyond
+it rounding errors of the covariance decide."""
+
+_REACH_BELOW = 12.0
+"""How far below it: what is that small is lost in the jitter, or adds nothing. With 6, noise and
+nugget ended at some hundredths of the values' deviation, and the search of a smooth function stood
+still where less than that was left to gain."""
 
 _PAIRS_AT_ONCE = 16_384
 """Pairs of all axes that are computed at once: few enough for a cache, and so many that few pairs
@@ -338,7 +343,7 @@ def fit_map(
         objective.centre,
         jac=True,
         method="L-BFGS-B",
-        bounds=list(zip(objective.centre - _REACH, upper, strict=True)),
+        bounds=list(zip(objective.centre - _REACH_BELOW, upper, strict=True)),
         options={"maxiter": max_iterations, "maxcor": 20, "ftol": 1e-6, "gtol": 1e-3},
     )
     return _unpack(result.x, objective.d)

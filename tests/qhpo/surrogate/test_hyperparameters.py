@@ -13,12 +13,14 @@ from scipy.stats import multivariate_normal, norm
 
 from qhpo.space import Space
 from qhpo.surrogate.hyperparameters import (
+    ENSEMBLE,
     Hyperparameters,
     Prior,
     _LogPosterior,
     _unpack,
     fit_map,
 )
+from qhpo.surrogate.transform import standardized
 
 CASES = [(0, 0.0), (1, 0.0), (2, 0.3)]
 
@@ -120,6 +122,17 @@ class TestFit:
         y = np.random.default_rng(0).standard_normal(40)
         noise = fit_map(space, coordinates, y, Prior(), 100)
         assert signal.nugget + signal.noise < 0.2 * (noise.nugget + noise.noise)
+
+    @pytest.mark.parametrize("prior", ENSEMBLE, ids=["low", "middle", "high"])
+    def test_leaves_nothing_to_noise_where_a_function_is_smooth_and_exact(
+        self, prior: Prior
+    ) -> None:
+        # The least of three squares is worth a ten-thousandth of the greatest.
+        space = Space({f"x{i}": FloatDistribution(0.0, 1.0) for i in range(3)})
+        x = np.random.default_rng(0).random((50, 3))
+        y = standardized((x - 0.4) ** 2 @ np.array([1.0, 1e2, 1e4]))
+        found = fit_map(space, x, y, prior, 100)
+        assert found.noise + found.nugget < 1e-5
 
     def test_repeated_configurations_of_different_values_are_noise(
         self, space: Space, observe: Any
