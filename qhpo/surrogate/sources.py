@@ -46,14 +46,12 @@ _LEAST_DEVIATION = 1e-9
 
 
 class Source(Protocol):
-    """Something that was known before.
-
-    Attributes:
-        n_objectives: How many it tells of; None where what it tells is meant for all there are.
-    """
+    """Something that was known before."""
 
     @property
-    def n_objectives(self) -> int | None: ...
+    def n_objectives(self) -> int | None:
+        """How many objectives it tells of; None where it is meant for all that there are."""
+        ...
 
     def tables(self, space: Space, objective: int) -> DenseDQM:
         """What it expects over the levels of a search space, smaller is better, of any scale.
@@ -82,7 +80,7 @@ class FinishedStudy:
 
     @property
     def n_objectives(self) -> int:
-        """See `Source`."""
+        """See `Source.n_objectives`."""
         return int(self._values.shape[1])
 
     def tables(self, space: Space, objective: int) -> DenseDQM:
@@ -138,7 +136,7 @@ class BelievedGood:
 
     @property
     def n_objectives(self) -> None:
-        """See `Source`."""
+        """See `Source.n_objectives`."""
 
     def tables(self, space: Space, objective: int = 0) -> DenseDQM:
         """See `Source.tables`.
