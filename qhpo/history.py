@@ -89,6 +89,11 @@ class History:
     answers: Answers = field(default_factory=lambda: Answers(Space({})))
 
     @property
+    def each_objective(self) -> FloatArray:
+        """The values in each objective, shape (n, m); of one objective (n, 1)."""
+        return self.values[:, None] if self.objectives is None else self.objectives
+
+    @property
     def n_tried(self) -> int:
         """Number of trials that ended by themselves, with a value or not."""
         if self.failures is not None:

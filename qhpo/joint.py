@@ -27,6 +27,7 @@ from qhpo.study import (
     StudyIdentity,
     TrialReads,
     Trials,
+    equal_weights,
     fixed_coordinates,
     leave,
     left,
@@ -251,7 +252,7 @@ class Suggestions:
         complete, x = domain.reader.complete(trials)
         n = len(study.directions)
         # Even weights: every objective has a surrogate of its own, and the sum is not asked for.
-        history = domain.reader.history(trials, None, None if n == 1 else np.full(n, 1.0 / n))
+        history = domain.reader.history(trials, None, equal_weights(n))
         front = self._policy.front(domain.feasible, history, x) if complete else []
         if not front:
             raise QhpoError(

@@ -41,7 +41,7 @@ from qhpo.study.remembered import (
     searched_of,
 )
 from qhpo.study.reports import StudyCurves
-from qhpo.study.scalarization import random_weights
+from qhpo.study.scalarization import equal_weights, random_weights
 from qhpo.study.trials import HistoryReader, StudyIdentity, TrialReads, Trials
 from qhpo.study.usage import ANNEALS, metered, spent
 
@@ -68,6 +68,7 @@ __all__ = [
     "declared_as_text",
     "earlier_studies",
     "ends_by_itself",
+    "equal_weights",
     "fail",
     "fixed_coordinates",
     "fixed_params",

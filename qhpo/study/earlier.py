@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import optuna
 
 from qhpo.errors import QhpoError
 from qhpo.space import Space
+from qhpo.study.scalarization import equal_weights
 from qhpo.study.trials import HistoryReader, Trials
 from qhpo.surrogate.sources import FinishedStudy, Source
 
@@ -33,16 +33,13 @@ def earlier_studies(studies: Sequence[optuna.Study]) -> list[tuple[str, Source]]
         name = study.study_name
         trials = Trials(study)
         space = Space(trials.ranges.space(None))
-        n_objectives = len(study.directions)
-        several = np.ones(n_objectives) / n_objectives if n_objectives > 1 else None
-        history = HistoryReader(space).history(trials, None, several)
-        values = history.values[:, None] if history.objectives is None else history.objectives
+        weights = equal_weights(len(study.directions))
+        history = HistoryReader(space).history(trials, None, weights)
         if len(history.values) < _LEAST:
             raise QhpoError(
                 f"a prior study must have {_LEAST} trials with a value and a parameter, or more; "
                 f"got {len(history.values)} in {name!r}; leave it out"
             )
-        found.append(
-            (f"the prior study {name!r}", FinishedStudy(space, history.coordinates, values))
-        )
+        known = FinishedStudy(space, history.coordinates, history.each_objective)
+        found.append((f"the prior study {name!r}", known))
     return found

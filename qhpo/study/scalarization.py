@@ -23,12 +23,17 @@ from numpy.typing import NDArray
 
 from qhpo.history import dominators
 
-__all__ = ["random_weights", "scalarized"]
+__all__ = ["equal_weights", "random_weights", "scalarized"]
 
 FloatArray = NDArray[np.float64]
 
 _RHO = 0.05
 """The sum tells apart what the maximum cannot: configurations that are only weakly optimal."""
+
+
+def equal_weights(n_objectives: int) -> FloatArray | None:
+    """Weights of several objectives, all the same, shape (m,); one objective has none."""
+    return None if n_objectives == 1 else np.full(n_objectives, 1.0 / n_objectives)
 
 
 def random_weights(n_objectives: int, rng: np.random.Generator) -> FloatArray:

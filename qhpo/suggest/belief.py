@@ -103,10 +103,9 @@ class Beliefs:
         self._conditions = _conditions(feasible, history, outcome_fitter)
         self._objectives: list[Surrogate] = []
         if self._conditions is None or len(self._incumbents):
-            values = history.values[:, None] if history.objectives is None else history.objectives
             self._objectives = [
                 fitter.fit(self._space, history.coordinates, column, history.values)
-                for fitter, column in zip(fitters, values.T, strict=True)
+                for fitter, column in zip(fitters, history.each_objective.T, strict=True)
             ]
             # Weights are drawn where they are needed, so that nothing else changes.
             if len(self._objectives) > 1:

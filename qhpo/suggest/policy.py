@@ -202,11 +202,11 @@ class SuggestionPolicy:
             feasible: The search space, with its constraints and conditions.
             history: At least one configuration with a value.
         """
-        settings = self._settings
-        if history.objectives is not None:
+        fitter = self._fitter
+        if history.objectives is not None and self._settings.sources is not None:
             # What was known before is told of each objective, not of all as one.
-            settings = replace(settings, sources=None)
-        return quadratic_model(feasible, history, settings.fitter())
+            fitter = replace(self._settings, sources=None).fitter()
+        return quadratic_model(feasible, history, fitter)
 
     def _wanted(
         self,
@@ -234,11 +234,11 @@ class SuggestionPolicy:
 
     def _is_led(self, space: Space, history: History, number: int) -> bool:
         """Whether what was known before the study says what a trial is to be, not the design."""
-        values = history.values[:, None] if history.objectives is None else history.objectives
+        columns = history.each_objective.T
         return all(
             isinstance(fitter, InformedFitter)
             and fitter.leads(space, history.coordinates, column, number)
-            for fitter, column in zip(self._fitters(history), values.T, strict=True)
+            for fitter, column in zip(self._fitters(history), columns, strict=True)
         )
 
     def _fitters(self, history: History) -> tuple[SurrogateFitter, ...]:

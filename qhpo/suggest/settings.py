@@ -75,9 +75,6 @@ class Settings:
 
     def objective_fitters(self, n_objectives: int) -> tuple[SurrogateFitter, ...]:
         """What makes the surrogates of several objectives."""
-        if self.sources is None:
-            # Fits are remembered by their values, so that one serves all.
-            return (self._fitter(self.objective_transforms, 0),) * n_objectives
         return tuple(self._fitter(self.objective_transforms, k) for k in range(n_objectives))
 
     def _fitter(self, transforms: tuple[Transform, ...], objective: int) -> SurrogateFitter:

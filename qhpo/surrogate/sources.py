@@ -206,10 +206,7 @@ class Sources:
         known = self._known[1]
         if objective not in known:
             known[objective] = tuple(
-                _standardized(source.tables(space, objective))
-                if source.n_objectives is None or objective < source.n_objectives
-                else None
-                for _, source in self._named
+                _standardized(source.tables(space, objective)) for _, source in self._named
             )
         return known[objective]
 
